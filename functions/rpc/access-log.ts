@@ -1,0 +1,95 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import { Code, type ConnectError } from '@connectrpc/connect';
+import { statusName } from './status.ts';
+
+/** Where log lines go; pino's loggers fit. */
+export interface Log {
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** What is known of a call at its end. */
+export interface CallRecord {
+  /** The path, such as `/Users/CreateUser`. */
+  readonly method: string;
+  readonly protocol: string;
+  /** Why it failed. */
+  readonly error: ConnectError | undefined;
+  /** On the clock of `performance.now()`. */
+  readonly startedAtMs: number;
+  /** The time the call was given; infinite for none. */
+  readonly timeoutMs: number;
+  readonly peer: string;
+  readonly requestId: string;
+  readonly headers: IncomingHttpHeaders;
+}
+
+/** Is told once of each call, when its status (0 for OK, or a code) is decided. */
+export type OnCallEnd = (call: CallRecord, status: number) => void;
+
+/** How much of the clients' metadata the log shows: names alone, or values too (secrets never). */
+export type MetadataDetail = 'keys' | 'values';
+
+/** Writes one line for each call. */
+export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
+  const describe = metadata === 'values' ? metadataValues : metadataKeys;
+  return (call, status) => {
+    const fields = {
+      method: call.method,
+      protocol: call.protocol,
+      code: statusName(status),
+      ms: Math.round((performance.now() - call.startedAtMs) * 1000) / 1000,
+      peer: call.peer,
+      requestId: call.requestId,
+      deadlineMs: Number.isFinite(call.timeoutMs) ? call.timeoutMs : undefined,
+      metadata: describe(call.headers),
+      error: call.error?.rawMessage,
+    };
+    // The cause is what the client is not told.
+    const cause = call.error?.cause;
+    if (isFault(status)) log.error({ ...fields, err: cause ?? call.error }, 'call');
+    else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
+    else log.info(fields, 'call');
+  };
+}
+
+/** Codes that are the server's own fault. */
+function isFault(status: number): boolean {
+  return status === Code.Internal || status === Code.Unknown || status === Code.DataLoss;
+}
+
+/** Headers of the protocols themselves: what is left is the metadata that a client has chosen. */
+const protocolHeader =
+  /^(?::.*|grpc-(?!tags-bin$|trace-bin$).*|connect-.*|te|content-(?:type|length|encoding)|accept(?:-encoding)?|host|connection|transfer-encoding|x-request-id)$/;
+const secretHeader =
+  /^(?:authorization|proxy-authorization|cookie|set-cookie|.*(?:token|secret|password|api-key)|.*-bin)$/;
+
+function metadataKeys(headers: IncomingHttpHeaders): string {
+  let keys = '';
+  for (const name in headers) {
+    if (!isProtocolHeader(name)) keys = keys === '' ? name : `${keys},${name}`;
+  }
+  return keys;
+}
+
+function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
+  const values: Record<string, string> = {};
+  for (const name in headers) {
+    if (!isProtocolHeader(name))
+      values[name] = secretHeader.test(name) ? '[redacted]' : String(headers[name]);
+  }
+  return values;
+}
+
+/** Names recur: each is looked at once. Bounded, since clients choose them. */
+const knownNames = new Map<string, boolean>();
+const maxKnownNames = 1024;
+
+function isProtocolHeader(name: string): boolean {
+  const known = knownNames.get(name);
+  if (known !== undefined) return known;
+  const result = protocolHeader.test(name);
+  if (knownNames.size < maxKnownNames) knownNames.set(name, result);
+  return result;
+}

@@ -1,0 +1,67 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+
+/**
+ * The registry of what `rpc/` itself answers, before or instead of a service. `docs/errors.md` documents it.
+ * The messages are for people; programs read the code.
+ */
+export const rpcErrors = {
+  DEADLINE_EXCEEDED: [Code.DeadlineExceeded, 'the deadline passed before the call was done'],
+  CANCELED: [Code.Canceled, 'the client canceled the call'],
+  DRAINING: [Code.Unavailable, 'the server is shutting down; another one can take the call'],
+  INTERNAL: [Code.Internal, 'internal error'],
+  UNKNOWN_METHOD: [Code.Unimplemented, 'unknown service or method'],
+  BAD_TIMEOUT: [Code.InvalidArgument, 'grpc-timeout must be up to 8 digits and one of H M S m u n'],
+  BAD_HOST: [Code.InvalidArgument, 'the request names no valid host and path'],
+  BAD_MESSAGE: [Code.InvalidArgument, 'the request is not a valid message'],
+  TRUNCATED_MESSAGE: [Code.InvalidArgument, 'the request ended in the middle of a message'],
+  MISSING_MESSAGE: [Code.Unimplemented, 'the method takes one request message, none came'],
+  EXTRA_MESSAGE: [Code.Unimplemented, 'the method takes one request message, more came'],
+  MISSING_RESPONSE: [Code.Internal, 'the method returned no response'],
+  MESSAGE_TOO_LARGE: [Code.ResourceExhausted, 'the message is larger than this server takes or sends'],
+  UNEXPECTED_COMPRESSION: [Code.Internal, 'a message is compressed, but no grpc-encoding was announced'],
+  TOO_MANY_WATCHES: [Code.ResourceExhausted, 'too many watches are open on this server'],
+} as const satisfies Record<string, readonly [Code, string]>;
+
+/** Names an entry of the registry. */
+export type RpcErrorReason = keyof typeof rpcErrors;
+
+/** Makes the error for a reason; `detail` is appended to the message and must be fit for the client. */
+export function rpcError(reason: RpcErrorReason, detail?: string, cause?: unknown): ConnectError {
+  const [code, message] = rpcErrors[reason];
+  return new ConnectError(
+    detail === undefined ? message : `${message}: ${detail}`,
+    code,
+    undefined,
+    undefined,
+    cause,
+  );
+}
+
+/**
+ * Reasons of aborted signals. They are shared by all calls: building an error with its
+ * stack and headers costs more than the rest of a small call.
+ */
+export const deadlineExceeded = rpcError('DEADLINE_EXCEEDED');
+/** @see deadlineExceeded */
+export const canceled = rpcError('CANCELED');
+/** @see deadlineExceeded */
+export const draining = rpcError('DRAINING');
+
+/**
+ * What the client is told of anything that was thrown: a ConnectError as it is, an abort as the reason
+ * of the call's signal, and everything else as INTERNAL with the cause kept for the log alone.
+ */
+export function toConnectError(thrown: unknown, signal: AbortSignal | undefined): ConnectError {
+  if (thrown instanceof ConnectError) return thrown.rawMessage.isWellFormed() ? thrown : wellFormed(thrown);
+  const isAbort = thrown instanceof Error && (thrown.name === 'AbortError' || thrown.name === 'TimeoutError');
+  if (isAbort && signal?.aborted && signal.reason instanceof ConnectError) return signal.reason;
+  return rpcError('INTERNAL', undefined, thrown);
+}
+
+/** Half a surrogate pair, out of a text that was cut, has no percent-encoding: making the trailers would throw. */
+function wellFormed(error: ConnectError): ConnectError {
+  const { rawMessage, code, metadata, details, cause } = error;
+  const copy = new ConnectError(rawMessage.toWellFormed(), code, metadata, undefined, cause);
+  copy.details = details;
+  return copy;
+}

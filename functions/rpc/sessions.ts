@@ -1,0 +1,81 @@
+import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
+import type { Limits } from '../limits.ts';
+
+/** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
+const maxStreamId = 2 ** 31 - 1;
+
+/** `session.socket` is a proxy, and the address a system call: asked once, while it is there. */
+const peers = new WeakMap<Http2Session, string>();
+
+/** Address and port of the other side, also of a session that is closed. */
+export function peerOf(session: Http2Session | undefined): string {
+  return (session && peers.get(session)) ?? '';
+}
+
+/** The HTTP/2 sessions of a port, from their handshake to their GOAWAY. */
+export class Sessions {
+  readonly #limits: Limits;
+  readonly #open = new Set<ServerHttp2Session>();
+  /** Those that have had a call since the last sweep. */
+  readonly #used = new Set<Http2Session | undefined>();
+  #sweep: NodeJS.Timeout | undefined;
+  #isClosing = false;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Takes care of a new session until it is closed. */
+  add(session: ServerHttp2Session): void {
+    peers.set(session, `${session.socket.remoteAddress ?? ''}:${session.socket.remotePort ?? ''}`);
+    // It must send SETTINGS and accept ours (RFC 9113 section 6.5.3): until then, our limits do not hold for it.
+    const timer = setTimeout(() => session.destroy(), this.#limits.handshakeTimeoutMs).unref();
+    session.once('localSettings', () => clearTimeout(timer));
+    session.once('close', () => {
+      clearTimeout(timer);
+      this.#open.delete(session);
+      this.#used.delete(session);
+    });
+    // As for sockets: the streams of the session end with it, and tell their calls.
+    session.on('error', () => {});
+    this.#open.add(session);
+    if (this.#isClosing) this.#dismiss(session);
+  }
+
+  /** Notes that a session has got a call. */
+  use(session: Http2Session | undefined): void {
+    this.#used.add(session);
+  }
+
+  /**
+   * From now on, ends the sessions that have had no new call for `idleTimeoutMs`, and twice that at most. (A timer
+   * for each, as sessions offer it, is set anew with every frame.) Calls that are still open may finish.
+   */
+  sweepIdle(): void {
+    this.#sweep = setInterval(() => {
+      for (const session of this.#open) if (!this.#used.has(session)) session.close();
+      this.#used.clear();
+    }, this.#limits.idleTimeoutMs).unref();
+  }
+
+  /** Ends all sessions, also those still to come, once their calls are done. */
+  close(): void {
+    this.#isClosing = true;
+    clearInterval(this.#sweep);
+    for (const session of this.#open) this.#dismiss(session);
+  }
+
+  /**
+   * Tells a client twice (RFC 9113 section 6.8): once so that it sends no more calls, and, a round trip later,
+   * which of its calls were taken; the others it can send elsewhere.
+   */
+  #dismiss(session: ServerHttp2Session): void {
+    if (session.closed || session.destroyed) return;
+    session.goaway(http2.constants.NGHTTP2_NO_ERROR, maxStreamId);
+    // After GOAWAY, node reads a session only while it has streams: the answer to the PING may stay unread.
+    const timer = setTimeout(() => session.close(), this.#limits.goawayTimeoutMs).unref();
+    session.once('close', () => clearTimeout(timer));
+    const isSent = session.ping(() => session.close());
+    if (!isSent) session.close();
+  }
+}

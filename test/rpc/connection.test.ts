@@ -1,0 +1,142 @@
+// Proves that what a client can make a connection hold has a limit: connections and streams in parallel, the time to
+// say what it wants, resets, idleness.
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import http2 from 'node:http2';
+import net, { type Socket } from 'node:net';
+import { describe, it } from 'node:test';
+import { call, framed } from './raw.ts';
+import { closeBefore, eventually, type Serving, serve, withPatience } from './serving.ts';
+import { echoOf } from './wire.ts';
+
+describe('limits of a connection', () => {
+  it('bound the streams that run in parallel', async (t) => {
+    let running = 0;
+    let most = 0;
+    const go = Promise.withResolvers<void>();
+    const serving = await serve(
+      t,
+      {
+        async unary() {
+          most = Math.max(most, ++running);
+          await go.promise;
+          running--;
+          return {};
+        },
+      },
+      { limits: { maxConcurrentStreams: 3 } },
+    );
+    const echo = echoOf(serving, { protocol: 'grpc', http: '2' });
+    await echo.missing({}).catch(() => {}); // now it has heard of the limit
+    const calls = Array.from({ length: 10 }, () => echo.unary({}));
+    await eventually(() => running === 3);
+    // Those that are begun at once would be more by now.
+    await echoOf(serving, { protocol: 'connect', http: '1.1' })
+      .missing({})
+      .catch(() => {});
+    go.resolve();
+    await Promise.all(calls);
+    assert.equal(most, 3);
+  });
+
+  it('bound the connections', async (t) => {
+    const serving = await serve(t, {}, { limits: { maxConnections: 2 } });
+    const first = await connect(serving);
+    await connect(serving);
+    const third = await connect(serving);
+    await ended(third);
+    await serving.line(({ message }) => message === 'connection limit reached');
+    first.destroy();
+    await eventually(() => first.destroyed);
+    const answers = async () =>
+      (await call(serving, { protocol: 'connect', http: '1.1' }, { method: 'X' })).status;
+    let status = 0;
+    // The server hears of the end of the first in its own time.
+    for (let tries = 0; status === 0 && tries < 100; tries++) status = await answers();
+    assert.equal(status, 404);
+  });
+
+  const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
+  const beginnings: [string, Buffer | string][] = [
+    ['nothing', ''],
+    ['half a preface', preface.subarray(0, 12)],
+    ['a preface without SETTINGS', preface],
+    ['half the headers of HTTP/1.1', 'POST /healthz HTTP/1.1\r\nhost: a\r\n'],
+  ];
+  for (const [what, bytes] of beginnings) {
+    it(`cut a client that sends ${what}`, async (t) => {
+      const serving = await serve(t, {}, { limits: { handshakeTimeoutMs: 50 } });
+      const socket = await connect(serving);
+      socket.write(bytes);
+      await ended(socket);
+    });
+  }
+
+  it('cut a client that sends its HTTP/1.1 request too slowly', async (t) => {
+    const serving = await serve(t, {}, { limits: { requestTimeoutMs: 100, handshakeTimeoutMs: 100 } });
+    const socket = await connect(serving);
+    socket.write(
+      'POST /test.echo.v1.Echo/Unary HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
+    );
+    await ended(socket);
+  });
+
+  it('cut a client that resets streams as fast as it can', async (t) => {
+    let calls = 0;
+    const serving = await serve(
+      t,
+      {
+        unary() {
+          calls++;
+          return new Promise(() => {});
+        },
+      },
+      { limits: { streamResetBurst: 20, streamResetsPerSecond: 1 } },
+    );
+    const session = http2.connect(serving.url);
+    closeBefore(serving, () => session.destroy());
+    session.on('error', () => {});
+    const closed = new Promise((resolve) => session.once('close', () => resolve(true)));
+    await once(session, 'connect');
+    const body = framed({ protocol: 'grpc', http: '2' }, 'Unary');
+    for (let i = 0; i < 500 && !session.destroyed; i++) {
+      const stream = session.request({
+        ':method': 'POST',
+        ':path': '/test.echo.v1.Echo/Unary',
+        'content-type': 'application/grpc',
+      });
+      stream.on('error', () => {});
+      stream.end(body);
+      stream.close(http2.constants.NGHTTP2_CANCEL);
+      if (i % 10 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    assert.ok(await withPatience(closed), 'the connection goes on');
+    assert.ok(calls < 200, `${calls} calls were begun`);
+    assert.ok(await eventually(() => serving.lines.length >= calls), 'some calls are not over');
+  });
+
+  it('close it when it is idle, on both versions of HTTP', async (t) => {
+    const serving = await serve(t, { unary: () => ({}) }, { limits: { idleTimeoutMs: 50 } });
+    const session = http2.connect(serving.url);
+    closeBefore(serving, () => session.destroy());
+    assert.ok(await withPatience(once(session, 'close')), 'HTTP/2 goes on');
+    const socket = await connect(serving);
+    socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
+    await ended(socket);
+  });
+});
+
+/** Opens a socket that is closed at the end of the test. */
+async function connect(serving: Serving): Promise<Socket> {
+  const socket = net.connect(serving.port, '127.0.0.1');
+  closeBefore(serving, () => socket.destroy());
+  socket.on('error', () => {});
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** Waits until the server has closed the socket. */
+async function ended(socket: Socket): Promise<void> {
+  socket.resume();
+  if (!socket.closed) assert.ok(await withPatience(once(socket, 'close')), 'the server keeps the connection');
+}

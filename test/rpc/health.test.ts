@@ -1,0 +1,73 @@
+// Proves the standard health service: Check, List and Watch, before, during and after a change, in each protocol;
+// /healthz for load balancers; and that the number of watches is bounded.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Code } from '@connectrpc/connect';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { Echo } from './gen/echo_pb.js';
+import { endsWith } from './outcome.ts';
+import { eventually, serve } from './serving.ts';
+import { clientOf, nameOf, wires } from './wire.ts';
+
+for (const wire of wires) {
+  describe(`health over ${nameOf(wire)}`, () => {
+    it('tells the status of the server and of each service', async (t) => {
+      const serving = await serve(t);
+      const health = clientOf(Health, serving, wire);
+      assert.equal((await health.check({})).status, Status.SERVING);
+      assert.equal((await health.check({ service: Echo.typeName })).status, Status.SERVING);
+      await endsWith(Code.NotFound, health.check({ service: 'nowhere' }));
+      serving.server.health.set(Echo.typeName, false);
+      assert.equal((await health.check({ service: Echo.typeName })).status, Status.NOT_SERVING);
+      // A load balancer of AWS reads the status of the call alone.
+      const headers = { 'user-agent': 'ELB-HealthChecker/2.0' };
+      await endsWith(Code.Unavailable, health.check({ service: Echo.typeName }, { headers }));
+      assert.equal((await health.check({}, { headers })).status, Status.SERVING);
+      const { statuses } = await health.list({});
+      assert.deepEqual(
+        Object.entries(statuses).map(([name, { status }]) => [name, Status[status]]),
+        [
+          ['', 'SERVING'],
+          [Echo.typeName, 'NOT_SERVING'],
+        ],
+      );
+    });
+
+    it('tells those who watch of each change, and lets them go', async (t) => {
+      const serving = await serve(t, {}, { limits: { maxWatches: 1 } });
+      const health = clientOf(Health, serving, wire);
+      const left = new AbortController();
+      const watch = health.watch({ service: 'later' }, { signal: left.signal })[Symbol.asyncIterator]();
+      const next = async () => Status[(await watch.next()).value?.status ?? Status.UNKNOWN];
+      assert.equal(await next(), 'SERVICE_UNKNOWN');
+      serving.server.health.set('later', true);
+      assert.equal(await next(), 'SERVING');
+      serving.server.health.set('later', false);
+      assert.equal(await next(), 'NOT_SERVING');
+      const another = health.watch({})[Symbol.asyncIterator]();
+      await endsWith(Code.ResourceExhausted, another.next());
+      left.abort();
+      await assert.rejects(watch.next());
+      // Its place is free again.
+      assert.ok(await eventually(() => serving.lines.some(({ code }) => code === 'CANCELLED')));
+      const again = new AbortController();
+      const second = health.watch({}, { signal: again.signal })[Symbol.asyncIterator]();
+      assert.equal((await second.next()).value?.status, Status.SERVING);
+      again.abort();
+      await assert.rejects(second.next());
+    });
+  });
+}
+
+it('/healthz answers GET and HEAD on both versions of HTTP', async (t) => {
+  const serving = await serve(t);
+  const get = async (method: string) => {
+    const response = await fetch(`${serving.url}/healthz`, { method, headers: { connection: 'close' } });
+    return [response.status, await response.text()];
+  };
+  assert.deepEqual(await get('GET'), [200, 'SERVING\n']);
+  assert.deepEqual(await get('HEAD'), [200, '']);
+  serving.server.health.set('', false);
+  assert.deepEqual(await get('GET'), [503, 'NOT_SERVING\n']);
+  assert.equal(serving.lines.length, 0, 'health checks are not calls');
+});

@@ -1,0 +1,90 @@
+import http from 'node:http';
+import https from 'node:https';
+import type { DescService } from '@bufbuild/protobuf';
+import { type Client, createClient, type Transport } from '@connectrpc/connect';
+import {
+  type ConnectTransportOptions,
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  type GrpcTransportOptions,
+  Http2SessionManager,
+} from '@connectrpc/connect-node';
+import { Echo } from './gen/echo_pb.js';
+import { closeBefore, type Serving } from './serving.ts';
+
+/** A protocol over a version of HTTP. */
+export interface Wire {
+  readonly protocol: 'grpc' | 'grpc-web' | 'connect';
+  readonly http: '1.1' | '2';
+}
+
+/** All that the server speaks. */
+export const wires: readonly Wire[] = [
+  { protocol: 'grpc', http: '2' },
+  { protocol: 'grpc-web', http: '2' },
+  { protocol: 'grpc-web', http: '1.1' },
+  { protocol: 'connect', http: '2' },
+  { protocol: 'connect', http: '1.1' },
+];
+
+/** For the titles of tests. */
+export function nameOf({ protocol, http: version }: Wire): string {
+  return `${protocol} over HTTP/${version}`;
+}
+
+/** What connect-node's transports take, for TLS also the trust. */
+export type WireOptions = Pick<
+  Partial<GrpcTransportOptions & ConnectTransportOptions>,
+  | 'useBinaryFormat'
+  | 'sendCompression'
+  | 'acceptCompression'
+  | 'compressMinBytes'
+  | 'readMaxBytes'
+  | 'writeMaxBytes'
+> & { readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } };
+
+/** A connection to the server that closes before it drains. */
+export function transportOf(
+  serving: Serving,
+  wire: Wire,
+  { tls = {}, ...options }: WireOptions = {},
+): Transport {
+  const create = {
+    grpc: createGrpcTransport,
+    'grpc-web': createGrpcWebTransport,
+    connect: createConnectTransport,
+  }[wire.protocol];
+  const baseUrl = serving.url;
+  if (wire.http === '1.1') {
+    const Agent = baseUrl.startsWith('https') ? https.Agent : http.Agent;
+    const agent = new Agent({ keepAlive: true, ...tls });
+    closeBefore(serving, () => agent.destroy());
+    return create({ ...options, baseUrl, httpVersion: '1.1', nodeOptions: { agent } });
+  }
+  const sessionManager = new Http2SessionManager(baseUrl, {}, tls);
+  closeBefore(serving, () => sessionManager.abort());
+  return create({ ...options, baseUrl, httpVersion: '2', sessionManager });
+}
+
+/** A client of Echo. */
+export function echoOf(serving: Serving, wire: Wire, options?: WireOptions): Client<typeof Echo> {
+  return clientOf(Echo, serving, wire, options);
+}
+
+/** A client of another service. */
+export function clientOf<S extends DescService>(
+  service: S,
+  serving: Serving,
+  wire: Wire,
+  options?: WireOptions,
+): Client<S> {
+  return createClient(service, transportOf(serving, wire, options));
+}
+
+/** Asks for a deadline in the words of the protocol, while the client itself has no timer. */
+export function timeoutHeader({ protocol }: Wire, ms: number): { headers: Record<string, string> } {
+  return protocol === 'connect'
+    ? { headers: { 'connect-timeout-ms': String(ms) } }
+    : { headers: { 'grpc-timeout': `${ms}m` } };
+}
