@@ -1,0 +1,109 @@
+import { Code, ConnectError } from '@connectrpc/connect';
+import {
+  type BadRequest_FieldViolation,
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from '../../proto/gen/google/rpc/error_details_pb.js';
+
+/** What one of the service's own errors says, whenever it is raised. */
+export interface UsersErrorEntry {
+  readonly code: Code;
+  /** For people. */
+  readonly message: string;
+  /** What the caller should do; `docs/errors.md` has it too. */
+  readonly advice: string;
+}
+
+/** The domain of the service's own errors in `google.rpc.ErrorInfo`. */
+export const usersErrorDomain = 'users';
+
+/** Every error of the service's own, by the reason that programs find in `google.rpc.ErrorInfo`. */
+export const usersErrors = {
+  INVALID_FIELDS: {
+    code: Code.InvalidArgument,
+    message: 'the request is not valid',
+    advice: 'Correct the fields that `BadRequest` lists, all at once. Nothing was stored.',
+  },
+  TOO_MANY_USERS: {
+    code: Code.InvalidArgument,
+    message: 'the request asks for too many users',
+    advice: 'Ask in several calls, each within the limit that `BadRequest` names.',
+  },
+  REQUEST_ID_REUSED: {
+    code: Code.InvalidArgument,
+    message: 'the request_id was used before with other content',
+    advice: 'Send a new request_id with each new sign-up; only a repeat keeps it.',
+  },
+  USERNAME_TAKEN: {
+    code: Code.AlreadyExists,
+    message: 'the username is taken',
+    advice: 'Choose another username. Names that differ only in case are the same.',
+  },
+  EMAIL_TAKEN: {
+    code: Code.AlreadyExists,
+    message: 'the email is taken',
+    advice: 'Choose another email. Addresses that differ only in case are the same.',
+  },
+  // Not RESOURCE_EXHAUSTED, which clients read as a quota of their own and do not retry (AIP-194 retries
+  // UNAVAILABLE alone): the server is busy for some hundred milliseconds, and nothing has been stored.
+  HASHING_OVERLOADED: {
+    code: Code.Unavailable,
+    message: 'too many passwords are waiting to be hashed',
+    advice: 'Retry after the time in `RetryInfo`. Nothing was stored.',
+  },
+  STORE_UNAVAILABLE: {
+    code: Code.Unavailable,
+    message: 'the store of the users does not answer',
+    advice:
+      'Retry after the time in `RetryInfo`. Where that is missing, the user may have been stored: look with `GetUsers`, or send a request_id next time.',
+  },
+  USER_IDS_EXHAUSTED: {
+    code: Code.Unavailable,
+    message: 'no free user_id was found',
+    advice: 'Retry after the time in `RetryInfo`. Tell who operates the service: it holds too many users.',
+  },
+} as const satisfies Record<string, UsersErrorEntry>;
+
+/** The reason of one of the service's own errors. */
+export type UsersErrorReason = keyof typeof usersErrors;
+
+/** A field that is not as it must be: its proto name, what it must be, and a constant for programs. */
+export type FieldViolation = Pick<BadRequest_FieldViolation, 'field' | 'description' | 'reason'>;
+
+/** What an error says beyond its entry in the registry. */
+export interface UsersErrorDetails {
+  /** The fields at fault; they become a `google.rpc.BadRequest`. */
+  readonly violations?: readonly FieldViolation[];
+  /** After how many ms a retry makes sense; it becomes a `google.rpc.RetryInfo`. Only where a retry is safe. */
+  readonly retryAfterMs?: number;
+  /** What brought it about: for the log alone, never sent. */
+  readonly cause?: unknown;
+}
+
+/**
+ * Makes the error of a reason: its code and message, a `google.rpc.ErrorInfo` with reason and domain, and the
+ * details that are given. The message repeats the violations, for people who see nothing else.
+ */
+export function usersError(reason: UsersErrorReason, details: UsersErrorDetails = {}): ConnectError {
+  const { code, message }: UsersErrorEntry = usersErrors[reason];
+  const { violations, retryAfterMs, cause } = details;
+  const text = violations?.map(({ field, description }) => `${field} ${description}`).join('; ');
+  const error = new ConnectError(
+    text ? `${message}: ${text}` : message,
+    code,
+    undefined,
+    [{ desc: ErrorInfoSchema, value: { reason, domain: usersErrorDomain } }],
+    cause,
+  );
+  if (violations) error.details.push({ desc: BadRequestSchema, value: { fieldViolations: [...violations] } });
+  if (retryAfterMs !== undefined) {
+    const seconds = Math.floor(retryAfterMs / 1000);
+    const nanos = Math.round((retryAfterMs - seconds * 1000) * 1e6);
+    error.details.push({
+      desc: RetryInfoSchema,
+      value: { retryDelay: { seconds: BigInt(seconds), nanos } },
+    });
+  }
+  return error;
+}

@@ -1,0 +1,103 @@
+import { type Argon2Parameters, argon2 } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { Limits } from '../limits.ts';
+import { usersError } from './errors.ts';
+
+/**
+ * OWASP's first choice for argon2id (Password Storage Cheat Sheet), over RFC 9106's sizes of salt and tag.
+ * The hash carries them, so they may grow without harm to the hashes that are stored.
+ */
+const memoryKiB = 19_456;
+const passes = 2;
+const lanes = 1;
+const tagBytes = 32;
+/** The length of a salt, in bytes. */
+export const saltBytes = 16;
+
+/** All of the queue, each hash at some 20 ms of a core: by then there is room again. */
+const overloadRetryAfterMs = 1000;
+
+const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
+
+/** Hashes passwords, a bounded number at a time. */
+export interface PasswordHasher {
+  /**
+   * Makes the PHC string of a password: `$argon2id$v=19$m=19456,t=2,p=1$<salt>$<hash>`. The same password and
+   * salt make the same string.
+   *
+   * @param salt `saltBytes` bytes
+   * @throws HASHING_OVERLOADED at once when the queue is full; the signal's reason when it is aborted: at once
+   * while waiting, else when the hash is done, since nothing stops argon2 once it runs
+   */
+  hash(password: string, salt: Uint8Array, signal: AbortSignal): Promise<string>;
+}
+
+/**
+ * Makes a hasher. What hashes at the same time is bounded, since each takes 19 MiB and a core, which makes
+ * sign-ups a means of attack; what waits is bounded too, since a long queue outlasts every deadline in it.
+ */
+export function passwordHasher(
+  limits: Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes'>,
+): PasswordHasher {
+  let running = 0;
+  const waiting = new Set<() => void>();
+
+  function waitForTurn(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const onAbort = () => {
+        waiting.delete(begin);
+        reject(signal.reason);
+      };
+      const begin = () => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      };
+      waiting.add(begin);
+      signal.addEventListener('abort', onAbort, { once: true });
+    });
+  }
+
+  /** Hands the place on to who waits longest, so that no newcomer can take it in between. */
+  function leave(): void {
+    const [next] = waiting;
+    if (next === undefined) {
+      running -= 1;
+      return;
+    }
+    waiting.delete(next);
+    next();
+  }
+
+  return {
+    async hash(password, salt, signal) {
+      signal.throwIfAborted();
+      if (running < limits.maxConcurrentHashes) {
+        running += 1;
+      } else if (waiting.size < limits.maxQueuedHashes) {
+        await waitForTurn(signal);
+      } else {
+        throw usersError('HASHING_OVERLOADED', { retryAfterMs: overloadRetryAfterMs });
+      }
+      try {
+        signal.throwIfAborted(); // between the turn's call and here
+        const tag = await derive('argon2id', {
+          message: password,
+          nonce: salt,
+          memory: memoryKiB,
+          passes,
+          parallelism: lanes,
+          tagLength: tagBytes,
+        });
+        signal.throwIfAborted();
+        // https://github.com/P-H-C/phc-string-format; v=19 is the version of RFC 9106, 0x13.
+        return `$argon2id$v=19$m=${memoryKiB},t=${passes},p=${lanes}$${unpadded(salt)}$${unpadded(tag)}`;
+      } finally {
+        leave();
+      }
+    },
+  };
+}
+
+function unpadded(bytes: Uint8Array): string {
+  return Buffer.from(bytes).toString('base64').replaceAll('=', '');
+}

@@ -1,0 +1,129 @@
+import { hash, randomBytes, randomInt } from 'node:crypto';
+import { create } from '@bufbuild/protobuf';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
+import type { Users } from '../../proto/gen/users_pb.js';
+import {
+  type CreateUserRequest,
+  type CreateUserResult,
+  CreateUserResultSchema,
+  type GetUsersRequest,
+  type GetUsersResult,
+  GetUsersResultSchema,
+  type User,
+} from '../../proto/gen/users_types_pb.js';
+import type { Limits } from '../limits.ts';
+import { usersError } from './errors.ts';
+import { passwordHasher, saltBytes } from './password.ts';
+import { readAhead, readChunk } from './read-ahead.ts';
+import type { StoredUser, UserStore } from './store.ts';
+import { callStore } from './store-call.ts';
+import { checkCreateUser, checkGetUsers } from './validation.ts';
+
+/** What the service is made of. */
+export interface UsersServiceOptions {
+  readonly store: UserStore;
+  readonly limits: Limits;
+  /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
+  readonly newUserId?: () => number;
+  /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** Chance decides the next time too. */
+const userIdRetryAfterMs = 1000;
+
+/**
+ * The Users service over a store: `CreateUser` and `GetUsers` as `proto/users.proto` describes them.
+ *
+ * Its own errors are those of `errors.ts`. A call whose signal is aborted ends with the signal's reason, also
+ * when the store hangs; a store that takes longer than `storeTimeoutMs` ends it with STORE_UNAVAILABLE.
+ */
+export function createUsersService(options: UsersServiceOptions): ServiceImpl<typeof Users> {
+  const { store, limits, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
+  const hasher = passwordHasher(limits);
+
+  async function createUser(request: CreateUserRequest, context: HandlerContext): Promise<CreateUserResult> {
+    checkCreateUser(request);
+    const requestId = request.requestId.toLowerCase();
+    const passwordHash =
+      request.password === ''
+        ? undefined
+        : await hasher.hash(request.password, saltOf(requestId, request.username), context.signal);
+    const valid = {
+      username: request.username,
+      email: request.email === '' ? undefined : request.email,
+      passwordHash,
+      request:
+        requestId === ''
+          ? undefined
+          : {
+              id: requestId,
+              fingerprint: fingerprintOf(request, passwordHash),
+              expiresAtMs: now() + limits.requestIdTtlMs,
+            },
+    };
+    for (let attempt = 1; attempt <= limits.maxUserIdAttempts; attempt += 1) {
+      const signUp = { ...valid, userId: newUserId() };
+      const result = await callStore((within) => store.signUp(signUp, within), {
+        context,
+        limits,
+        // Without an id to know it by, the repeat of a sign-up that did happen finds its own name taken.
+        retrySafe: requestId !== '',
+      });
+      switch (result.outcome) {
+        case 'created':
+        case 'repeated':
+          return create(CreateUserResultSchema, { user: result.user });
+        case 'request_id_reused':
+          throw usersError('REQUEST_ID_REUSED');
+        case 'username_taken':
+          throw usersError('USERNAME_TAKEN');
+        case 'email_taken':
+          throw usersError('EMAIL_TAKEN');
+        case 'user_id_taken':
+      }
+    }
+    throw usersError('USER_IDS_EXHAUSTED', { retryAfterMs: userIdRetryAfterMs });
+  }
+
+  async function* getUsers(
+    request: GetUsersRequest,
+    context: HandlerContext,
+  ): AsyncGenerator<GetUsersResult, void, undefined> {
+    checkGetUsers(request, limits);
+    const { user: users } = request;
+    if (users.length === 0) return;
+    const options = { store, limits, context };
+    // Most requests are one chunk, and there is nothing to read ahead.
+    const isOneChunk = users.length <= limits.readChunkUsers;
+    const chunks = isOneChunk ? [await readChunk(users, options)] : readAhead(users, options);
+    for await (const { asked, found } of chunks) {
+      let place = 0;
+      for (const user of asked) {
+        if (context.signal.aborted) throw context.signal.reason;
+        yield resultOf(user, found[place]);
+        place += 1;
+      }
+    }
+  }
+
+  return { createUser, getUsers };
+}
+
+/** So that a repeat makes the same hash and, with it, the same fingerprint; else random, as it should be. */
+function saltOf(requestId: string, username: string): Uint8Array {
+  if (requestId === '') return randomBytes(saltBytes);
+  const digest = hash('sha256', JSON.stringify(['users password salt', requestId, username]), 'buffer');
+  return digest.subarray(0, saltBytes);
+}
+
+/** Over the hash, not the password: a fast digest of a password would undo what argon2 is for. */
+function fingerprintOf({ username, email }: CreateUserRequest, passwordHash = ''): string {
+  return hash('sha256', JSON.stringify([username, email, passwordHash]), 'base64url');
+}
+
+function resultOf(asked: User, found: StoredUser | undefined): GetUsersResult {
+  return create(GetUsersResultSchema, {
+    result: found ? { case: 'user', value: found } : { case: 'missing', value: asked },
+  });
+}

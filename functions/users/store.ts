@@ -1,0 +1,79 @@
+/** A user as the stores keep it and as others may see it. */
+export interface StoredUser {
+  /** As its owner wrote it. */
+  readonly username: string;
+  /** A random number from 1 to 2^32 - 1. */
+  readonly userId: number;
+}
+
+/** A sign-up that is valid: what is checked without a store has been checked. */
+export interface SignUp {
+  readonly username: string;
+  /** Chosen by the caller; `user_id` collisions are its to retry with another. */
+  readonly userId: number;
+  readonly email?: string;
+  /** PHC string of the argon2id hash, parameters included. Never the password. */
+  readonly passwordHash?: string;
+  /** With it, a repeat of the sign-up finds the first result. */
+  readonly request?: RequestKey;
+}
+
+/** What makes a sign-up repeatable for a time. */
+export interface RequestKey {
+  /** A UUID in lower case. */
+  readonly id: string;
+  /** Digest of the request's content (without the id): a repeat must have the same. */
+  readonly fingerprint: string;
+  /** When it may be forgotten, in ms since the epoch. */
+  readonly expiresAtMs: number;
+}
+
+/** How a sign-up ended. Only `created` and `repeated` mean that the user is stored, durably. */
+export type SignUpResult =
+  | { readonly outcome: 'created'; readonly user: StoredUser }
+  /** The request id was seen before with the same content: this is the first result. */
+  | { readonly outcome: 'repeated'; readonly user: StoredUser }
+  /** The request id was seen before with other content. */
+  | { readonly outcome: 'request_id_reused' }
+  | { readonly outcome: 'username_taken' }
+  | { readonly outcome: 'email_taken' }
+  | { readonly outcome: 'user_id_taken' };
+
+/** Whom to look for: by `username` where it is not empty, else by `userId`. */
+export interface Wanted {
+  readonly username: string;
+  readonly userId: number;
+}
+
+/**
+ * Keeps users. Every store passes the contract suite in `test/users/stores/contract.ts`.
+ *
+ * A store that can't answer throws a `StoreError`; nothing else is thrown but the reason
+ * of the given signal once it is aborted.
+ */
+export interface UserStore {
+  /**
+   * Stores a user if name, email, id and request id allow it: all of it or nothing, decided in this order:
+   * request id, user name, email, user id. Once the signal is aborted nothing new is begun; a write that
+   * was under way may have happened, and a repeat with the same request id finds it.
+   */
+  signUp(signUp: SignUp, signal: AbortSignal): Promise<SignUpResult>;
+  /** Looks up at most `limits.readChunkUsers` users; the answer has one place for each, in the same order. */
+  find(wanted: readonly Wanted[], signal: AbortSignal): Promise<readonly (StoredUser | undefined)[]>;
+  /** Releases everything. Calls under way finish first. */
+  close(): Promise<void>;
+}
+
+/** The store can't answer now. `retrySafe` says that the call changed nothing or may be repeated. */
+export class StoreError extends Error {
+  override readonly name = 'StoreError';
+  readonly retrySafe: boolean;
+  /** After how long a retry makes sense, in ms. */
+  readonly retryAfterMs: number;
+
+  constructor(message: string, init: { retrySafe: boolean; retryAfterMs?: number; cause?: unknown }) {
+    super(message, { cause: init.cause });
+    this.retrySafe = init.retrySafe;
+    this.retryAfterMs = init.retryAfterMs ?? 100;
+  }
+}

@@ -1,0 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+const firstMs = 20;
+const longestMs = 1_000;
+
+/**
+ * Waits before the next try, longer from try to try and by chance, so that those who met once don't meet again
+ * (full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
+ *
+ * @param tries how many there have been, from 1
+ * @throws the signal's abort as an AbortError, at once
+ */
+export async function backoff(tries: number, signal: AbortSignal): Promise<void> {
+  await delay(Math.random() * Math.min(longestMs, firstMs * 2 ** tries), undefined, { signal });
+}

@@ -1,0 +1,40 @@
+import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
+import { StoreError } from '../store.ts';
+
+/** Refused for now; nothing was written. The SDK has tried more than once already. */
+const throttled = new Set([
+  'LimitExceededException',
+  'ProvisionedThroughputExceededException',
+  'RequestLimitExceeded',
+  'ThrottlingException',
+]);
+
+/** Codes of a transaction's CancellationReasons that another try may get past. */
+export const passingReasons: ReadonlySet<string | undefined> = new Set([
+  'ProvisionedThroughputExceeded',
+  'ThrottlingError',
+  'TransactionConflict',
+]);
+
+/** How long a client should wait after throttling: a partition refills its burst capacity by the second. */
+const throttledRetryMs = 1_000;
+
+/**
+ * What an error of the SDK means for the caller of the store.
+ *
+ * @param repeatable whether the call may be repeated if it is unknown whether it was carried out
+ */
+export function fault(what: string, cause: unknown, repeatable: boolean): StoreError {
+  if (cause instanceof StoreError) return cause;
+  const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
+  const message = `DynamoDB could not ${what}: ${reason}`;
+  if (!(cause instanceof DynamoDBServiceException))
+    return new StoreError(message, { retrySafe: repeatable, cause });
+  if (throttled.has(cause.name)) {
+    return new StoreError(message, { retrySafe: true, retryAfterMs: throttledRetryMs, cause });
+  }
+  // A client's fault is refused for good: no permission, no such table. A server's may have come after the write,
+  // and a transaction in progress is an earlier try of the SDK's own.
+  const unknown = cause.$fault === 'server' || cause.name === 'TransactionInProgressException';
+  return new StoreError(message, { retrySafe: unknown && repeatable, cause });
+}

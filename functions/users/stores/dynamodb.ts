@@ -1,0 +1,173 @@
+import {
+  type AttributeValue,
+  BatchGetItemCommand,
+  DynamoDBClient,
+  TransactionCanceledException,
+  TransactWriteItemsCommand,
+} from '@aws-sdk/client-dynamodb';
+import { limits as defaultLimits, type Limits } from '../../limits.ts';
+import {
+  type SignUp,
+  type SignUpResult,
+  type StoredUser,
+  StoreError,
+  type UserStore,
+  type Wanted,
+} from '../store.ts';
+import { backoff } from './backoff.ts';
+import { fault, passingReasons } from './dynamodb-faults.ts';
+import { keyOf, signUpWrites, userOf } from './dynamodb-items.ts';
+
+/** How to reach users in a DynamoDB table. */
+export interface DynamoStoreOptions {
+  /** The table: its partition key is the string `pk`, its TTL attribute `expiresAt`. */
+  readonly table: string;
+  /** Default: what the SDK finds in the environment, `AWS_ENDPOINT_URL` included. */
+  readonly endpoint?: string;
+  /** Default: the limits of the service. */
+  readonly limits?: Pick<
+    Limits,
+    | 'dynamoMaxSockets'
+    | 'dynamoConnectTimeoutMs'
+    | 'dynamoAttemptTimeoutMs'
+    | 'dynamoMaxAttempts'
+    | 'dynamoMaxTries'
+    | 'storeTimeoutMs'
+  >;
+  /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** What one BatchGetItem takes. */
+const maxBatchKeys = 100;
+
+/**
+ * Keeps users in a DynamoDB table, for any number of servers. A sign-up is one transaction, a look-up one
+ * consistent read; the actions it needs are PutItem (which covers Put in TransactWriteItems) and BatchGetItem.
+ *
+ * @throws StoreError if the table can't be read, with one line that says why
+ */
+export async function openDynamoStore(options: DynamoStoreOptions): Promise<UserStore> {
+  const { table, endpoint, limits = defaultLimits, now = Date.now } = options;
+  const agent = { keepAlive: true, maxSockets: limits.dynamoMaxSockets };
+  const client = new DynamoDBClient({
+    ...(endpoint === undefined ? {} : { endpoint }),
+    maxAttempts: limits.dynamoMaxAttempts,
+    requestHandler: {
+      connectionTimeout: limits.dynamoConnectTimeoutMs,
+      requestTimeout: limits.dynamoAttemptTimeoutMs,
+      throwOnRequestTimeout: true,
+      httpAgent: agent,
+      httpsAgent: agent,
+    },
+  });
+  const underWay = new Set<Promise<unknown>>();
+  let closed = false;
+
+  /** Turns what ends a call early into what the interface promises. */
+  async function run<T>(
+    what: string,
+    repeatable: boolean,
+    signal: AbortSignal,
+    call: () => Promise<T>,
+  ): Promise<T> {
+    signal.throwIfAborted();
+    if (closed) throw new StoreError('the store is closed', { retrySafe: true });
+    const running = call();
+    underWay.add(running);
+    try {
+      return await running;
+    } catch (cause) {
+      signal.throwIfAborted();
+      throw fault(what, cause, repeatable);
+    } finally {
+      underWay.delete(running);
+    }
+  }
+
+  async function transact(signUp: SignUp, abortSignal: AbortSignal): Promise<SignUpResult> {
+    for (let tries = 1; ; tries++) {
+      const writes = signUpWrites(table, signUp, now());
+      // A new command has a new ClientRequestToken: with the same one, the SDK's own repeats of a write whose
+      // answer was lost succeed.
+      const command = new TransactWriteItemsCommand({ TransactItems: writes.map(({ write }) => write) });
+      try {
+        await client.send(command, { abortSignal });
+        return { outcome: 'created', user: { username: signUp.username, userId: signUp.userId } };
+      } catch (error) {
+        if (!(error instanceof TransactionCanceledException)) throw error;
+        // The first rule that stands in the way decides. Behind a conflict may be our own request id: only
+        // another try tells.
+        const reasons = error.CancellationReasons ?? [];
+        const at = reasons.findIndex(({ Code }) => Code !== undefined && Code !== 'None');
+        const reason = reasons[at];
+        if (reason?.Code === 'ConditionalCheckFailed' && writes[at]) return writes[at].refused(reason);
+        if (!passingReasons.has(reason?.Code)) throw error;
+        if (tries >= limits.dynamoMaxTries) {
+          throw new StoreError(`DynamoDB gave up a sign-up after ${tries} tries: ${reason?.Code}`, {
+            retrySafe: true,
+            cause: error,
+          });
+        }
+        await backoff(tries, abortSignal);
+      }
+    }
+  }
+
+  async function read(keys: readonly string[], abortSignal: AbortSignal): Promise<Map<string, StoredUser>> {
+    const users = new Map<string, StoredUser>();
+    let left: Record<string, AttributeValue>[] = keys.map((key) => ({ pk: { S: key } }));
+    for (let tries = 1; left.length > 0; tries++) {
+      const command = new BatchGetItemCommand({
+        RequestItems: {
+          [table]: { Keys: left, ConsistentRead: true, ProjectionExpression: 'pk, username, userId' },
+        },
+      });
+      const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
+      for (const item of Responses?.[table] ?? []) {
+        if (item.pk?.S !== undefined) users.set(item.pk.S, userOf(item));
+      }
+      const unprocessed = UnprocessedKeys?.[table]?.Keys ?? [];
+      if (unprocessed.length < left.length)
+        tries = 1; // it goes forward: only standing still counts
+      else if (tries >= limits.dynamoMaxTries) {
+        throw new StoreError(`DynamoDB left out ${unprocessed.length} keys ${tries} times`, {
+          retrySafe: true,
+        });
+      }
+      left = unprocessed;
+      if (left.length > 0) await backoff(tries, abortSignal);
+    }
+    return users;
+  }
+
+  async function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
+    const keys = wanted.map(keyOf);
+    const distinct = [...new Set(keys)].filter((key) => key !== undefined);
+    const users = new Map<string, StoredUser>();
+    for (let at = 0; at < distinct.length; at += maxBatchKeys) {
+      for (const [key, user] of await read(distinct.slice(at, at + maxBatchKeys), signal))
+        users.set(key, user);
+    }
+    return keys.map((key) => (key === undefined ? undefined : users.get(key)));
+  }
+
+  const store: UserStore = {
+    signUp: (signUp, signal) =>
+      run('store the user', signUp.request !== undefined, signal, () => transact(signUp, signal)),
+    find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),
+    async close() {
+      closed = true;
+      await Promise.allSettled(underWay);
+      client.destroy();
+    },
+  };
+  try {
+    await store.find([{ username: '', userId: 0 }], AbortSignal.timeout(limits.storeTimeoutMs));
+  } catch (error) {
+    await store.close();
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new StoreError(`cannot use the table ${table}: ${reason}`, { retrySafe: false, cause: error });
+  }
+  return store;
+}

@@ -1,0 +1,90 @@
+import { limits as defaultLimits, type Limits } from '../../limits.ts';
+import { type SignUp, type SignUpResult, type StoredUser, StoreError, type UserStore } from '../store.ts';
+import { folded } from './folded.ts';
+
+/** How to set up a store in memory. */
+export interface MemoryStoreOptions {
+  /** Default: the limits of the service. */
+  readonly limits?: Pick<Limits, 'maxMemoryUsers'>;
+  /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+interface Repeatable {
+  readonly fingerprint: string;
+  readonly expiresAtMs: number;
+  readonly user: StoredUser;
+}
+
+/**
+ * Keeps users in this process alone, for tests and benchmarks: nothing is durable, and a second process knows
+ * nothing of them. It decides as every store does, so it is also the model that the others are compared with.
+ */
+export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
+  const { limits = defaultLimits, now = Date.now } = options;
+  const byName = new Map<string, StoredUser>();
+  const byId = new Map<number, StoredUser>();
+  const emails = new Set<string>();
+  const requests = new Map<string, Repeatable>();
+  let closed = false;
+
+  function check(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (closed) throw new StoreError('the store is closed', { retrySafe: true });
+  }
+
+  /** A map keeps the order of insertion, which is that of expiry. Two at a time keep up with one that comes. */
+  function forgetExpired(nowMs: number): void {
+    let budget = 2;
+    for (const [id, { expiresAtMs }] of requests) {
+      if (expiresAtMs > nowMs || budget-- === 0) return;
+      requests.delete(id);
+    }
+  }
+
+  function decide(signUp: SignUp): SignUpResult {
+    const nowMs = now();
+    forgetExpired(nowMs);
+    const { request } = signUp;
+    const first = request && requests.get(request.id);
+    if (first && first.expiresAtMs > nowMs) {
+      if (first.fingerprint !== request.fingerprint) return { outcome: 'request_id_reused' };
+      return { outcome: 'repeated', user: first.user };
+    }
+    const name = folded(signUp.username);
+    const email = signUp.email === undefined ? undefined : folded(signUp.email);
+    if (byName.has(name)) return { outcome: 'username_taken' };
+    if (email !== undefined && emails.has(email)) return { outcome: 'email_taken' };
+    if (byId.has(signUp.userId)) return { outcome: 'user_id_taken' };
+    if (byId.size >= limits.maxMemoryUsers) {
+      throw new StoreError(`the store in memory is full: it takes ${limits.maxMemoryUsers} users`, {
+        retrySafe: false,
+      });
+    }
+    const user: StoredUser = { username: signUp.username, userId: signUp.userId };
+    byName.set(name, user);
+    byId.set(user.userId, user);
+    if (email !== undefined) emails.add(email);
+    if (request) {
+      requests.delete(request.id); // an expired one would keep its old place
+      requests.set(request.id, { fingerprint: request.fingerprint, expiresAtMs: request.expiresAtMs, user });
+    }
+    return { outcome: 'created', user };
+  }
+
+  return {
+    async signUp(signUp, signal) {
+      check(signal);
+      return decide(signUp);
+    },
+    async find(wanted, signal) {
+      check(signal);
+      return wanted.map(({ username, userId }) =>
+        username === '' ? byId.get(userId) : byName.get(folded(username)),
+      );
+    },
+    async close() {
+      closed = true;
+    },
+  };
+}

@@ -1,0 +1,110 @@
+import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { StoreError } from '../store.ts';
+
+/** Two processes that open a file at once take turns; waiting blocks nobody yet. */
+const openTimeoutMs = 5_000;
+const openRetryMs = 5;
+
+/** What SQLite answers when another process has the lock. */
+const busyCode = 5;
+
+const schemaVersion = 1;
+
+/**
+ * A sign-up is one row and so one statement: SQLite writes all of it or nothing, and nothing can come between
+ * the user and the request id that made it. `*_key` is the text as `folded` makes it.
+ */
+const schema = `
+  CREATE TABLE users (
+    user_id               INTEGER PRIMARY KEY CHECK (user_id BETWEEN 1 AND 4294967295),
+    username              TEXT NOT NULL,
+    username_key          TEXT NOT NULL UNIQUE,
+    email                 TEXT,
+    email_key             TEXT UNIQUE,
+    password_hash         TEXT,
+    request_id            TEXT UNIQUE,
+    request_fingerprint   TEXT,
+    request_expires_at_ms INTEGER
+  ) STRICT;
+  CREATE INDEX users_by_request_expiry ON users (request_expires_at_ms)
+    WHERE request_expires_at_ms IS NOT NULL;
+  PRAGMA user_version = ${schemaVersion};
+`;
+
+/**
+ * Opens the file that holds the users, and makes it, and its folder, if there is none. Only its owner may read
+ * it. What is committed is on the disk when COMMIT returns: WAL, and `synchronous=FULL` syncs the log at each
+ * commit (https://sqlite.org/pragma.html#pragma_synchronous).
+ *
+ * @param busyTimeoutMs how long a statement waits for another process; it blocks this one meanwhile
+ * @throws StoreError with one line that says which file and what is wrong with it
+ */
+export function openSqliteFile(path: string, busyTimeoutMs: number): DatabaseSync {
+  const file = resolve(path);
+  let db: DatabaseSync | undefined;
+  try {
+    makeFolder(dirname(file));
+    // SQLite gives the log beside the file the same mode: neither shows password hashes to other accounts.
+    closeSync(openSync(file, 'a', 0o600));
+    db = new DatabaseSync(file, { timeout: openTimeoutMs });
+    setDurable(db);
+    migrate(db);
+    db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    return db;
+  } catch (cause) {
+    db?.close();
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreError(`cannot open the users file ${file}: ${reason}`, { retrySafe: false, cause });
+  }
+}
+
+/** A new folder survives a power cut only once the folder that lists it is synced. */
+function makeFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
+  if (first === undefined) return;
+  for (let parent = dirname(folder); ; parent = dirname(parent)) {
+    const descriptor = openSync(parent, 'r');
+    fsyncSync(descriptor);
+    closeSync(descriptor);
+    if (parent === dirname(first)) return;
+  }
+}
+
+function setDurable(db: DatabaseSync): void {
+  const mode = unlessBusy(() => db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode);
+  if (mode !== 'wal') throw new Error(`its file system allows no write-ahead log (journal_mode ${mode})`);
+  db.exec('PRAGMA synchronous = FULL');
+}
+
+/**
+ * Tries again while another process has the file. Two that turn the log on at once hold what the other waits for:
+ * SQLite tells one of them so without waiting for its timeout (https://sqlite.org/c3ref/busy_handler.html).
+ */
+function unlessBusy<T>(work: () => T): T {
+  for (const endMs = performance.now() + openTimeoutMs; ; ) {
+    try {
+      return work();
+    } catch (error) {
+      if (primaryCode(error) !== busyCode || performance.now() >= endMs) throw error;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openRetryMs);
+    }
+  }
+}
+
+/** The code of an error of SQLite, without what extends it (https://sqlite.org/rescode.html); of another, `undefined`. */
+export function primaryCode(error: unknown): number | undefined {
+  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
+  return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+function migrate(db: DatabaseSync): void {
+  db.exec('BEGIN IMMEDIATE');
+  const version = db.prepare('PRAGMA user_version').get()?.user_version;
+  if (version === 0) db.exec(schema);
+  db.exec('COMMIT');
+  if (version !== 0 && version !== schemaVersion) {
+    throw new Error(`it has schema ${version}, this version of the service knows ${schemaVersion}`);
+  }
+}

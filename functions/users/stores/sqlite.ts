@@ -1,0 +1,177 @@
+import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { limits as defaultLimits, type Limits } from '../../limits.ts';
+import { type SignUp, type SignUpResult, type StoredUser, StoreError, type UserStore } from '../store.ts';
+import { folded } from './folded.ts';
+import { openSqliteFile, primaryCode } from './sqlite-file.ts';
+
+/** How to open users in a SQLite file. */
+export interface SqliteStoreOptions {
+  /** The file; it and its folder are made if they don't exist. */
+  readonly path: string;
+  /** Default: the limits of the service. */
+  readonly limits?: Pick<Limits, 'maxGroupedCommits' | 'maxQueuedSignUps' | 'sqliteBusyTimeoutMs'>;
+  /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
+  readonly now?: () => number;
+}
+
+/** A sign-up that waits for the next commit. */
+interface Waiting {
+  readonly signUp: SignUp;
+  readonly signal: AbortSignal;
+  readonly resolve: (result: SignUpResult) => void;
+  readonly reject: (reason: unknown) => void;
+}
+
+/**
+ * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may
+ * use one file. Sign-ups that arrive in the same turn of the event loop are committed together, since what a
+ * commit costs is its sync of the disk.
+ *
+ * @throws StoreError if the file can't be opened, with one line that says why
+ */
+export function openSqliteStore(options: SqliteStoreOptions): UserStore {
+  const { path, limits = defaultLimits, now = Date.now } = options;
+  const db = openSqliteFile(path, limits.sqliteBusyTimeoutMs);
+  const begin = db.prepare('BEGIN IMMEDIATE');
+  const commit = db.prepare('COMMIT');
+  const rollback = db.prepare('ROLLBACK');
+  const userByName = db.prepare('SELECT username, user_id FROM users WHERE username_key = ?');
+  const userById = db.prepare('SELECT username, user_id FROM users WHERE user_id = ?');
+  const userByEmail = db.prepare('SELECT username, user_id FROM users WHERE email_key = ?');
+  const userByRequest = db.prepare(
+    'SELECT username, user_id, request_fingerprint FROM users WHERE request_id = ? AND request_expires_at_ms > ?',
+  );
+  const forgetRequest = db.prepare(
+    `UPDATE users SET request_id = NULL, request_fingerprint = NULL, request_expires_at_ms = NULL
+     WHERE request_id = ?`,
+  );
+  const forgetExpired = db.prepare(
+    `UPDATE users SET request_id = NULL, request_fingerprint = NULL, request_expires_at_ms = NULL
+     WHERE user_id IN (SELECT user_id FROM users WHERE request_expires_at_ms <= ?
+                       ORDER BY request_expires_at_ms LIMIT ?)`,
+  );
+  const insertUser = db.prepare(
+    `INSERT INTO users (user_id, username, username_key, email, email_key, password_hash,
+                        request_id, request_fingerprint, request_expires_at_ms)
+     VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+  );
+  const queue: Waiting[] = [];
+  let closed = false;
+
+  function check(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (closed) throw new StoreError('the store is closed', { retrySafe: true });
+  }
+
+  /** Runs inside the transaction, which keeps other processes from writing: what is found free stays free. */
+  function decide(signUp: SignUp, nowMs: number): SignUpResult {
+    const { userId, username, email, request } = signUp;
+    if (request) {
+      const row = userByRequest.get(request.id, nowMs);
+      if (row) {
+        if (row.request_fingerprint !== request.fingerprint) return { outcome: 'request_id_reused' };
+        return { outcome: 'repeated', user: storedUser(row) };
+      }
+    }
+    const nameKey = folded(username);
+    const emailKey = email === undefined ? null : folded(email);
+    if (userByName.get(nameKey)) return { outcome: 'username_taken' };
+    if (emailKey !== null && userByEmail.get(emailKey)) return { outcome: 'email_taken' };
+    if (userById.get(userId)) return { outcome: 'user_id_taken' };
+    if (request) forgetRequest.run(request.id); // expired, else it had been found
+    const user = [userId, username, nameKey, email ?? null, emailKey, signUp.passwordHash ?? null];
+    const key = [request?.id ?? null, request?.fingerprint ?? null, request?.expiresAtMs ?? null];
+    insertUser.run(...user, ...key);
+    return { outcome: 'created', user: { username, userId } };
+  }
+
+  /** A statement that fails leaves the others of its transaction as they are; a lost transaction fails all. */
+  function answer(call: Waiting, nowMs: number): () => void {
+    try {
+      const result = decide(call.signUp, nowMs);
+      return () => call.resolve(result);
+    } catch (cause) {
+      if (!db.isTransaction) throw cause;
+      return () => call.reject(fault('store the user', cause, call.signUp));
+    }
+  }
+
+  function commitNext(): void {
+    const group: Waiting[] = [];
+    for (const call of queue.splice(0, limits.maxGroupedCommits)) {
+      if (call.signal.aborted) call.reject(call.signal.reason);
+      else group.push(call);
+    }
+    if (group.length === 0) return;
+    let answers: (() => void)[];
+    try {
+      begin.run();
+      const nowMs = now();
+      answers = group.map((call) => answer(call, nowMs));
+      forgetExpired.run(nowMs, 2 * group.length); // more than can be added, so that none pile up
+      commit.run();
+    } catch (cause) {
+      if (db.isTransaction) rollback.run();
+      answers = group.map((call) => () => call.reject(fault('store the user', cause, call.signUp)));
+    }
+    for (const give of answers) give();
+  }
+
+  function commitSoon(): void {
+    setImmediate(() => {
+      commitNext();
+      if (queue.length > 0) commitSoon();
+    });
+  }
+
+  return {
+    async signUp(signUp, signal) {
+      check(signal);
+      if (queue.length >= limits.maxQueuedSignUps) {
+        throw new StoreError(`${queue.length} sign-ups wait already`, { retrySafe: true });
+      }
+      const { promise, resolve, reject } = Promise.withResolvers<SignUpResult>();
+      if (queue.push({ signUp, signal, resolve, reject }) === 1) commitSoon();
+      return promise;
+    },
+    async find(wanted, signal) {
+      check(signal);
+      try {
+        return wanted.map(({ username, userId }) =>
+          username === '' ? found(userById, userId) : found(userByName, folded(username)),
+        );
+      } catch (cause) {
+        throw fault('read users', cause);
+      }
+    },
+    async close() {
+      if (closed) return;
+      closed = true;
+      while (queue.length > 0) commitNext();
+      db.close();
+    },
+  };
+}
+
+function found(statement: StatementSync, key: SQLInputValue): StoredUser | undefined {
+  const row = statement.get(key);
+  return row && storedUser(row);
+}
+
+function storedUser(row: ReturnType<StatementSync['all']>[number]): StoredUser {
+  const { username, user_id: userId } = row;
+  if (typeof username !== 'string' || typeof userId !== 'number') throw new Error('a row is not a user');
+  return { username, userId };
+}
+
+/**
+ * BUSY, LOCKED and FULL (https://sqlite.org/rescode.html) are found before anything is committed. After other
+ * errors the outcome may be unknown until the next start, so only what carries a request id may be repeated.
+ */
+const nothingWritten: ReadonlySet<number | undefined> = new Set([5, 6, 13]);
+
+function fault(what: string, cause: unknown, signUp?: SignUp): StoreError {
+  const retrySafe = !signUp || signUp.request !== undefined || nothingWritten.has(primaryCode(cause));
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError(`SQLite could not ${what}: ${reason}`, { retrySafe, cause });
+}

@@ -1,0 +1,86 @@
+// Proves, with real processes under load of every protocol, that SIGTERM ends one with exit code 0 while no call
+// fails for clients that reconnect, and that a second signal ends it at once.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { it } from 'node:test';
+import { createUsersClient, type UsersClient } from '../../client/client.ts';
+import { runMain } from './main-process.ts';
+
+const protocols = [
+  { protocol: 'grpc', httpVersion: '2' },
+  { protocol: 'grpc-web', httpVersion: '2' },
+  { protocol: 'grpc-web', httpVersion: '1.1' },
+  { protocol: 'connect', httpVersion: '2' },
+  { protocol: 'connect', httpVersion: '1.1' },
+] as const;
+
+it('no call fails when a process is replaced under load', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'users-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const settings = { USERS_STORE: 'sqlite', USERS_DATA: folder, GOAWAY_TIMEOUT_MS: '200' };
+  const first = runMain(t, settings);
+  const { port } = await first.line('listening');
+  const endpoint = `http://127.0.0.1:${port}`;
+
+  const failures: string[] = [];
+  let calls = 0;
+  let isOver = false;
+  async function load(client: UsersClient, name: string) {
+    for (let i = 0; !isOver; i++) {
+      try {
+        const username = `${name}-${i}`;
+        await client.createUser({ username });
+        for await (const { result } of client.getUsers({ user: [{ username }] })) {
+          assert.equal(result.case, 'user');
+        }
+        calls += 2;
+      } catch (error) {
+        failures.push(`${name}-${i}: ${error}`);
+      }
+    }
+  }
+  const clients = protocols.flatMap((it) => {
+    const client = createUsersClient({ endpoint, ...it, retry: { maxAttempts: 50, maxBackoffMs: 200 } });
+    const name = `${it.protocol}-${it.httpVersion}`;
+    return [load(client, `${name}-a`), load(client, `${name}-b`)].map((done) => ({ client, done }));
+  });
+
+  const reach = async (count: number) => {
+    while (calls < count && failures.length === 0) await new Promise((resolve) => setTimeout(resolve, 10));
+  };
+  await reach(200);
+  first.child.kill('SIGTERM');
+  assert.deepEqual(await first.ended, { code: 0, signal: null });
+  const second = runMain(t, { ...settings, PORT: String(port) });
+  await second.line('listening');
+  await reach(calls + 200);
+  isOver = true;
+  await Promise.all(clients.map(({ done }) => done));
+  for (const { client } of clients) client.close();
+  assert.deepEqual(failures, []);
+  second.child.kill('SIGINT');
+  assert.deepEqual(await second.ended, { code: 0, signal: null });
+});
+
+it('a second signal ends it at once', async (t) => {
+  const main = runMain(t);
+  const { port } = await main.line('listening');
+  // A call that is never done: its request does not end.
+  const socket = net.connect(Number(port), '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.on('error', () => {});
+  socket.write(
+    'POST /Users/CreateUser HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n',
+  );
+  // The server has begun with it when it asks for the rest.
+  await new Promise((resolve) => socket.once('data', resolve));
+  main.child.kill('SIGTERM');
+  await main.line('draining');
+  // Two signals that are less than 200 ms apart are one: Ctrl-C reaches a watched process twice.
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  main.child.kill('SIGTERM');
+  assert.deepEqual(await main.ended, { code: 1, signal: null });
+});

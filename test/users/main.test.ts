@@ -1,0 +1,99 @@
+// Proves, with the real process, that it starts as its settings say, and that a start that can't be is one clear
+// line and an exit code that is not zero.
+import assert from 'node:assert/strict';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, it, type TestContext } from 'node:test';
+import { createUsersClient } from '../../client/client.ts';
+import { createAuthority } from '../client/certificates.ts';
+import { runMain } from './main-process.ts';
+
+/** Starts it with settings that can't be, and returns its only line. */
+async function refusal(t: TestContext, settings: Record<string, string>): Promise<string> {
+  const main = runMain(t, settings);
+  const { code } = await main.ended;
+  assert.notEqual(code, 0);
+  const lines = main.errors().trimEnd().split('\n');
+  assert.equal(lines.length, 1, main.errors());
+  return lines[0] ?? '';
+}
+
+async function folder(t: TestContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'users-'));
+  t.after(() => rm(path, { recursive: true }));
+  return path;
+}
+
+describe('a start that can not be is one line', () => {
+  it('for a port in use', async (t) => {
+    const taken = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => taken.close());
+    await new Promise((resolve) => taken.once('listening', resolve));
+    const { port } = taken.address() as net.AddressInfo; // of a listening TCP server
+    const line = await refusal(t, { PORT: String(port) });
+    assert.match(line, new RegExp(`${port}.*in use.*PORT`));
+  });
+
+  it('for an address of another machine', async (t) => {
+    assert.match(await refusal(t, { HOST: '192.0.2.1' }), /192\.0\.2\.1.*HOST/);
+  });
+
+  it('for a bad setting', async (t) => {
+    assert.match(await refusal(t, { PORT: 'http' }), /PORT must be a number/);
+  });
+
+  it('for a data folder that can not be written', async (t) => {
+    const line = await refusal(t, { USERS_STORE: 'sqlite', USERS_DATA: '/dev/null/x' });
+    assert.match(line, /\/dev\/null\/x/);
+  });
+
+  it('for a certificate that is not there, or is none', async (t) => {
+    const path = await folder(t);
+    const files = { TLS_CERT_FILE: join(path, 'cert.pem'), TLS_KEY_FILE: join(path, 'key.pem') };
+    assert.match(await refusal(t, files), /cert\.pem/);
+    for (const file of Object.values(files)) await writeFile(file, 'not PEM');
+    assert.match(await refusal(t, files), /TLS_CERT_FILE|TLS_KEY_FILE|cert\.pem|PEM/);
+  });
+});
+
+it('keeps its users in the data folder, samples too', async (t) => {
+  const settings = { USERS_STORE: 'sqlite', USERS_DATA: join(await folder(t), 'new'), USERS_SAMPLES: '1' };
+  const namesOf = async (create: boolean) => {
+    const main = runMain(t, settings);
+    const { port } = await main.line('listening');
+    using client = createUsersClient({ endpoint: `http://127.0.0.1:${port}` });
+    if (create) await client.createUser({ username: 'tom' });
+    const names: string[] = [];
+    const asked = ['alexa', 'christie', 'tom'].map((username) => ({ username }));
+    for await (const { result } of client.getUsers({ user: asked })) names.push(`${result.case}`);
+    main.child.kill('SIGTERM');
+    assert.deepEqual(await main.ended, { code: 0, signal: null });
+    return names;
+  };
+  assert.deepEqual(await namesOf(true), ['user', 'user', 'user']);
+  assert.deepEqual(await namesOf(false), ['user', 'user', 'user']);
+});
+
+it('serves TLS, to clients with a certificate alone', async (t) => {
+  const path = await folder(t);
+  const authority = await createAuthority();
+  const server = await authority.issue({ ip: ['127.0.0.1'] });
+  const known = await authority.issue({ dns: ['client'] });
+  const file = async (name: string, text: string) => {
+    await writeFile(join(path, name), text, { mode: 0o600 });
+    return join(path, name);
+  };
+  const main = runMain(t, {
+    TLS_CERT_FILE: await file('cert.pem', server.cert),
+    TLS_KEY_FILE: await file('key.pem', server.key),
+    TLS_CLIENT_CA_FILE: await file('ca.pem', authority.ca),
+  });
+  const { port } = await main.line('listening');
+  const endpoint = `https://127.0.0.1:${port}`;
+  using client = createUsersClient({ endpoint, tls: { ca: authority.ca, ...known } });
+  assert.equal((await client.createUser({ username: 'tom' })).user?.username, 'tom');
+  using stranger = createUsersClient({ endpoint, tls: { ca: authority.ca }, retry: { maxAttempts: 1 } });
+  await assert.rejects(stranger.createUser({ username: 'eve' }));
+});

@@ -1,0 +1,33 @@
+// What every store promises (functions/users/store.ts), as one suite that each runs: who wins when many sign up
+// at once, that a request id gives one user to everybody, the order of the rules, reads of 10,000 users, and
+// what cancelling and closing leave behind.
+import { describe } from 'node:test';
+import { endings } from './contract-endings.ts';
+import { races } from './contract-races.ts';
+import { rules } from './contract-rules.ts';
+import type { StoreContract, Suite } from './contract-setting.ts';
+
+/** Defines the suite for one store. */
+export function storeContract(contract: StoreContract): void {
+  const suite: Suite = {
+    ...contract,
+    async withStore(use, now) {
+      const data = await contract.fixture();
+      try {
+        const store = await data.open(now);
+        try {
+          await use(store, data);
+        } finally {
+          await store.close();
+        }
+      } finally {
+        await data.remove();
+      }
+    },
+  };
+  describe(`${contract.name} store`, () => {
+    rules(suite);
+    races(suite);
+    endings(suite);
+  });
+}

@@ -1,0 +1,42 @@
+import { randomUUID } from 'node:crypto';
+import {
+  CreateTableCommand,
+  DeleteTableCommand,
+  DynamoDBClient,
+  UpdateTimeToLiveCommand,
+} from '@aws-sdk/client-dynamodb';
+
+/** A table of a test's own, as the deployment makes it. */
+export interface TestTable {
+  readonly client: DynamoDBClient;
+  readonly name: string;
+  remove(): Promise<void>;
+}
+
+/** Makes an empty table at the endpoint. */
+export async function testTable(endpoint: string): Promise<TestTable> {
+  const client = new DynamoDBClient({ endpoint });
+  const name = `users-${randomUUID()}`;
+  await client.send(
+    new CreateTableCommand({
+      TableName: name,
+      BillingMode: 'PAY_PER_REQUEST',
+      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+    }),
+  );
+  await client.send(
+    new UpdateTimeToLiveCommand({
+      TableName: name,
+      TimeToLiveSpecification: { AttributeName: 'expiresAt', Enabled: true },
+    }),
+  );
+  return {
+    client,
+    name,
+    async remove() {
+      await client.send(new DeleteTableCommand({ TableName: name }));
+      client.destroy();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+// The DynamoDB store keeps the contract of every store, calls two actions only, and reads a user once. Runs where
+// DYNAMODB_ENDPOINT is set (`.ci/dynamodb` starts one).
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { openDynamoStore } from '../../../functions/users/stores/dynamodb.ts';
+import { storeContract } from './contract.ts';
+import { unbounded } from './contract-setting.ts';
+import { dynamoProxy } from './dynamodb-proxy.ts';
+import {
+  ann,
+  endpoint,
+  failsWith,
+  itemsOf,
+  request,
+  wanted,
+  withoutEndpoint,
+  withProxy,
+} from './dynamodb-setting.ts';
+import { testTable } from './dynamodb-table.ts';
+
+if (endpoint === undefined) withoutEndpoint('DynamoDB store');
+else suite(endpoint);
+
+function suite(endpoint: string): void {
+  storeContract({
+    name: 'DynamoDB',
+    fixture: async () => {
+      const table = await testTable(endpoint);
+      return {
+        open: (now) => openDynamoStore({ table: table.name, endpoint, now }),
+        remove: () => table.remove(),
+      };
+    },
+    shared: true,
+    usersToRead: 1000,
+  });
+
+  withProxy(endpoint, 'what is stored; two actions, one request a call', async (setting) => {
+    const { store, proxy } = setting;
+    const signUp = { ...ann, email: 'Ann@x.org', passwordHash: '$argon2id$', request };
+    assert.equal((await store.signUp(signUp, unbounded)).outcome, 'created');
+    assert.equal((await store.signUp(signUp, unbounded)).outcome, 'repeated');
+    assert.equal((await store.signUp({ ...ann, userId: 8 }, unbounded)).outcome, 'username_taken');
+    const expiresAt = Math.ceil(request.expiresAtMs / 1000);
+    assert.deepEqual(await itemsOf(setting.table), [
+      { pk: 'MAIL#ann@x.org', userId: 7 },
+      { pk: 'NAME#ann', ...ann },
+      { pk: 'REQ#r1', ...ann, fingerprint: 'f', expiresAt },
+      { pk: 'USER#7', ...ann, email: 'Ann@x.org', passwordHash: '$argon2id$' },
+    ]);
+    proxy.fault = ({ body }) => {
+      assert.match(body, /"ConsistentRead":true/, 'a sign-up is found at once');
+      assert.doesNotMatch(body, /password/, 'secrets are not even read');
+      return 'pass';
+    };
+    await store.find([...wanted, ...wanted], unbounded);
+    await store.find(
+      [
+        { username: 'ANN', userId: 0 },
+        { username: '', userId: 7 },
+      ],
+      unbounded,
+    );
+    assert.deepEqual(Object.fromEntries(proxy.seen), { TransactWriteItems: 3, BatchGetItem: 2 });
+  });
+
+  test('DynamoDB store: a table that is not there, or not allowed, is named in one line when it is opened', async () => {
+    await assert.rejects(
+      openDynamoStore({ table: 'nobody', endpoint }),
+      failsWith(/^cannot use the table nobody: .*ResourceNotFound/, false),
+    );
+    const proxy = await dynamoProxy(endpoint);
+    proxy.fault = () => ({ status: 400, type: 'AccessDeniedException' });
+    try {
+      await assert.rejects(
+        openDynamoStore({ table: 'users', endpoint: proxy.url }),
+        failsWith(/AccessDenied/, false),
+      );
+    } finally {
+      await proxy.close();
+    }
+  });
+}

@@ -1,0 +1,233 @@
+// The SQLite store keeps the contract of every store; its file is durable, private and closed when the store is;
+// one bad sign-up or a locked file spoils nothing; a file that can't be used is named in one line.
+import assert from 'node:assert/strict';
+import { mkdirSync, mkdtempSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { test } from 'node:test';
+import { limits } from '../../../functions/limits.ts';
+import { StoreError } from '../../../functions/users/store.ts';
+import { openSqliteStore } from '../../../functions/users/stores/sqlite.ts';
+import { openSqliteFile } from '../../../functions/users/stores/sqlite-file.ts';
+import { storeContract } from './contract.ts';
+import { unbounded } from './contract-setting.ts';
+
+const newFolder = () => mkdtempSync(join(tmpdir(), 'users-sqlite-'));
+
+storeContract({
+  name: 'SQLite',
+  fixture: () => {
+    const folder = newFolder();
+    const path = join(folder, 'data', 'users.sqlite');
+    return {
+      open: (now) => openSqliteStore({ path, now }),
+      remove: () => rmSync(folder, { recursive: true }),
+    };
+  },
+  shared: true,
+  usersToRead: 10_000,
+});
+
+async function inFolder(use: (folder: string, path: string) => Promise<void> | void): Promise<void> {
+  const folder = newFolder();
+  try {
+    await use(folder, join(folder, 'users.sqlite'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function read(path: string, sql: string): Record<string, unknown>[] {
+  using db = new DatabaseSync(path, { readOnly: true });
+  return db.prepare(sql).all();
+}
+
+test('SQLite store: a commit is synced to the disk before it is acknowledged', () =>
+  inFolder((_, path) => {
+    using db = openSqliteFile(path, 20);
+    assert.equal(db.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal');
+    assert.equal(db.prepare('PRAGMA synchronous').get()?.synchronous, 2, 'FULL');
+    assert.equal(db.prepare('PRAGMA busy_timeout').get()?.timeout, 20);
+    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 1);
+  }));
+
+test('SQLite store: what is stored, in a file that others may not read', () =>
+  inFolder(async (folder) => {
+    const path = join(folder, 'new', 'deep', 'users.sqlite');
+    const store = openSqliteStore({ path });
+    const request = { id: 'r', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
+    const signUp = { username: 'Ann', userId: 7, email: 'Ann@x.org', passwordHash: '$argon2id$', request };
+    await store.signUp(signUp, unbounded);
+    const modes = readdirSync(join(folder, 'new', 'deep')).map((file) => [
+      file,
+      statSync(join(folder, 'new', 'deep', file)).mode & 0o77,
+    ]);
+    await store.close();
+    assert.deepEqual(modes, [
+      ['users.sqlite', 0],
+      ['users.sqlite-shm', 0],
+      ['users.sqlite-wal', 0],
+    ]);
+    assert.equal(statSync(join(folder, 'new')).mode & 0o77, 0);
+    assert.deepEqual(
+      { ...read(path, 'SELECT * FROM users')[0] },
+      {
+        user_id: 7,
+        username: 'Ann',
+        username_key: 'ann',
+        email: 'Ann@x.org',
+        email_key: 'ann@x.org',
+        password_hash: '$argon2id$',
+        request_id: 'r',
+        request_fingerprint: 'f',
+        request_expires_at_ms: request.expiresAtMs,
+      },
+    );
+  }));
+
+test('SQLite store: sign-ups that wait together are committed together, up to the limit', () =>
+  inFolder(async (_, path) => {
+    const few = { ...limits, maxGroupedCommits: 10, maxQueuedSignUps: 50 };
+    const store = openSqliteStore({ path, limits: few });
+    using other = new DatabaseSync(path, { readOnly: true });
+    const commits = () => other.prepare('PRAGMA data_version').get()?.data_version;
+    const seen = new Set([commits()]);
+    const calls = Array.from({ length: 51 }, (_, i) =>
+      store.signUp({ username: `u${i}`, userId: i + 1 }, unbounded),
+    );
+    const last = calls.pop();
+    await assert.rejects(
+      last ?? Promise.resolve(),
+      (error) => error instanceof StoreError && error.retrySafe,
+    );
+    assert.equal(seen.size, 1, 'nothing is committed yet');
+    for (const call of calls) {
+      await call;
+      seen.add(commits());
+    }
+    assert.equal(seen.size, 1 + 5);
+    await store.close();
+  }));
+
+test('SQLite store: a sign-up that fails does not spoil those committed with it', () =>
+  inFolder(async (_, path) => {
+    const store = openSqliteStore({ path });
+    const ids = [1, 2, 2 ** 32, 3, 0, 4];
+    const results = await Promise.allSettled(
+      ids.map((userId) => store.signUp({ username: `u${userId}`, userId }, unbounded)),
+    );
+    for (const [i, result] of results.entries()) {
+      const valid = i !== 2 && i !== 4;
+      assert.equal(result.status, valid ? 'fulfilled' : 'rejected');
+      if (result.status === 'rejected')
+        assert.ok(result.reason instanceof StoreError && !result.reason.retrySafe);
+    }
+    await store.close();
+    assert.deepEqual(
+      read(path, 'SELECT user_id FROM users').map(({ user_id }) => user_id),
+      [1, 2, 3, 4],
+    );
+  }));
+
+test('SQLite store: a transaction that fails is undone as a whole, and the next one succeeds', () =>
+  inFolder(async (_, path) => {
+    let nowMs = Date.now();
+    const store = openSqliteStore({ path, now: () => nowMs });
+    const request = { id: 'r', fingerprint: 'f', expiresAtMs: nowMs + 1000 };
+    await store.signUp({ username: 'u1', userId: 1, request }, unbounded);
+    nowMs += 1000;
+    using other = new DatabaseSync(path);
+    other.exec(`CREATE TRIGGER broken BEFORE UPDATE ON users BEGIN SELECT RAISE(ABORT, 'broken'); END`);
+    const both = () =>
+      Promise.allSettled([2, 3].map((userId) => store.signUp({ username: `u${userId}`, userId }, unbounded)));
+    for (const call of await both()) {
+      assert.ok(call.status === 'rejected' && call.reason instanceof StoreError);
+      assert.match(call.reason.message, /broken/);
+    }
+    assert.equal(read(path, 'SELECT count(*) AS n FROM users')[0]?.n, 1);
+    other.exec('DROP TRIGGER broken');
+    for (const call of await both()) {
+      assert.equal(call.status === 'fulfilled' && call.value.outcome, 'created');
+    }
+    await store.close();
+  }));
+
+test('SQLite store: locked by another process, it refuses for now and changes nothing; reads go on', () =>
+  inFolder(async (_, path) => {
+    const store = openSqliteStore({ path });
+    await store.signUp({ username: 'ann', userId: 1 }, unbounded);
+    using other = new DatabaseSync(path);
+    other.exec('BEGIN IMMEDIATE');
+    const busy = (error: unknown) =>
+      error instanceof StoreError && error.retrySafe && /database is locked/.test(error.message);
+    await assert.rejects(store.signUp({ username: 'bob', userId: 2 }, unbounded), busy);
+    assert.deepEqual(await store.find([{ username: 'ann', userId: 0 }], unbounded), [
+      { username: 'ann', userId: 1 },
+    ]);
+    other.exec('ROLLBACK');
+    assert.equal((await store.signUp({ username: 'bob', userId: 2 }, unbounded)).outcome, 'created');
+    await store.close();
+  }));
+
+test('SQLite store: expired request ids are forgotten, a bounded number at a commit', () =>
+  inFolder(async (_, path) => {
+    let nowMs = Date.now();
+    const store = openSqliteStore({ path, now: () => nowMs });
+    const signUp = (i: number) => {
+      const request = { id: `r${i}`, fingerprint: '', expiresAtMs: nowMs + 1000 };
+      return store.signUp({ username: `u${i}`, userId: i, request }, unbounded);
+    };
+    await Promise.all(Array.from({ length: 20 }, (_, i) => signUp(i + 1)));
+    nowMs += 1000;
+    const remembered = () => read(path, 'SELECT count(request_id) AS n FROM users')[0]?.n;
+    assert.equal(remembered(), 20);
+    await signUp(21);
+    assert.equal(remembered(), 20 + 1 - 2);
+    for (let i = 22; i <= 60; i++) await signUp(i);
+    assert.equal(remembered(), 40);
+    await store.close();
+  }));
+
+test('SQLite store: closed, it holds no file open', () =>
+  inFolder(async (folder, path) => {
+    const open = () =>
+      readdirSync('/proc/self/fd').filter((fd) => {
+        try {
+          return readlinkSync(`/proc/self/fd/${fd}`).startsWith(folder);
+        } catch {
+          return false; // the descriptor that read the folder
+        }
+      }).length;
+    const store = openSqliteStore({ path });
+    await store.signUp({ username: 'ann', userId: 1 }, unbounded);
+    assert.ok(open() > 0);
+    await store.close();
+    assert.equal(open(), 0);
+    writeFileSync(path, 'x'.repeat(5000));
+    assert.throws(() => openSqliteStore({ path }));
+    assert.equal(open(), 0, 'nor after it could not be opened');
+  }));
+
+test('SQLite store: a file that can not be used is named in one line', () =>
+  inFolder((folder, path) => {
+    const isLine = (pattern: RegExp) => (error: unknown) =>
+      error instanceof StoreError && !/\n/.test(error.message) && pattern.test(error.message);
+    writeFileSync(path, 'this is not a database'.repeat(100));
+    assert.throws(
+      () => openSqliteStore({ path }),
+      isLine(/users file .*users\.sqlite: file is not a database/),
+    );
+    assert.throws(() => openSqliteStore({ path: join(path, 'users.sqlite') }), isLine(/: (ENOTDIR|EEXIST)/));
+    mkdirSync(join(folder, 'folder'));
+    assert.throws(() => openSqliteStore({ path: join(folder, 'folder') }), isLine(/: EISDIR/));
+    const newer = join(folder, 'newer.sqlite');
+    {
+      using db = new DatabaseSync(newer);
+      db.exec('PRAGMA user_version = 9');
+    }
+    assert.throws(
+      () => openSqliteStore({ path: newer }),
+      isLine(/schema 9, this version of the service knows 1/),
+    );
+  }));
