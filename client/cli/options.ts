@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { createUsersClient, type UsersClient } from '../client.ts';
+import { defaults } from '../defaults.ts';
+import { UsersError } from '../errors.ts';
+import { codedError } from '../handshake.ts';
+import { type Protocol, protocols } from '../transport.ts';
+import { TlsOptionError } from '../trust.ts';
+import { traceTo } from './trace.ts';
+
+/** What every command takes, as commander leaves it. */
+export interface GlobalOptions {
+  readonly endpoint: string;
+  readonly timeout?: number;
+  readonly wait?: number;
+  readonly metadata?: readonly Pair[];
+  readonly metadataFile?: readonly Pair[];
+  readonly protocol: Protocol;
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+  readonly serverName?: string;
+  readonly tokenFile?: string;
+  readonly json?: true;
+  readonly verbose?: true;
+}
+
+type Pair = readonly [key: string, value: string];
+
+/** The command line can't be meant, or names a file that can't be read. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Adds the options that every command takes. */
+export function addGlobalOptions(program: Command): Command {
+  return program
+    .addOption(
+      new Option('--endpoint <url>', 'http://host:port or https://host:port')
+        .default(defaults.endpoint)
+        .env('USERS_ENDPOINT'),
+    )
+    .option('--timeout <time>', 'deadline of the call: 10ms, 5s, 2m; 0 means none (default: 30s)', parseTime)
+    .option('--wait <time>', 'wait so long for the server to be ready', parseTime)
+    .option('--metadata <key=value>', 'metadata to send, repeatable; base64 for keys in -bin', addPair)
+    .option('--metadata-file <file>', 'metadata from a file, one key=value a line', addPairsOf)
+    .addOption(new Option('--protocol <name>', 'protocol').choices(protocols).default('grpc'))
+    .addOption(new Option('--ca <file>', 'certificate authority to trust, PEM').env('USERS_CA'))
+    .option('--cert <file>', 'certificate of the client, PEM')
+    .option('--key <file>', 'key of that certificate, PEM')
+    .addOption(
+      new Option('--server-name <name>', 'name to call and to find in the certificate').env(
+        'USERS_SERVER_NAME',
+      ),
+    )
+    .option('--token-file <file>', 'file with the bearer token (or set USERS_TOKEN)')
+    .option('--json', 'print JSON, one line a result')
+    .option('-v, --verbose', 'show headers and trailers');
+}
+
+/**
+ * A client as the options say.
+ *
+ * @throws UsageError for what they can't mean
+ */
+export function openClient(options: GlobalOptions): UsersClient {
+  const token = options.tokenFile === undefined ? process.env.USERS_TOKEN : readToken(options.tokenFile);
+  const tls = {
+    ca: read('--ca', options.ca),
+    cert: read('--cert', options.cert),
+    key: read('--key', options.key),
+  };
+  try {
+    return createUsersClient({
+      endpoint: options.endpoint,
+      protocol: options.protocol,
+      tls,
+      serverName: options.serverName || undefined,
+      token: token || undefined,
+      metadata: [...(options.metadataFile ?? []), ...(options.metadata ?? [])].map(([key, value]) => [
+        key,
+        value,
+      ]),
+      deadlineMs: options.timeout,
+      interceptors: options.verbose ? [traceTo(process.stderr)] : [],
+    });
+  } catch (error) {
+    if (error instanceof TlsOptionError) throw new UsageError(`--${error.option} ${error.problem}`);
+    if (error instanceof UsersError) throw new UsageError(error.rawMessage);
+    if (error instanceof TypeError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
+
+function parseTime(text: string): number {
+  const [, digits, unit = ''] = /^(\d+(?:\.\d+)?)(ms|s|m|h)$/.exec(text) ?? [];
+  if (text !== '0' && digits === undefined) {
+    throw new InvalidArgumentError('Write a number and its unit, such as 0.5ms, 10s or 2m.');
+  }
+  return Number(digits ?? 0) * (unitMs[unit] ?? 0);
+}
+
+function addPair(text: string, pairs: readonly Pair[] = []): readonly Pair[] {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  if (key === undefined || value === undefined) throw new InvalidArgumentError('Write it as key=value.');
+  return [...pairs, [key.trim(), value]];
+}
+
+/** Empty lines and those that begin with # say nothing. */
+function addPairsOf(file: string, pairs: readonly Pair[] = []): readonly Pair[] {
+  const lines = readText('--metadata-file', file).split(/\r?\n/);
+  return lines.filter((line) => /^\s*[^#\s]/.test(line)).reduce((all, line) => addPair(line, all), pairs);
+}
+
+function readToken(file: string): string {
+  const token = readText('--token-file', file).trim();
+  if (token === '') throw new UsageError(`--token-file ${file} is empty`);
+  return token;
+}
+
+function read(option: string, file: string | undefined): string | undefined {
+  // An empty USERS_CA is none.
+  return file ? readText(option, file) : undefined;
+}
+
+const fileProblems: Readonly<Record<string, string>> = {
+  ENOENT: 'does not exist',
+  EISDIR: 'is a folder',
+  EACCES: 'may not be read',
+};
+
+function readText(option: string, file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (error) {
+    const problem = fileProblems[codedError(error)?.code ?? ''] ?? 'can not be read';
+    throw new UsageError(`${option} ${file} ${problem}`);
+  }
+}

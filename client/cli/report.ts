@@ -1,0 +1,89 @@
+import { once } from 'node:events';
+import { Code } from '@connectrpc/connect';
+import { codeName, type UsersError } from '../errors.ts';
+import { handshakeFailure } from '../handshake.ts';
+
+/**
+ * Prints a line, and waits while the reader is slow. A reader that has gone, as `head` does when it has enough, ends
+ * the command without a word.
+ */
+export async function print(line: string): Promise<void> {
+  if (!process.stdout.write(`${printable(line)}\n`)) await once(process.stdout, 'drain');
+}
+
+/** What the other side says must not steer the terminal, or begin a line of its own. */
+export function printable(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`);
+}
+
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0);
+  throw error;
+});
+
+/** What a person can do about a failed call. */
+export interface Advice {
+  readonly endpoint: string;
+  /** Of a sign-up that was begun, which can be repeated with it. */
+  readonly requestId?: string;
+}
+
+/** Says on stderr what happened and what to do, or as JSON what a program wants to know. */
+export function printError(error: UsersError, advice: Advice, json: boolean): void {
+  const { code, rawMessage, requestId } = error;
+  if (json) {
+    console.error(JSON.stringify({ error }));
+    return;
+  }
+  console.error(printable(`${codeName(code)}: ${rawMessage}`));
+  for (const line of advise(error, advice)) console.error(`  ${line}`);
+  if (requestId !== undefined && code === Code.Internal) {
+    console.error(printable(`  Its request id is ${requestId}.`));
+  }
+}
+
+function advise(error: UsersError, { endpoint, requestId }: Advice): string[] {
+  const lines: string[] = [];
+  switch (error.code) {
+    case Code.DeadlineExceeded:
+      lines.push('Give the call more time with --timeout.');
+      break;
+    case Code.Unavailable:
+      lines.push(...adviseUnavailable(error, endpoint));
+      break;
+    case Code.Unauthenticated:
+      lines.push('Put a token into the environment as USERS_TOKEN, or into a file for --token-file.');
+      break;
+    case Code.Unimplemented:
+      lines.push(`What answers at ${endpoint} does not have this method: is it a Users service?`);
+      break;
+  }
+  const unknownOutcome = [
+    Code.DeadlineExceeded,
+    Code.Unavailable,
+    Code.Canceled,
+    Code.Internal,
+    Code.Unknown,
+  ];
+  if (requestId !== undefined && !error.neverSent && unknownOutcome.includes(error.code)) {
+    lines.push('The user may have been created. The same command finds out, or tries again, with');
+    lines.push(`  --request-id ${requestId}`);
+  }
+  return lines;
+}
+
+function adviseUnavailable(error: UsersError, endpoint: string): string[] {
+  switch (handshakeFailure(error)?.about) {
+    // Its message says all.
+    case 'endpoint':
+      return [];
+    case 'client certificate':
+      return ['Show a certificate that the server trusts with --cert and --key.'];
+    case 'server certificate':
+      return ['Name the authority to trust with --ca, and the name in the certificate with --server-name.'];
+    case undefined:
+      return error.isWireError
+        ? ['The server is there but can not answer now: try again later.']
+        : [`Is a Users service running at ${endpoint}? --wait 10s waits for it.`];
+  }
+}

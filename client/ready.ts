@@ -1,0 +1,52 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../proto/gen/health/v1/health_pb.js';
+import { defaults } from './defaults.ts';
+import { UsersError } from './errors.ts';
+import { toUsersError } from './failure.ts';
+import { handshakeFailure } from './handshake.ts';
+
+/** What a server says of its health (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */
+export type ServingStatus = keyof typeof Status;
+
+/** The name of a status that came over the wire. */
+export function servingStatus(status: Status): ServingStatus {
+  // Protobuf enums are open: a newer server may send a number without a name.
+  return (Status[status] as ServingStatus | undefined) ?? 'UNKNOWN';
+}
+
+/**
+ * Waits until the server answers a health check with SERVING; a server without health checks is ready once it answers.
+ *
+ * @throws UsersError UNAVAILABLE, with what was last seen, when the time is over; at once what waiting can't cure,
+ * such as UNAUTHENTICATED or a certificate that is not trusted; CANCELLED when the signal aborts.
+ */
+export async function ready(
+  transport: Transport,
+  origin: string,
+  options: { timeoutMs?: number; signal?: AbortSignal } = {},
+): Promise<void> {
+  const { timeoutMs = defaults.readyTimeoutMs, signal } = options;
+  const health = createClient(Health, transport);
+  const end = performance.now() + timeoutMs;
+  for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
+    let seen: UsersError;
+    try {
+      const { status } = await health.check({}, { timeoutMs: Math.max(end - performance.now(), 1), signal });
+      if (status === Status.SERVING) return;
+      seen = toUsersError(new ConnectError(`the server is ${servingStatus(status)}`, Code.Unavailable));
+    } catch (reason) {
+      seen = toUsersError(reason);
+      if (seen.code === Code.Unimplemented && seen.isWireError) return;
+      const mayPass = seen.code === Code.Unavailable || seen.code === Code.DeadlineExceeded;
+      if (!mayPass || handshakeFailure(seen)) throw seen;
+    }
+    if (performance.now() + pauseMs >= end) {
+      const message = `could not connect to ${origin} within ${timeoutMs} ms: ${seen.rawMessage}`;
+      throw new UsersError(seen, { message, code: Code.Unavailable });
+    }
+    await sleep(pauseMs, undefined, { signal }).catch((reason) => {
+      throw toUsersError(reason);
+    });
+  }
+}
