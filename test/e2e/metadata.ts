@@ -1,0 +1,73 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Code, encodeBinaryHeader } from '@connectrpc/connect';
+import { UsersError } from '../../client/errors.ts';
+import { open, type Target, uniqueName, ways } from './target.ts';
+
+/** Proves that metadata of every kind passes, and what may not pass is refused clearly, in every protocol. */
+export function proveMetadata(target: () => Target): void {
+  for (const way of ways) {
+    test(`${way.name}: ASCII, binary, repeated and big metadata pass; the request id comes back`, async () => {
+      using client = open(target(), way);
+      const id = uniqueName();
+      let received = new Headers();
+      await client.createUser(
+        { username: uniqueName() },
+        {
+          headers: [
+            ['x-request-id', id],
+            ['ip', '127.0.0.1'],
+            ['tag', 'a'],
+            ['tag', 'b, c'],
+            ['punctuation', ' !"#$%&\'()*+,-./:;<=>?@[\\]^_`{|}~'],
+            ['trace-bin', encodeBinaryHeader(new Uint8Array([0, 10, 13, 127, 255]))],
+            ['trace-bin', encodeBinaryHeader('Grüße')],
+            // An ALB takes 16 KiB a header.
+            ['big', 'x'.repeat(12 * 1024)],
+          ],
+          onHeader(headers) {
+            received = headers;
+          },
+        },
+      );
+      assert.equal(received.get('x-request-id'), id);
+    });
+
+    test(`${way.name}: the server makes a request id where the call has none, also for errors and streams`, async () => {
+      using client = open(target(), way);
+      const ids: (string | null | undefined)[] = [];
+      const onHeader = (headers: Headers) => {
+        ids.push(headers.get('x-request-id'));
+      };
+      await client.createUser({ username: uniqueName() }, { onHeader });
+      for await (const _ of client.getUsers({ user: [{ userId: 1 }] }, { onHeader }));
+      const error = await client.createUser({ username: '' }).catch((reason: unknown) => reason);
+      assert.ok(error instanceof UsersError);
+      ids.push(error.requestId);
+      assert.equal(ids.length, 3);
+      assert.ok(ids.every(Boolean), String(ids));
+      assert.equal(new Set(ids).size, 3);
+    });
+
+    test(`${way.name}: Unicode is refused before it is sent`, async () => {
+      using client = open(target(), way);
+      await assert.rejects(client.createUser({ username: uniqueName() }, { headers: { name: 'Zoë' } }), {
+        code: Code.InvalidArgument,
+        rawMessage: /must be printable ASCII/,
+      });
+    });
+
+    test(`${way.name}: too much metadata fails the one call, and not the next`, async () => {
+      using client = open(target(), { ...way, retry: { maxAttempts: 1 } });
+      const headers = Array.from({ length: 10 }, (_, n): [string, string] => [
+        `big-${n}`,
+        'x'.repeat(12 * 1024),
+      ]);
+      await assert.rejects(
+        client.createUser({ username: uniqueName() }, { headers, timeoutMs: 5_000 }),
+        (error) => error instanceof UsersError && error.code !== Code.DeadlineExceeded,
+      );
+      await client.createUser({ username: uniqueName() });
+    });
+  }
+}
