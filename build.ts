@@ -1,0 +1,155 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild';
+
+/**
+ * What the bundles may weigh, minified and without source maps, in bytes. A build over budget fails: a cold start
+ * pays for every byte that is parsed. Raise a figure here only together with the reason for it.
+ */
+export const budgets = {
+  /** What every server loads: gRPC, Connect, protobuf, logging. */
+  serverStartBytes: 320_000,
+  /** What a server on DynamoDB loads besides: the AWS client, without the credential sources it does not use. */
+  serverDynamoBytes: 520_000,
+  /** The certificate function: X.509, and the ACM and SSM clients. */
+  certificateBytes: 1_150_000,
+};
+
+/** One bundle: where it begins, and the files it became. */
+interface Bundle {
+  readonly name: string;
+  readonly files: readonly BundleFile[];
+}
+
+interface BundleFile {
+  readonly path: string;
+  readonly bytes: number;
+  readonly gzipBytes: number;
+  /** When it is loaded: with the entry point, with DynamoDB's client, or by something neither of them needs. */
+  readonly loaded: 'at start' | 'with DynamoDB' | 'on demand';
+}
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+
+// pino and other CommonJS packages call require(), which an ES module lacks.
+const banner = `import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);`;
+
+const options: BuildOptions = {
+  bundle: true,
+  minify: true,
+  sourcemap: 'linked',
+  sourcesContent: false,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  outExtension: { '.js': '.mjs' }, // an ES module by its name: no package.json goes into the image
+  external: ['pino-pretty'], // for a person at a terminal: `npm run dev` runs the sources
+  banner: { js: banner },
+  metafile: true,
+  logLevel: 'warning',
+  absWorkingDir: root,
+};
+
+/** The files that one output file imports by import statements, itself included. */
+function staticClosure(outputs: Metafile['outputs'], start: string, found = new Set<string>()): Set<string> {
+  if (found.has(start)) return found;
+  found.add(start);
+  for (const { path, kind, external } of outputs[start]?.imports ?? []) {
+    if (kind === 'import-statement' && !external) staticClosure(outputs, path, found);
+  }
+  return found;
+}
+
+async function bundle(name: string, entry: string, outdir: string): Promise<Bundle> {
+  await rm(outdir, { recursive: true, force: true });
+  const result = await esbuild({
+    ...options,
+    entryPoints: { main: entry },
+    outdir,
+    splitting: true,
+    chunkNames: 'chunks/[name]-[hash]',
+  });
+  const outputs = result.metafile?.outputs ?? {};
+  const entryOf = (end: string) =>
+    Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(end));
+  const start = staticClosure(outputs, entryOf(entry) ?? '');
+  const dynamo = entryOf('stores/dynamodb.ts');
+  const withDynamo = dynamo ? staticClosure(outputs, dynamo) : new Set<string>();
+  const files = Object.keys(outputs)
+    .filter((path) => !path.endsWith('.map'))
+    .map(async (path): Promise<BundleFile> => {
+      const content = await readFile(join(root, path));
+      const loaded = start.has(path) ? 'at start' : withDynamo.has(path) ? 'with DynamoDB' : 'on demand';
+      return { path, bytes: content.length, gzipBytes: gzipSync(content).length, loaded };
+    });
+  return { name, files: await Promise.all(files) };
+}
+
+/**
+ * Bundles the container function and the certificate function, and makes the empty folder that the image keeps users in.
+ *
+ * @param outdir where to: `users/`, `certificate/` and `data/` in it are replaced
+ * @param server the server's entry point
+ * @returns the bundles with the sizes of their files
+ */
+export async function build(
+  outdir = join(root, 'dist'),
+  server = 'functions/users/main.ts',
+): Promise<Bundle[]> {
+  const data = join(outdir, 'data');
+  await rm(data, { recursive: true, force: true });
+  await mkdir(data, { recursive: true });
+  await writeFile(join(data, '.keep'), ''); // an empty folder does not survive every copy
+  return Promise.all([
+    bundle('users', server, join(outdir, 'users')),
+    bundle('certificate', 'functions/certificate/main.ts', join(outdir, 'certificate')),
+  ]);
+}
+
+/** What is heavier than its budget, in words; empty when all is well. */
+export function overBudget(bundles: readonly Bundle[], limits: typeof budgets = budgets): string[] {
+  const weigh = (name: string, loaded?: BundleFile['loaded']) =>
+    bundles
+      .filter((bundle) => bundle.name === name)
+      .flatMap(({ files }) => files.filter((file) => loaded === undefined || file.loaded === loaded))
+      .reduce((sum, { bytes }) => sum + bytes, 0);
+  const weights = [
+    ['serverStartBytes', weigh('users', 'at start')],
+    ['serverDynamoBytes', weigh('users', 'with DynamoDB')],
+    ['certificateBytes', weigh('certificate')],
+  ] as const;
+  return weights
+    .filter(([name, bytes]) => bytes > limits[name])
+    .map(([name, bytes]) => {
+      const limit = limits[name];
+      return `${name}: ${bytes} bytes, ${bytes - limit} over the budget of ${limit} in build.ts`;
+    });
+}
+
+function sizeTable(bundles: readonly Bundle[]): string {
+  const kilobytes = (bytes: number) => `${(bytes / 1000).toFixed(1)} kB`.padStart(11);
+  const lines = [`${'file'.padEnd(52)}${'minified'.padStart(11)}${'gzip'.padStart(11)}  loaded`];
+  for (const { files } of bundles) {
+    const needed = files.filter(({ loaded }) => loaded !== 'on demand');
+    for (const { path, bytes, gzipBytes, loaded } of needed.sort((a, b) => b.bytes - a.bytes)) {
+      lines.push(`${path.padEnd(52)}${kilobytes(bytes)}${kilobytes(gzipBytes)}  ${loaded}`);
+    }
+    const onDemand = files.filter(({ loaded }) => loaded === 'on demand');
+    const sum = (key: 'bytes' | 'gzipBytes') => onDemand.reduce((total, file) => total + file[key], 0);
+    if (onDemand.length > 0) {
+      const name = `  ${onDemand.length} chunks more`.padEnd(52);
+      lines.push(`${name}${kilobytes(sum('bytes'))}${kilobytes(sum('gzipBytes'))}  on demand`);
+    }
+  }
+  return lines.join('\n');
+}
+
+if (import.meta.main) {
+  const bundles = await build().catch(() => process.exit(1)); // esbuild has said what is wrong, and where
+  console.log(sizeTable(bundles));
+  const problems = overBudget(bundles);
+  for (const problem of problems) console.error(problem);
+  process.exitCode = problems.length > 0 ? 1 : 0;
+}

@@ -1,0 +1,110 @@
+// Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
+// it, that source maps lead back to the sources, and that a bundle over its budget is told of.
+import assert from 'node:assert/strict';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { budgets, build, overBudget } from '../build.ts';
+import { createUsersClient } from '../client/client.ts';
+
+// Outside of the repository: nothing up from here has a node_modules folder.
+const folder = mkdtempSync(join(tmpdir(), 'users-build-'));
+const users = join(folder, 'users');
+let bundles: Awaited<ReturnType<typeof build>>;
+
+before(async () => {
+  bundles = await build(folder);
+});
+after(() => rmSync(folder, { recursive: true }));
+
+const run = promisify(execFile);
+/** Nothing of this process's own settings, so that none is needed. */
+const env = { HOST: '127.0.0.1', PORT: '0' };
+
+test('the server serves and drains, without the files that only DynamoDB or nobody needs', async () => {
+  for (const { path, loaded } of bundles.flatMap(({ files }) => files)) {
+    if (loaded !== 'at start' && path.includes('dynamo')) rmSync(resolve(path));
+  }
+  assert.deepEqual(
+    readdirSync(join(users, 'chunks')).filter((file) => /dynamodb.*\.mjs$/.test(file)),
+    [],
+  );
+  const server = spawn(process.execPath, ['main.mjs'], {
+    cwd: users,
+    env: { ...env, USERS_DATA: join(folder, 'data') },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  try {
+    const lines = createInterface({ input: server.stdout });
+    const died = once(server, 'exit').then(([code]) => assert.fail(`ended with ${code} before it served`));
+    died.catch(() => {}); // looked at until it serves; it ends later, too
+    const [line] = await Promise.race([once(lines, 'line'), died]);
+    const { port, store } = JSON.parse(line);
+    assert.equal(store, 'sqlite');
+    {
+      using client = createUsersClient({ endpoint: `http://127.0.0.1:${port}` });
+      const { user } = await client.createUser({ username: 'bundled' });
+      assert.equal(user?.username, 'bundled');
+    }
+    const ended = once(server, 'exit');
+    server.kill('SIGTERM');
+    assert.deepEqual(await ended, [0, null]);
+  } finally {
+    server.kill('SIGKILL');
+  }
+  bundles = await build(folder);
+});
+
+test("on DynamoDB it loads the client, and says in one line that the table can't be read", async () => {
+  const settings = {
+    ...env,
+    USERS_STORE: 'dynamodb',
+    USERS_TABLE: 'users',
+    DYNAMODB_ENDPOINT: 'http://127.0.0.1:9',
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'test',
+    AWS_SECRET_ACCESS_KEY: 'test',
+  };
+  await assert.rejects(run(process.execPath, ['main.mjs'], { cwd: users, env: settings }), (error: Error) => {
+    assert.match(error.message, /DynamoDB|users/);
+    assert.doesNotMatch(error.message, /Cannot find|ERR_MODULE/);
+    return true;
+  });
+});
+
+test('the certificate function has its handler', async () => {
+  const script = 'const { handler } = await import("./main.mjs"); console.log(typeof handler);';
+  const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
+    cwd: join(folder, 'certificate'),
+    env: { AWS_REGION: 'us-east-1' },
+  });
+  assert.equal(stdout, 'function\n');
+});
+
+test('every file has a source map, and what is for development is left out', () => {
+  const files = bundles.flatMap((bundle) => bundle.files.map(({ path }) => path));
+  for (const path of files) {
+    const { sources, sourcesContent } = JSON.parse(readFileSync(`${resolve(path)}.map`, 'utf8'));
+    assert.equal(sourcesContent, undefined, path);
+    assert(!sources.some((source: string) => source.includes('node_modules/pino-pretty/')), path);
+    if (path.endsWith('/main.mjs')) {
+      assert(
+        sources.some((source: string) => /functions\/(users|certificate)\/main\.ts$/.test(source)),
+        path,
+      );
+    }
+  }
+});
+
+test('a bundle over its budget is told of, by how much; these are not', () => {
+  assert.deepEqual(overBudget(bundles), []);
+  assert.match(
+    overBudget(bundles, { ...budgets, serverStartBytes: 1000 }).join('\n'),
+    /^serverStartBytes: \d+ bytes, \d+ over the budget of 1000 in build\.ts$/,
+  );
+});
