@@ -1,0 +1,134 @@
+// Prints what the deployment costs, as docs/operating.md shows it: `node infra/costs.ts`.
+
+import { healthCheck } from './lifetimes.ts';
+
+/** List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025. */
+const prices = {
+  fargateArmVcpuHour: 0.03238,
+  fargateArmGibHour: 0.00356,
+  loadBalancerHour: 0.0225,
+  loadBalancerCapacityUnitHour: 0.008,
+  publicIpv4Hour: 0.005,
+  interfaceEndpointHour: 0.01,
+  alarmMetricMonth: 0.1,
+  customMetricMonth: 0.3,
+  dashboardMonth: 3,
+  dynamoMillionWriteUnits: 0.625,
+  dynamoMillionReadUnits: 0.125,
+  logGigabyte: 0.5,
+  edgeMillionRequests: 1,
+};
+
+/** What the defaults of `infra/` make, of what costs something; a test compares it with the template. */
+export const made = {
+  tasks: 2,
+  taskVcpu: 0.25,
+  taskGib: 0.5,
+  zones: 2,
+  /** Metrics that alarms look at, those of the next line among them. */
+  alarmMetrics: 16,
+  /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
+  scalingAlarmMetrics: 2 + 4,
+};
+
+/** What a call is taken to need. */
+const call = {
+  /** A line of the access log behind a load balancer: 300 bytes in a rehearsal, and 26 that CloudWatch adds. */
+  logBytes: 326,
+  /** A small call in both directions, headers included. */
+  wireBytes: 1000,
+  /** A sign-up with e-mail and request_id writes four items, each of two units since it is a transaction. */
+  signUpWriteUnits: 8,
+  /** A look-up is one consistent read of under 4 KB for each user. */
+  lookUpReadUnits: 1,
+  /** What auto scaling gives a task. */
+  taskCallsPerMinute: 6000,
+};
+
+const monthHours = 730;
+
+/** Each zone's part of the load balancer asks each task for its health by gRPC, which is a call with a line in the log. */
+const healthChecksPerHour = 3600 / healthCheck.interval.toSeconds();
+
+/** A line of the table: what, how it is calculated, US dollars. */
+type Row = readonly [what: string, calculation: string, dollars: number];
+
+const taskHour = made.taskVcpu * prices.fargateArmVcpuHour + made.taskGib * prices.fargateArmGibHour;
+
+const perMonth: readonly Row[] = [
+  [
+    'Fargate, ARM',
+    `${made.tasks} tasks × ${monthHours} h × (${made.taskVcpu} vCPU × ${prices.fargateArmVcpuHour} + ${made.taskGib} GiB × ${prices.fargateArmGibHour})`,
+    made.tasks * monthHours * taskHour,
+  ],
+  ['Load balancer', `${monthHours} h × ${prices.loadBalancerHour}`, monthHours * prices.loadBalancerHour],
+  [
+    'Public IPv4 addresses',
+    `(${made.zones} of the load balancer + ${made.tasks} of the tasks) × ${monthHours} h × ${prices.publicIpv4Hour}`,
+    (made.zones + made.tasks) * monthHours * prices.publicIpv4Hour,
+  ],
+  [
+    'Log of the health checks',
+    `${made.tasks} tasks × ${made.zones} zones × ${healthChecksPerHour} an hour × ${monthHours} h × ${call.logBytes} bytes, in GB × ${prices.logGigabyte}`,
+    ((made.tasks * made.zones * healthChecksPerHour * monthHours * call.logBytes) / 1e9) * prices.logGigabyte,
+  ],
+  [
+    'Alarms, their metrics, dashboard',
+    `${made.alarmMetrics} × ${prices.alarmMetricMonth} + ${prices.customMetricMonth} + ${prices.dashboardMonth}`,
+    made.alarmMetrics * prices.alarmMetricMonth + prices.customMetricMonth + prices.dashboardMonth,
+  ],
+];
+
+const millionCalls = (call.wireBytes * 1e6) / 1e9;
+const logGigabytes = (call.logBytes * 1e6) / 1e9;
+const anyCall: readonly Row[] = [
+  [
+    'Load balancer',
+    `${millionCalls} GB, one unit an hour for each × ${prices.loadBalancerCapacityUnitHour}`,
+    millionCalls * prices.loadBalancerCapacityUnitHour,
+  ],
+  ['Log', `${logGigabytes} GB × ${prices.logGigabyte}`, logGigabytes * prices.logGigabyte],
+  [
+    'Tasks that auto scaling adds',
+    `1,000,000 ÷ (${call.taskCallsPerMinute} a minute × 60) h × ${(taskHour + prices.publicIpv4Hour).toFixed(6)}`,
+    (1e6 / (call.taskCallsPerMinute * 60)) * (taskHour + prices.publicIpv4Hour),
+  ],
+];
+const signUp: Row = [
+  'DynamoDB, for CreateUser',
+  `${call.signUpWriteUnits} write units × ${prices.dynamoMillionWriteUnits}`,
+  call.signUpWriteUnits * prices.dynamoMillionWriteUnits,
+];
+const lookUp: Row = [
+  'DynamoDB, for GetUsers of one user',
+  `${call.lookUpReadUnits} read unit × ${prices.dynamoMillionReadUnits}`,
+  call.lookUpReadUnits * prices.dynamoMillionReadUnits,
+];
+
+const sum = (rows: readonly Row[]) => rows.reduce((total, [, , dollars]) => total + dollars, 0);
+const endpoints = 3 * made.zones * monthHours * prices.interfaceEndpointHour;
+const taskAddresses = made.tasks * monthHours * prices.publicIpv4Hour;
+
+function table(title: string, rows: readonly Row[]): string {
+  const lines = rows.map(([what, how, dollars]) => `| ${what} | ${how} | ${dollars.toFixed(2)} |`);
+  return [`| ${title} | calculation | $ |`, '| --- | --- | ---: |', ...lines].join('\n');
+}
+
+/** The cost section of docs/operating.md. */
+export function costs(): string {
+  return [
+    table('A month, idle', [...perMonth, ['**In all**', '', sum(perMonth)]]),
+    table('A million calls', [
+      ...anyCall,
+      signUp,
+      lookUp,
+      ['**CreateUser in all**', '', sum([...anyCall, signUp])],
+      ['**GetUsers in all**', '', sum([...anyCall, lookUp])],
+    ]),
+    `\`privateSubnets\` adds $${endpoints.toFixed(2)} a month (3 endpoints in ${made.zones} zones × ${monthHours} h × ` +
+      `${prices.interfaceEndpointHour}) and saves the tasks' addresses, $${taskAddresses.toFixed(2)}. ` +
+      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls.`,
+  ].join('\n\n');
+}
+
+if (import.meta.main) console.log(costs());

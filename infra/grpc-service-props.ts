@@ -1,0 +1,146 @@
+import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import type * as ec2 from 'aws-cdk-lib/aws-ec2';
+import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as logs from 'aws-cdk-lib/aws-logs';
+import type { LifetimesProps } from './lifetimes.ts';
+
+/** How a new version replaces the old one. */
+export type Deployment =
+  /** Task by task; tasks that do not become healthy bring the old version back. */
+  | 'rolling'
+  /** All new tasks beside the old ones; a tenth of the calls for a time, then all; back at the first alarm. */
+  | 'canary';
+
+/** A gRPC service in a container. Everything but the image has a default. */
+export interface GrpcServiceProps extends LifetimesProps {
+  /** Serves gRPC over cleartext HTTP/2, and HTTP/1.1, on one port; answers health checks of both kinds. */
+  readonly image: ecs.ContainerImage;
+  /**
+   * The container's environment. `HOST`, `PORT` and the lifetimes (see `infra/lifetimes.ts`) are set here.
+   * @default none
+   */
+  readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * The port the container listens on; it gets it as `PORT`.
+   * @default 50051
+   */
+  readonly containerPort?: number;
+  /**
+   * Of a task, in 1/1024 of a CPU. Only some pairs with `memoryMiB` exist on Fargate.
+   * @default 256
+   */
+  readonly cpu?: number;
+  /**
+   * Of a task.
+   * @default 512
+   */
+  readonly memoryMiB?: number;
+  /**
+   * Tasks that always run; with two, one may fail.
+   * @default 2
+   */
+  readonly minTasks?: number;
+  /**
+   * Tasks that run at the most.
+   * @default 10
+   */
+  readonly maxTasks?: number;
+  /**
+   * Requests that a task is to get in a minute before there are more tasks.
+   * @default 6000
+   */
+  readonly requestsPerTaskAndMinute?: number;
+  /**
+   * The network to use.
+   * @default a new one over two availability zones, without NAT gateways
+   */
+  readonly vpc?: ec2.IVpc;
+  /**
+   * Where the tasks go in a `vpc` of yours.
+   * @default its public subnets
+   */
+  readonly taskSubnets?: ec2.SubnetSelection;
+  /**
+   * In the new network, tasks without a way from or to the internet.
+   * @default false
+   */
+  readonly privateSubnets?: boolean;
+  /**
+   * The load balancer's certificate.
+   * @default a self-issued one for the load balancer's own name; its authority is in `authority`
+   */
+  readonly certificate?: acm.ICertificate;
+  /**
+   * The folder of the bundled certificate function.
+   * @default none: needed unless there is a `certificate`
+   */
+  readonly certificateCode?: string;
+  /**
+   * How a new version replaces the old one.
+   * @default 'rolling'
+   */
+  readonly deployment?: Deployment;
+  /**
+   * How long the log is kept.
+   * @default one month
+   */
+  readonly logRetention?: logs.RetentionDays;
+}
+
+/** CPU units to the memory (MiB) that Fargate offers with them: from, to, in steps of. */
+const fargateSizes: ReadonlyMap<number, readonly [number, number, number]> = new Map([
+  [256, [512, 2048, 512]],
+  [512, [1024, 4096, 1024]],
+  [1024, [2048, 8192, 1024]],
+  [2048, [4096, 16_384, 1024]],
+  [4096, [8192, 30_720, 1024]],
+  [8192, [16_384, 61_440, 4096]],
+  [16_384, [32_768, 122_880, 8192]],
+]);
+
+/** What the construct sets itself, and how to have it otherwise. */
+const ownEnvironment = {
+  HOST: 'tasks listen on every address',
+  PORT: 'set containerPort',
+  MAX_DEADLINE_MS: 'set maxDeadline',
+  IDLE_TIMEOUT_MS: 'set idleTimeout',
+  DRAIN_DELAY_MS: 'it follows from the health checks',
+  DRAIN_TIMEOUT_MS: 'set stopTimeout',
+};
+
+/** Throws a RangeError that says what to change, when props contradict each other or Fargate. */
+export function refuseContradictions(props: GrpcServiceProps): void {
+  const { cpu = 256, memoryMiB = 512, minTasks = 2, maxTasks = 10, environment = {} } = props;
+  const refuse = (reason: string): never => {
+    throw new RangeError(reason);
+  };
+  if (props.vpc && props.privateSubnets) {
+    refuse(
+      'privateSubnets shapes the new network: leave it out, and choose subnets of your vpc with taskSubnets',
+    );
+  }
+  if (props.taskSubnets && !props.vpc) {
+    refuse('taskSubnets chooses among the subnets of a vpc: give the vpc too, or set privateSubnets');
+  }
+  if (!props.certificate && !props.certificateCode) {
+    refuse(
+      'without a certificate one is issued: set certificateCode to the bundled function, or give a certificate',
+    );
+  }
+  if (props.certificate && props.certificateCode) {
+    refuse('certificateCode is for a self-issued certificate: leave it out, or leave out certificate');
+  }
+  if (!Number.isInteger(minTasks) || minTasks < 1 || !Number.isInteger(maxTasks) || maxTasks < minTasks) {
+    refuse(
+      `minTasks (${minTasks}) and maxTasks (${maxTasks}) must be whole numbers, at least 1, the first not larger`,
+    );
+  }
+  const [from, to, step] =
+    fargateSizes.get(cpu) ?? refuse(`cpu (${cpu}) must be one of ${[...fargateSizes.keys()].join(', ')}`);
+  if (memoryMiB < from || memoryMiB > to || memoryMiB % step !== 0) {
+    refuse(`memoryMiB (${memoryMiB}) must be ${from} to ${to} in steps of ${step} with cpu ${cpu}`);
+  }
+  for (const [name, instead] of Object.entries(ownEnvironment)) {
+    if (name in environment) refuse(`environment.${name} is set by the construct: leave it out; ${instead}`);
+  }
+}

@@ -1,0 +1,105 @@
+import { CustomResource, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import * as events from 'aws-cdk-lib/aws-events';
+import * as targets from 'aws-cdk-lib/aws-events-targets';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import * as lambda from 'aws-cdk-lib/aws-lambda';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+
+/** What to issue a certificate for. */
+export interface SelfIssuedCertificateProps {
+  /** The name that clients connect to: a load balancer's own. Another name makes another certificate and authority. */
+  readonly dnsName: string;
+  /** The folder of the bundled function, `dist/certificate` after `npm run build`. */
+  readonly code: string;
+}
+
+/**
+ * HTTPS without a domain: a certificate for a load balancer's own name, signed by an authority made for it.
+ *
+ * No public authority certifies a name under amazonaws.com, so clients are given the authority to trust. It may sign
+ * for that one name only (a critical name constraint), so trusting it gives it power over nothing else. Its private
+ * key stays in an SSM SecureString parameter: with it, a certificate that is about to expire is renewed under the
+ * same ARN, and clients notice nothing. (Thrown away, every renewal would lock out every client.) Reading the
+ * parameter takes the permission `ssm:GetParameter` on it, which here only the function has.
+ *
+ * The function looks every day and renews 60 days before the end. Deleting the stack removes certificate and
+ * authority.
+ */
+export class SelfIssuedCertificate extends Construct {
+  /** The certificate, in ACM. */
+  readonly certificate: acm.ICertificate;
+  /** The authority's certificate (PEM), for clients to trust. */
+  readonly authority: string;
+
+  constructor(scope: Construct, id: string, props: SelfIssuedCertificateProps) {
+    super(scope, id);
+    const stack = Stack.of(this);
+    const authorityPrefix = `/self-issued/${stack.stackName}/${id}`;
+    const logGroup = new logs.LogGroup(this, 'Log', {
+      retention: logs.RetentionDays.ONE_YEAR,
+      removalPolicy: RemovalPolicy.DESTROY,
+    });
+    const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
+    logGroup.grantWrite(role);
+    allow(role, ['acm:ImportCertificate', 'acm:DescribeCertificate', 'acm:DeleteCertificate'], {
+      service: 'acm',
+      resource: 'certificate/*',
+      wildcardReason: 'ACM makes up the id of a certificate when it is imported.',
+    });
+    allow(role, ['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], {
+      service: 'ssm',
+      resource: `parameter${authorityPrefix}/*`,
+      wildcardReason: 'The name ends in that of the load balancer, which is not known before it is there.',
+    });
+    const issuer = new lambda.Function(this, 'Function', {
+      description: 'Issues and renews the certificate of a load balancer without a domain',
+      runtime: lambda.Runtime.NODEJS_24_X,
+      architecture: lambda.Architecture.ARM_64,
+      handler: 'main.handler',
+      code: lambda.Code.fromAsset(props.code, { exclude: ['*.map', '**/*.map'] }),
+      role,
+      logGroup,
+      memorySize: 256,
+      timeout: Duration.minutes(15), // a deletion waits until the load balancer has let go of the certificate
+    });
+
+    const properties = { DnsName: props.dnsName, AuthorityPrefix: authorityPrefix };
+    const resource = new CustomResource(this, 'Resource', {
+      resourceType: 'Custom::SelfIssuedCertificate',
+      serviceToken: issuer.functionArn,
+      properties,
+    });
+    resource.node.addDependency(role); // its policy too: the first call comes at once
+    this.authority = resource.getAttString('Authority');
+    this.certificate = acm.Certificate.fromCertificateArn(this, 'Certificate', resource.ref);
+
+    new events.Rule(this, 'Renewal', {
+      description: 'Looks every day whether the certificate is to be renewed',
+      schedule: events.Schedule.rate(Duration.days(1)),
+      targets: [
+        new targets.LambdaFunction(issuer, {
+          event: events.RuleTargetInput.fromObject({ renew: { arn: resource.ref, properties } }),
+          retryAttempts: 2,
+        }),
+      ],
+    });
+  }
+}
+
+/** Allows the actions on resources of this account and region, and tells cdk-nag why there is a wildcard. */
+function allow(
+  role: iam.Role,
+  actions: string[],
+  on: { readonly service: string; readonly resource: string; readonly wildcardReason: string },
+): void {
+  const { partition, region, account } = Stack.of(role);
+  const arn = (...parts: string[]) => ['arn', parts[0], on.service, ...parts.slice(1), on.resource].join(':');
+  role.addToPolicy(new iam.PolicyStatement({ actions, resources: [arn(partition, region, account)] }));
+  const written = arn('<AWS::Partition>', '<AWS::Region>', '<AWS::AccountId>');
+  Validations.of(role).acknowledge({
+    id: `AwsSolutions-IAM5[Resource::${written}]`,
+    reason: on.wildcardReason,
+  });
+}

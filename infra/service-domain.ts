@@ -1,0 +1,43 @@
+import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import * as route53 from 'aws-cdk-lib/aws-route53';
+import { LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
+import { Construct } from 'constructs';
+
+/** A name of one's own. */
+export interface ServiceDomainProps {
+  /** Such as users.example.com. */
+  readonly domainName: string;
+  /** The id of the Route 53 zone that it is in. */
+  readonly hostedZoneId: string;
+}
+
+/** A domain name in Route 53, with a public certificate that renews itself. */
+export class ServiceDomain extends Construct {
+  /** Validated through DNS records in the zone. */
+  readonly certificate: acm.Certificate;
+
+  readonly #zone: route53.IHostedZone;
+
+  constructor(scope: Construct, id: string, { domainName, hostedZoneId }: ServiceDomainProps) {
+    super(scope, id);
+    // Records are made by their full name, so the zone's own name (which only a look-up in the account tells) is not
+    // needed: the domain stands in for it.
+    this.#zone = route53.HostedZone.fromHostedZoneAttributes(this, 'Zone', {
+      hostedZoneId,
+      zoneName: domainName,
+    });
+    this.certificate = new acm.Certificate(this, 'Certificate', {
+      domainName,
+      validation: acm.CertificateValidation.fromDns(this.#zone),
+    });
+  }
+
+  /** Leads the name to the load balancer. */
+  pointTo(loadBalancer: elbv2.ApplicationLoadBalancer): void {
+    new route53.ARecord(this, 'Alias', {
+      zone: this.#zone,
+      target: route53.RecordTarget.fromAlias(new LoadBalancerTarget(loadBalancer)),
+    });
+  }
+}

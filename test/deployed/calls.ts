@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import type { IncomingMessage } from 'node:http';
+import https from 'node:https';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { createUsersClient, type UsersClient, type UsersClientOptions } from '../../client/client.ts';
+import type { Endpoint } from './endpoint.ts';
+
+/** One kind of call, made again and again. A call throws when it fails or is answered wrongly. */
+export interface CallKind extends Disposable {
+  readonly name: string;
+  /** Makes one call. */
+  call(): Promise<void>;
+}
+
+/** The users whose sign-up was acknowledged, for calls to ask for, and to look for in the end. */
+export interface Acknowledged {
+  readonly names: string[];
+  /** A name that no other call uses. */
+  next(): string;
+}
+
+/** Users that one call asks for, and how long a slow reader thinks about each. */
+const askedUsers = 5;
+const streamedUsers = 60;
+const thinkMs = 40;
+
+/** Every kind of call that a client can make: protocols, HTTP versions, unary and streaming, quick and slow. */
+export function everyKindOfCall(
+  endpoint: Endpoint,
+  acknowledged: Acknowledged,
+  maxAttempts: number,
+): CallKind[] {
+  const options = {
+    endpoint: endpoint.url,
+    serverName: endpoint.serverName,
+    tls: { ca: endpoint.ca },
+    retry: { maxAttempts },
+  };
+  const kind = (
+    name: string,
+    more: Pick<UsersClientOptions, 'protocol' | 'httpVersion'>,
+    call: (client: UsersClient) => Promise<void>,
+  ): CallKind => {
+    const client = createUsersClient({ ...options, ...more });
+    return { name, call: () => call(client), [Symbol.dispose]: () => client.close() };
+  };
+  const signUp = (password?: string) => async (client: UsersClient) => {
+    const username = acknowledged.next();
+    const { user } = await client.createUser({ username, password });
+    assert.equal(user?.username, username);
+    acknowledged.names.push(username);
+  };
+  const look = (count: number, pauseMs: number) => async (client: UsersClient) => {
+    const wanted = pick(acknowledged.names, count);
+    const found: string[] = [];
+    for await (const { result } of client.getUsers({ user: wanted.map((username) => ({ username })) })) {
+      found.push(result.case === 'user' ? result.value.username : `missing ${result.value?.username}`);
+      if (pauseMs > 0) await sleep(pauseMs);
+    }
+    assert.deepEqual(found, wanted);
+  };
+  const health = async (client: UsersClient) => {
+    // A task that is about to end says so to whom still asks it.
+    assert.match(await client.health('Users'), /^(NOT_)?SERVING$/);
+  };
+  return [
+    kind('gRPC CreateUser', {}, signUp()),
+    kind('gRPC CreateUser with a password', {}, signUp('correct horse battery')),
+    kind('gRPC GetUsers', {}, look(askedUsers, 0)),
+    kind('gRPC GetUsers, slow reader', {}, look(streamedUsers, thinkMs)),
+    kind('gRPC health check', {}, health),
+    kind('gRPC-Web CreateUser, HTTP/2', { protocol: 'grpc-web' }, signUp()),
+    kind('gRPC-Web GetUsers, HTTP/1.1', { protocol: 'grpc-web', httpVersion: '1.1' }, look(askedUsers, 0)),
+    kind('Connect CreateUser, HTTP/1.1', { protocol: 'connect', httpVersion: '1.1' }, signUp()),
+    kind('Connect GetUsers, HTTP/2', { protocol: 'connect' }, look(askedUsers, 0)),
+    kind('Connect GetUsers, slow reader', { protocol: 'connect' }, look(streamedUsers, thinkMs)),
+    webPage(endpoint, acknowledged, maxAttempts),
+  ];
+}
+
+/** `GET /users/`: a line of JSON for each user. No client of ours: its retries are made here. */
+function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: number): CallKind {
+  const agent = new https.Agent({ keepAlive: true, ca: endpoint.ca, servername: endpoint.serverName });
+  const get = async () => {
+    const wanted = pick(names, askedUsers);
+    const url = new URL('/users/', endpoint.url);
+    for (const username of wanted) url.searchParams.append('username', username);
+    const { status, body } = await fetchText(url, agent).catch((cause) => {
+      throw new ConnectError(`no answer: ${cause.message}`, Code.Unavailable, undefined, undefined, cause);
+    });
+    // What a load balancer says of a task that it does not reach.
+    if ([502, 503, 504].includes(status)) throw new ConnectError(`HTTP ${status}`, Code.Unavailable);
+    assert.equal(status, 200, body);
+    const lines = body.trim().split('\n');
+    assert.equal(lines.length, wanted.length, body);
+    for (const [index, username] of wanted.entries()) assert.match(lines[index] ?? '', RegExp(username));
+  };
+  return {
+    name: 'GET /users/, HTTP/1.1',
+    async call() {
+      for (let attempt = 1; ; attempt++) {
+        try {
+          return await get();
+        } catch (error) {
+          if (attempt >= maxAttempts) throw error;
+          await sleep(Math.random() * 1000);
+        }
+      }
+    },
+    [Symbol.dispose]: () => agent.destroy(),
+  };
+}
+
+async function fetchText(url: URL, agent: https.Agent): Promise<{ status: number; body: string }> {
+  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
+  https.get(url, { agent }, resolve).on('error', reject);
+  const response = await promise;
+  return { status: response.statusCode ?? 0, body: await text(response) };
+}
+
+function pick(names: readonly string[], count: number): string[] {
+  return Array.from({ length: count }, () => {
+    const name = names[Math.floor(Math.random() * names.length)];
+    assert(name, 'a user must be there before any is asked for');
+    return name;
+  });
+}

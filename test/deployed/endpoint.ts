@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+
+/** A deployed service, and how to trust it. */
+export interface Endpoint {
+  readonly url: string;
+  /** The authority (PEM) of its certificate; undefined for a public one. */
+  readonly ca: string | undefined;
+  /** The name in its certificate, where that is not the URL's host. */
+  readonly serverName: string | undefined;
+}
+
+/**
+ * Reads where a service was deployed: the file that `cdk deploy --outputs-file` wrote, or the endpoint.json of a
+ * rehearsal.
+ *
+ * @throws Error that says how to make the file, when it can't be read or holds something else
+ */
+export function readEndpoint(file: string): Endpoint {
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(file, 'utf8'));
+  } catch (cause) {
+    throw new Error(`${file} can't be read: deploy with --outputs-file ${file} first`, { cause });
+  }
+  if (isRecord(content) && typeof content.url === 'string' && typeof content.ca === 'string') {
+    const { url, ca, serverName } = content;
+    return {
+      url,
+      ca: readFileSync(ca, 'utf8'),
+      serverName: typeof serverName === 'string' ? serverName : undefined,
+    };
+  }
+  const outputs = isRecord(content) ? Object.values(content).find(hasEndpoint) : undefined;
+  if (!outputs) throw new Error(`${file} has no stack with the output Endpoint`);
+  const ca = typeof outputs.Ca === 'string' ? outputs.Ca : undefined;
+  return { url: outputs.Endpoint, ca, serverName: undefined };
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}
+
+function hasEndpoint(value: unknown): value is Record<string, unknown> & { Endpoint: string } {
+  return isRecord(value) && typeof value.Endpoint === 'string';
+}

@@ -1,0 +1,98 @@
+// Proves that GrpcService refuses props that contradict each other with a sentence that says what to do, and that it
+// takes another team's image, network and certificate.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import type { Construct } from 'constructs';
+import { GrpcService } from '../../infra/grpc-service.ts';
+import type { GrpcServiceProps } from '../../infra/grpc-service-props.ts';
+import { certificateCode, templateOf, theOnly } from './synthesis.ts';
+
+const image = ecs.ContainerImage.fromRegistry('example.com/greeter:1');
+const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
+const vpc = (scope: Construct) => new ec2.Vpc(scope, 'Vpc', { maxAzs: 2 });
+const certificate = (scope: Construct) => acm.Certificate.fromCertificateArn(scope, 'Theirs', certificateArn);
+
+describe('refused', () => {
+  const refused: [string, (scope: Construct) => Partial<GrpcServiceProps>, RegExp][] = [
+    [
+      'a vpc and privateSubnets',
+      (scope) => ({ vpc: vpc(scope), privateSubnets: true }),
+      /choose subnets of your vpc with taskSubnets/,
+    ],
+    [
+      'taskSubnets without a vpc',
+      () => ({ taskSubnets: { subnetType: ec2.SubnetType.PUBLIC } }),
+      /give the vpc too, or set privateSubnets/,
+    ],
+    [
+      'no certificate, and nothing to issue one',
+      () => ({ certificateCode: undefined }),
+      /set certificateCode .*, or give a certificate/,
+    ],
+    [
+      'a certificate, and the means to issue one',
+      (scope) => ({ certificate: certificate(scope) }),
+      /leave it out, or leave out certificate/,
+    ],
+    [
+      'no tasks',
+      () => ({ minTasks: 0 }),
+      /minTasks \(0\) and maxTasks \(10\) must be whole numbers, at least 1/,
+    ],
+    ['more tasks than the most', () => ({ minTasks: 11 }), /the first not larger/],
+    ['half a task', () => ({ maxTasks: 2.5 }), /must be whole numbers/],
+    ['cpu that Fargate lacks', () => ({ cpu: 300 }), /cpu \(300\) must be one of 256, 512, 1024/],
+    [
+      'memory that does not go with the cpu',
+      () => ({ memoryMiB: 4096 }),
+      /memoryMiB \(4096\) must be 512 to 2048 in steps of 512 with cpu 256/,
+    ],
+    [
+      'a port in the environment',
+      () => ({ environment: { PORT: '80' } }),
+      /environment.PORT is set by the construct: leave it out; set containerPort/,
+    ],
+    [
+      'lifetimes in the environment',
+      () => ({ environment: { DRAIN_DELAY_MS: '1' } }),
+      /environment.DRAIN_DELAY_MS is set by the construct/,
+    ],
+  ];
+  for (const [name, props, message] of refused) {
+    test(name, () => {
+      const make = (scope: Construct) =>
+        new GrpcService(scope, 'Greeter', { image, certificateCode, ...props(scope) });
+      assert.throws(() => templateOf(make), { name: 'RangeError', message });
+    });
+  }
+});
+
+test("another team's image, port, network and certificate", () => {
+  const template = templateOf((scope) => {
+    new GrpcService(scope, 'Greeter', {
+      image,
+      containerPort: 8080,
+      environment: { GREETING: 'hello' },
+      vpc: vpc(scope),
+      taskSubnets: { subnetType: ec2.SubnetType.PRIVATE_WITH_EGRESS },
+      certificate: certificate(scope),
+    });
+  });
+  template.resourceCountIs('AWS::EC2::VPC', 1);
+  template.resourceCountIs('AWS::Lambda::Function', 0);
+  template.allResourcesProperties('AWS::ElasticLoadBalancingV2::TargetGroup', { Port: 8080 });
+  template.hasResourceProperties('AWS::ECS::Service', {
+    NetworkConfiguration: { AwsvpcConfiguration: { AssignPublicIp: 'DISABLED' } },
+  });
+  const definition = JSON.stringify(theOnly(template, 'AWS::ECS::TaskDefinition').Properties);
+  for (const part of [
+    '"example.com/greeter:1"',
+    '{"Name":"PORT","Value":"8080"}',
+    '{"Name":"GREETING","Value":"hello"}',
+  ]) {
+    assert(definition.includes(part), part);
+  }
+});

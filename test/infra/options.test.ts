@@ -1,0 +1,197 @@
+// Proves that each option of `npx cdk deploy -c NAME=VALUE` changes the template as documented, and that options which
+// can't be meant are refused with a sentence that says what to do.
+import assert from 'node:assert/strict';
+import { describe, test } from 'node:test';
+import { Match } from 'aws-cdk-lib/assertions';
+import { readOptions } from '../../infra/context.ts';
+import { makeApp, resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
+
+const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
+const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
+
+describe('options', () => {
+  test('domainName with hostedZone: a public certificate, and a record for the load balancer', () => {
+    const template = usersTemplate(domain);
+    template.hasResourceProperties('AWS::CertificateManager::Certificate', {
+      DomainName: 'users.example.com',
+      DomainValidationOptions: [{ DomainName: 'users.example.com', HostedZoneId: 'Z0123456789ABC' }],
+      ValidationMethod: 'DNS',
+    });
+    template.hasResourceProperties('AWS::Route53::RecordSet', {
+      Name: 'users.example.com.',
+      Type: 'A',
+      HostedZoneId: 'Z0123456789ABC',
+      AliasTarget: Match.objectLike({
+        HostedZoneId: { 'Fn::GetAtt': [Match.anyValue(), 'CanonicalHostedZoneID'] },
+      }),
+    });
+    template.resourceCountIs('Custom::SelfIssuedCertificate', 0);
+    template.resourceCountIs('AWS::Lambda::Function', 0);
+    template.hasOutput('Endpoint', { Value: 'https://users.example.com' });
+  });
+
+  test('domainName with certificateArn: that certificate, and nothing made for it', () => {
+    const template = usersTemplate({ domainName: 'users.example.com', certificateArn });
+    template.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+      Certificates: [{ CertificateArn: certificateArn }],
+    });
+    template.resourceCountIs('AWS::CertificateManager::Certificate', 0);
+    template.resourceCountIs('AWS::Route53::RecordSet', 0);
+    template.hasOutput('Endpoint', { Value: 'https://users.example.com' });
+  });
+
+  test('privateSubnets: tasks without public addresses, which reach AWS through endpoints', () => {
+    const template = usersTemplate({ privateSubnets: 'true' });
+    template.hasResourceProperties('AWS::ECS::Service', {
+      NetworkConfiguration: { AwsvpcConfiguration: { AssignPublicIp: 'DISABLED' } },
+    });
+    template.resourceCountIs('AWS::EC2::NatGateway', 0);
+    const endpoints = resourcesOf(template, 'AWS::EC2::VPCEndpoint').map(([id, { Properties }]) => [
+      id.replace(/^ServiceNetworkVpc(\w+)[0-9A-F]{8}$/, '$1'),
+      Properties.VpcEndpointType,
+    ]);
+    assert.deepEqual(Object.fromEntries(endpoints), {
+      DynamoDb: 'Gateway',
+      S3: 'Gateway',
+      EcrApi: 'Interface',
+      EcrDocker: 'Interface',
+      Logs: 'Interface',
+    });
+  });
+
+  test('cpu, memoryMiB, minTasks, maxTasks: the size of a task and how many', () => {
+    const template = usersTemplate({ cpu: '1024', memoryMiB: '2048', minTasks: '3', maxTasks: '30' });
+    template.hasResourceProperties('AWS::ECS::TaskDefinition', { Cpu: '1024', Memory: '2048' });
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
+      MinCapacity: 3,
+      MaxCapacity: 30,
+    });
+  });
+
+  test('deployment=canary: ECS shifts a tenth of the calls of both protocols first', () => {
+    const template = usersTemplate({ deployment: 'canary' });
+    const { LoadBalancers: registered, DeploymentConfiguration: deployment } = theOnly(
+      template,
+      'AWS::ECS::Service',
+    ).Properties;
+    assert.partialDeepStrictEqual(deployment, {
+      Strategy: 'CANARY',
+      CanaryConfiguration: { CanaryPercent: 10, CanaryBakeTimeInMinutes: 10 },
+      BakeTimeInMinutes: 10,
+      Alarms: { AlarmNames: ['Users-server-errors'], Enable: true, Rollback: true },
+    });
+    assert(Array.isArray(registered) && registered.length === 2);
+    const rules = new Map(resourcesOf(template, 'AWS::ElasticLoadBalancingV2::ListenerRule'));
+    const versions = new Map(
+      resourcesOf(template, 'AWS::ElasticLoadBalancingV2::TargetGroup').map(([id, { Properties }]) => [
+        id,
+        Properties.ProtocolVersion,
+      ]),
+    );
+    for (const { TargetGroupArn: group, AdvancedConfiguration: alternate } of registered) {
+      // Both groups of a pair speak the same protocol, and the rule leads to both, all calls to the first.
+      assert.equal(versions.get(group.Ref), versions.get(alternate.AlternateTargetGroupArn.Ref));
+      assert.notEqual(group.Ref, alternate.AlternateTargetGroupArn.Ref);
+      assert.match(JSON.stringify(alternate.RoleArn), /TrafficShiftingRole/);
+      assert.partialDeepStrictEqual(rules.get(alternate.ProductionListenerRule.Ref)?.Properties.Actions, [
+        {
+          Type: 'forward',
+          ForwardConfig: {
+            TargetGroups: [
+              { TargetGroupArn: group, Weight: 100 },
+              { TargetGroupArn: alternate.AlternateTargetGroupArn, Weight: 0 },
+            ],
+          },
+        },
+      ]);
+    }
+    // Scaling counts the tasks wherever the deployment has put them.
+    template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalingPolicy', {
+      TargetTrackingScalingPolicyConfiguration: {
+        CustomizedMetricSpecification: {
+          Metrics: Match.arrayWith([
+            Match.objectLike({ Expression: 'FILL(requests, 0) / (FILL(tasks0, 0) + FILL(tasks1, 0))' }),
+          ]),
+        },
+      },
+    });
+  });
+
+  test('edge: CloudFront with gRPC, every method, nothing cached, HTTPS to the domain', () => {
+    const template = usersTemplate({ ...domain, edge: 'true' });
+    template.hasResourceProperties('AWS::CloudFront::Distribution', {
+      DistributionConfig: {
+        HttpVersion: 'http2',
+        DefaultCacheBehavior: {
+          GrpcConfig: { Enabled: true },
+          AllowedMethods: Match.arrayWith(['POST']),
+          CachePolicyId: '4135ea2d-6df8-44a3-9df3-4b5a84be39ad', // Managed-CachingDisabled
+          OriginRequestPolicyId: 'b689b0a8-53d0-40ab-baf2-68738e2966ac', // Managed-AllViewerExceptHostHeader
+          ViewerProtocolPolicy: 'https-only',
+        },
+        Origins: [
+          Match.objectLike({
+            DomainName: 'users.example.com',
+            CustomOriginConfig: Match.objectLike({
+              OriginProtocolPolicy: 'https-only',
+              OriginReadTimeout: 60,
+            }),
+          }),
+        ],
+      },
+    });
+    template.hasOutput('Endpoint', {
+      Value: {
+        'Fn::Join': ['', ['https://', { 'Fn::GetAtt': [Match.stringLikeRegexp('^Edge'), 'DomainName'] }]],
+      },
+    });
+  });
+
+  test('alarmTopicArn: every alarm, and its end, is sent there', () => {
+    const topic = 'arn:aws:sns:us-east-1:123456789012:alarms';
+    for (const [id, { Properties }] of resourcesOf(
+      usersTemplate({ alarmTopicArn: topic }),
+      'AWS::CloudWatch::Alarm',
+    )) {
+      assert.deepEqual([Properties.AlarmActions, Properties.OKActions], [[topic], [topic]], id);
+    }
+  });
+
+  test('baseImage: the image is built on it', () => {
+    const image = (context: Record<string, unknown>) =>
+      JSON.stringify(
+        theOnly(usersTemplate(context), 'AWS::ECS::TaskDefinition').Properties.ContainerDefinitions,
+      );
+    // The build argument is part of the asset's digest, which the template names.
+    assert.notEqual(image({ baseImage: 'localhost/nodejs24:local' }), image({}));
+  });
+});
+
+describe('options that can not be meant', () => {
+  const refused: [Record<string, unknown>, RegExp][] = [
+    [{ domainName: 'users.example.com' }, /domainName needs hostedZone .*, or certificateArn/],
+    [{ hostedZone: 'Z0123456789ABC' }, /hostedZone needs domainName/],
+    [{ certificateArn }, /certificateArn needs domainName/],
+    [{ ...domain, certificateArn }, /give either it or certificateArn/],
+    [{ edge: 'true' }, /edge needs domainName/],
+    [{ domainName: 'localhost', hostedZone: 'Z1' }, /domainName must be a name such as/],
+    [{ ...domain, hostedZone: 'example.com' }, /hostedZone must be the id of a Route 53 hosted zone/],
+    [{ deployment: 'blue' }, /deployment must be rolling or canary, not "blue"/],
+    [{ privateSubnets: 'yes' }, /privateSubnets must be true or false, not "yes"/],
+    [{ cpu: 'much' }, /cpu must be a whole number, not "much"/],
+    [{ alarmTopicArn: 'me@example.com' }, /alarmTopicArn must be the ARN of an SNS topic/],
+  ];
+  for (const [context, message] of refused) {
+    test(JSON.stringify(context), () => {
+      assert.throws(() => readOptions(makeApp(context).node), { message });
+    });
+  }
+
+  test('all of them are told at once', () => {
+    const context = { cpu: 'much', edge: 'true', disposable: 'maybe' };
+    assert.throws(
+      () => readOptions(makeApp(context).node),
+      ({ message }: Error) => message.split('\n').length === 3,
+    );
+  });
+});

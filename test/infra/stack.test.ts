@@ -1,0 +1,46 @@
+// Proves that every option of the app makes a template that cdk-nag has nothing left to say about, that nothing which
+// holds data changes its logical id (CloudFormation would replace it), and that the outputs are there.
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { resourcesOf, usersTemplate } from './synthesis.ts';
+
+const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
+const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
+
+const variants: Record<string, Record<string, unknown>> = {
+  'nothing prepared': {},
+  'a domain in Route 53': domain,
+  'a certificate of yours': { domainName: 'users.example.com', certificateArn },
+  'private subnets': { privateSubnets: 'true' },
+  'canary deployments': { deployment: 'canary' },
+  'CloudFront in front': { ...domain, edge: 'true' },
+  'another size': { cpu: '1024', memoryMiB: '2048', minTasks: '3', maxTasks: '30' },
+  'another base image': { baseImage: 'localhost/nodejs24:local' },
+  'alarms that tell somebody': { alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },
+  'for a trial': { disposable: 'true' },
+};
+
+for (const [name, context] of Object.entries(variants)) {
+  test(`${name}: no finding of cdk-nag, the data keep their ids`, () => {
+    const template = usersTemplate(context);
+    // A change here replaces the table: the users would be gone. Find out why the id changes, and keep it.
+    assert.deepEqual(
+      resourcesOf(template, 'AWS::DynamoDB::GlobalTable').map(([id]) => id),
+      ['UsersTable6D91A5EE'],
+    );
+    // A change here gives the load balancer, and so the endpoint, another name.
+    assert.deepEqual(
+      resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer').map(([id]) => id),
+      ['ServiceLoadBalancer31A7DB79'],
+    );
+    // And here it throws the authority away that clients trust.
+    const issued = context.domainName ? [] : ['ServiceCertificateA7C65FE6'];
+    assert.deepEqual(
+      resourcesOf(template, 'Custom::SelfIssuedCertificate').map(([id]) => id),
+      issued,
+    );
+    const outputs = Object.keys(template.findOutputs('*')).sort();
+    const expected = ['DashboardUrl', 'Endpoint', 'Table', ...(context.domainName ? [] : ['Ca'])].sort();
+    assert.deepEqual(outputs, expected);
+  });
+}

@@ -1,0 +1,75 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { App, Stack, Validations } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import type { Construct } from 'constructs';
+import { readOptions } from '../../infra/context.ts';
+import { UsersStack } from '../../infra/users-stack.ts';
+
+/** What a template says of one resource. */
+export interface Resource {
+  readonly Type: string;
+  // The properties of any type of resource: the tests say what they expect of them.
+  readonly Properties: Record<string, unknown>;
+  readonly DeletionPolicy?: string;
+  readonly UpdateReplacePolicy?: string;
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'users-synthesis-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+
+/** Stands in for the bundled function: a template tells of it only by its digest. */
+export const certificateCode = join(folder, 'certificate');
+mkdirSync(certificateCode);
+writeFileSync(join(certificateCode, 'main.mjs'), 'export const handler = () => {};\n');
+
+const cdkJson: { context: Record<string, unknown> } = JSON.parse(
+  readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),
+);
+
+/** An app with the flags of cdk.json and these options, whose output is thrown away. */
+export function makeApp(context: Record<string, unknown> = {}): App {
+  return new App({
+    context: { ...cdkJson.context, ...context },
+    outdir: mkdtempSync(join(folder, 'cdk.out-')),
+  });
+}
+
+/**
+ * The template of the Users stack as `npx cdk synth -c NAME=VALUE…` makes it.
+ *
+ * @throws Error when cdk-nag finds what is neither mended nor acknowledged; the findings are printed
+ */
+export function usersTemplate(context: Record<string, unknown> = {}): Template {
+  const app = makeApp(context);
+  const stack = new UsersStack(app, 'Users', { options: readOptions(app.node), certificateCode });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  app.synth();
+  return Template.fromStack(stack);
+}
+
+/** The template of a stack that has what `make` puts into it. */
+export function templateOf(make: (scope: Construct) => void): Template {
+  const stack = new Stack(makeApp(), 'Test');
+  make(stack);
+  return Template.fromStack(stack);
+}
+
+/** All resources of a type, by their logical id. */
+export function resourcesOf(template: Template, type: string): [string, Resource][] {
+  return Object.entries(template.findResources(type)).map(([id, resource]) => [
+    id,
+    { Type: type, ...resource, Properties: resource.Properties ?? {} },
+  ]);
+}
+
+/** The one resource of a type. */
+export function theOnly(template: Template, type: string): Resource {
+  const found = resourcesOf(template, type);
+  const [first] = found;
+  if (!first || found.length !== 1)
+    throw new Error(`${found.length} resources of type ${type}, one expected`);
+  return first[1];
+}
