@@ -1,0 +1,33 @@
+// Calls the service with clients that others wrote: npm run test:peers [-- python grpc-js buf curl grpcurl]
+// Against USERS_ENDPOINT (with USERS_CA, USERS_TOKEN), or else a server of its own.
+import { startTarget, targetFromEnvironment } from '../e2e/target.ts';
+import { buf } from './buf.ts';
+import { curl } from './curl.ts';
+import { grpcJs } from './grpc-js.ts';
+import { grpcurl } from './grpcurl.ts';
+import { type Peer, runPeers } from './peer.ts';
+import { pythonGrpcio } from './python.ts';
+
+const peers: Record<string, Peer> = { python: pythonGrpcio, 'grpc-js': grpcJs, buf, curl, grpcurl };
+
+const asked = process.argv.slice(2);
+const unknown = asked.find((it) => !(it in peers));
+if (unknown !== undefined) {
+  console.error(`There is no peer "${unknown}": choose from ${Object.keys(peers).join(', ')}.`);
+  process.exit(2);
+}
+const chosen = Object.entries(peers).flatMap(([name, peer]) =>
+  asked.length === 0 || asked.includes(name) ? [peer] : [],
+);
+await using target = process.env.USERS_ENDPOINT
+  ? targetFromEnvironment()
+  : await startTarget('functions/users/main.ts');
+const { hostname, port, protocol } = new URL(target.endpoint);
+const { passed, failed } = await runPeers(chosen, {
+  ...target,
+  host: hostname,
+  port: Number(port || (protocol === 'https:' ? 443 : 80)),
+  caFile: process.env.USERS_CA || undefined,
+});
+console.log(`\n${passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
