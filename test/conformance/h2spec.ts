@@ -1,0 +1,78 @@
+import { readFile, rm } from 'node:fs/promises';
+import http2 from 'node:http2';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { RpcServer } from '../../functions/rpc/server.ts';
+import { createAuthority } from '../client/certificates.ts';
+import expected from './h2spec-expected.json' with { type: 'json' };
+import { interopRoutes } from './interop-service.ts';
+import type { Counts } from './suite.ts';
+import { goTool, run } from './tool.ts';
+
+/**
+ * Runs h2spec against our server, in plain text and over TLS, and against a bare server of node:http2. What fails
+ * must be what `h2spec-expected.json` explains, no more and no less: `node` for both servers, `ours` for ours alone,
+ * and `either` for cases that race with the response.
+ */
+export async function h2spec(): Promise<Counts> {
+  const { issue } = await createAuthority();
+  const tls = await issue({ ip: ['127.0.0.1'] });
+  const node = Object.keys(expected.node);
+  const racy = new Set(Object.keys(expected.either));
+  const counts = { passed: 0, failed: 0 };
+  const add = (name: string, result: Result, allowed: readonly string[]) => {
+    const failures = result.failures.filter((it) => !allowed.includes(it) && !racy.has(it));
+    const surprises = allowed.filter((it) => !result.failures.includes(it));
+    counts.passed += result.cases - failures.length - surprises.length;
+    counts.failed += failures.length + surprises.length;
+    for (const it of failures) console.log(`FAILED: ${name}: ${it}`);
+    for (const it of surprises)
+      console.log(`FAILED: ${name}: passes, though h2spec-expected.json says no: ${it}`);
+    console.log(`${name}: ${result.cases} cases, ${result.failures.length} fail as explained or above`);
+  };
+
+  const bare = http2.createServer((req, res) => {
+    req.resume();
+    res.end('SERVING\n');
+  });
+  await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve));
+  add('node:http2', await spec((bare.address() as AddressInfo).port, []), node); // a TCP server that listens
+  bare.close();
+
+  const plain = new RpcServer({ routes: interopRoutes });
+  const { port } = await plain.listen({ host: '127.0.0.1', port: 0 });
+  add('plain text', await spec(port, []), [...node, ...Object.keys(expected.ours)]);
+  await plain.close();
+
+  const secure = new RpcServer({ routes: interopRoutes, tls });
+  const { port: securePort } = await secure.listen({ host: '127.0.0.1', port: 0 });
+  add('TLS', await spec(securePort, ['--tls', '--insecure']), node);
+  await secure.close();
+  return counts;
+}
+
+interface Result {
+  readonly cases: number;
+  /** As `section: case`. */
+  readonly failures: readonly string[];
+}
+
+async function spec(port: number, args: readonly string[]): Promise<Result> {
+  const report = join(tmpdir(), `h2spec-${process.pid}-${port}.xml`);
+  const command = ['--strict', '--path=/healthz', `--port=${port}`, `--junit-report=${report}`, ...args];
+  const { output } = await run(await goTool('h2spec'), command);
+  const xml = await readFile(report, 'utf8').catch(() => {
+    throw new Error(`h2spec has not come to its end: ${output}`);
+  });
+  await rm(report);
+  const cases = [
+    ...xml.matchAll(/<testcase package="([^"]*)" classname="([^"]*)" [^>]*>\s*(<error|<failure)?/g),
+  ];
+  return {
+    cases: cases.length,
+    failures: cases
+      .filter(([, , , failure]) => failure)
+      .map(([, section, name]) => `${section}: ${name?.replaceAll('&#34;', '"')}`),
+  };
+}
