@@ -1,0 +1,97 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import { CreateUserRequestSchema, GetUsersRequestSchema } from '../proto/gen/users_types_pb.js';
+
+/** One kind of call, and how many of them are made at a time. */
+export interface Load {
+  readonly key: string;
+  /** As the tables call it. */
+  readonly title: string;
+  readonly path: '/Users/CreateUser' | '/Users/GetUsers';
+  /** The request message, with its gRPC prefix. */
+  readonly body: Buffer;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Messages that answer a call: costs are given for one of them. */
+  readonly messages: number;
+  readonly connections: number;
+  /** On each connection. */
+  readonly streams: number;
+  /** Servers that are not under it, for the sake of time: other loads have told enough about them. */
+  readonly leftOut?: readonly string[];
+}
+
+/** Users that every server knows before it is timed. */
+export const knownUsers = Array.from({ length: 100 }, (_, index) => `user${String(index).padStart(3, '0')}`);
+
+const grpc = { 'content-type': 'application/grpc', te: 'trailers', 'user-agent': 'grpc-go/1.85.0' };
+
+/** What an Application Load Balancer adds to a call. */
+const fromBalancer = {
+  'x-forwarded-for': '203.0.113.7',
+  'x-forwarded-proto': 'https',
+  'x-forwarded-port': '443',
+  'x-amzn-trace-id': 'Root=1-65f0c5a1-0123456789abcdef01234567',
+};
+
+/** The same body each time: with its request_id every call but the first is a repeat, which gets the first answer. */
+const signUp = frame(
+  toBinary(
+    CreateUserRequestSchema,
+    create(CreateUserRequestSchema, {
+      username: 'alexa',
+      email: 'alexa@example.com',
+      requestId: '9f0e3b1c-6f0b-4c55-8f4a-2d7c3c1a5b9e',
+    }),
+  ),
+);
+
+function unary(key: string, title: string, connections: number, streams: number, more = {}): Load {
+  const headers = { ...grpc, ...more };
+  return { key, title, path: '/Users/CreateUser', body: signUp, headers, messages: 1, connections, streams };
+}
+
+function stream(users: number, connections: number, streams: number): Load {
+  const user = Array.from({ length: users }, (_, index) => ({
+    username: knownUsers[index % knownUsers.length] ?? '',
+  }));
+  return {
+    key: `stream ${users}`,
+    title: `streams of ${users.toLocaleString('en')} ${users === 1 ? 'user' : 'users'}`,
+    path: '/Users/GetUsers',
+    body: frame(toBinary(GetUsersRequestSchema, create(GetUsersRequestSchema, { user }))),
+    headers: grpc,
+    messages: users,
+    connections,
+    streams,
+  };
+}
+
+/** Many at a time, some, and one: connections × streams on each. */
+export const unaryLoads = [
+  unary('8x32', 'unary, 8 × 32', 8, 32),
+  unary('4x4', 'unary, 4 × 4', 4, 4),
+  unary('1x1', 'unary, 1 × 1', 1, 1),
+  {
+    ...unary('timeout', 'unary, 8 × 32, with grpc-timeout', 8, 32, { 'grpc-timeout': '10S' }),
+    leftOut: ['grpcio'],
+  },
+  {
+    ...unary('balancer', "unary, 8 × 32, with a load balancer's headers", 8, 32, fromBalancer),
+    leftOut: ['grpcio'],
+  },
+] as const;
+
+export const streamLoads = [stream(1, 8, 32), stream(100, 8, 8), stream(10_000, 4, 1)] as const;
+
+/** For the cost of policies that the request decides. */
+export const policyLoads = {
+  plain: unary('plain', 'plain', 8, 32),
+  requestId: unary('request id', 'request id', 8, 32, { 'x-request-id': 'b1946ac92492d234' }),
+  timeout: unary('timeout', 'timeout', 8, 32, { 'x-request-id': 'b1946ac92492d234', 'grpc-timeout': '10S' }),
+} as const;
+
+function frame(message: Uint8Array): Buffer {
+  const result = Buffer.alloc(5 + message.length);
+  result.writeUInt32BE(message.length, 1);
+  result.set(message, 5);
+  return result;
+}

@@ -1,0 +1,135 @@
+// The benchmark. What it measures and how to read it: docs/performance.md.
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import os from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { streamLoads, unaryLoads } from './loads.ts';
+import { describeMachine } from './machine.ts';
+import type { Effort, Row } from './measure.ts';
+import { measureCold, measureLoads, measureMemory, measurePolicies } from './parts.ts';
+import { picture } from './picture.ts';
+import { root, subjects } from './subjects.ts';
+import {
+  loadTables,
+  policyTable,
+  singleTable,
+  type Table,
+  targetTable,
+  toMarkdown,
+  toText,
+} from './tables.ts';
+import { type Results, targetsOf } from './targets.ts';
+
+const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
+
+PART      unary, streams, cold, memory, policies; all of them when none is named
+--starts  how often the servers are started (default 2)
+--rounds  how often each is under each load after a start (default 3)
+--seconds how long it is each time (default 0.6)
+--quick   a look at whether everything runs: its figures mean nothing
+--only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
+--write   writes docs/performance.md and its picture; needs all parts and servers`;
+
+const parts = ['unary', 'streams', 'cold', 'memory', 'policies'];
+const { values, positionals } = readArgs();
+const asked = new Set(positionals.length > 0 ? positionals : parts);
+const isWhole = parts.every((it) => asked.has(it)) && values.only === undefined;
+if (values.write && !isWhole) fail('--write needs all parts and servers');
+if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
+
+const effort: Effort = {
+  ...(values.quick
+    ? { starts: 1, rounds: 1, seconds: 0.1 }
+    : { starts: Number(values.starts), rounds: Number(values.rounds), seconds: Number(values.seconds) }),
+  isQuick: values.quick,
+  folder: mkdtempSync(join(os.tmpdir(), 'users-bench-')),
+  say: (line) => console.error(line),
+};
+try {
+  await run();
+} finally {
+  rmSync(effort.folder, { recursive: true });
+}
+
+async function run(): Promise<void> {
+  const only = values.only?.split(',');
+  const servers = subjects(effort.say).filter((it) => only?.includes(it.key) ?? true);
+  const tables: Record<string, Table[]> = {};
+  const results: { -readonly [key in keyof Results]: Results[key] } = {};
+  const show = (part: string, more: Table[]) => {
+    tables[part] = more;
+    for (const table of more) console.log(toText(table));
+  };
+  if (asked.has('unary')) {
+    results.unary = await measureLoads(unaryLoads, servers, effort);
+    show('unary', loadTables(results.unary));
+  }
+  if (asked.has('streams')) {
+    results.streams = await measureLoads(streamLoads, servers, effort);
+    show('streams', loadTables(results.streams));
+  }
+  if (asked.has('cold')) {
+    results.cold = await measureCold(effort);
+    show('cold', [singleTable('cold start', 'ms from spawn to first answer', results.cold)]);
+  }
+  if (asked.has('memory')) {
+    results.memory = await measureMemory(servers, effort);
+    show('memory', [singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory)]);
+  }
+  if (asked.has('policies')) show('policies', [policyTable(await measurePolicies(effort))]);
+  show('targets', [targetTable(targetsOf(results))]);
+  if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
+}
+
+/** Puts the figures in their places in the page, between comments that name them. */
+function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]): void {
+  const path = join(root, 'docs/performance.md');
+  const figures = new Map(
+    Object.entries(tables).map(([part, some]) => [part, some.map(toMarkdown).join('\n\n')]),
+  );
+  figures.set('machine', describeMachine());
+  const page = readFileSync(path, 'utf8').replace(
+    /(<!-- figures: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
+    (place: string, begin: string, name: string, end: string) => {
+      const text = figures.get(name);
+      return text === undefined ? place : `${begin}${text}\n${end}`;
+    },
+  );
+  writeFileSync(path, page);
+  const pictured = new Set(['8x32', '1x1', 'stream 100', 'stream 10000']);
+  writeFileSync(
+    join(root, 'docs/performance.svg'),
+    picture(rows.filter((it) => pictured.has(it.load.key) && it.subject.key !== 'grpcio')),
+  );
+}
+
+function readArgs() {
+  try {
+    const args = parseArgs({
+      allowPositionals: true,
+      options: {
+        starts: { type: 'string', default: '2' },
+        rounds: { type: 'string', default: '3' },
+        seconds: { type: 'string', default: '0.6' },
+        quick: { type: 'boolean', default: false },
+        only: { type: 'string' },
+        write: { type: 'boolean', default: false },
+        help: { type: 'boolean', default: false },
+      },
+    });
+    const unknown = args.positionals.find((it) => !parts.includes(it));
+    if (unknown !== undefined) fail(`${unknown} is not a part`);
+    if (args.values.help) {
+      console.log(usage);
+      process.exit(0);
+    }
+    return args;
+  } catch (error) {
+    return fail(error instanceof Error ? error.message : String(error));
+  }
+}
+
+function fail(message: string): never {
+  console.error(`${message}\n\n${usage}`);
+  process.exit(1);
+}

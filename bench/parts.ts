@@ -1,0 +1,99 @@
+import { checkLoad } from './check.ts';
+import { type Figure, figureOf } from './figure.ts';
+import { drive } from './h2load.ts';
+import { type Load, policyLoads, unaryLoads } from './loads.ts';
+import { type Effort, measure, withServers } from './measure.ts';
+import { start } from './process.ts';
+import { bundled, coldSubjects, type Subject, withPolicies } from './subjects.ts';
+
+/** One figure of a server. */
+export interface Single {
+  readonly subject: Subject;
+  readonly figure: Figure;
+}
+
+/** What a policy costs. */
+export interface Policy {
+  readonly title: string;
+  /** CPU time of a call with it, in µs. The first has none. */
+  readonly cpuMicros: Figure;
+}
+
+/** Calls that each server answers before its memory is looked at. */
+const memoryCalls = 30_000;
+const memoryRounds = 2;
+const coldRounds = 15;
+
+/** One after the other, the loads on the servers. */
+export function measureLoads(loads: readonly Load[], subjects: readonly Subject[], effort: Effort) {
+  return measure(
+    loads.map((load) =>
+      subjects.filter((it) => !load.leftOut?.includes(it.key)).map((subject) => ({ subject, load })),
+    ),
+    effort,
+  );
+}
+
+/**
+ * Memory after the same number of calls, each time in a fresh process, in MiB. Servers in Node run as bundles,
+ * as they would be deployed: loading TypeScript takes more memory than serving.
+ */
+export async function measureMemory(servers: readonly Subject[], effort: Effort): Promise<Single[]> {
+  const load = unaryLoads[0];
+  const subjects = await Promise.all(servers.map((it) => bundled(it, effort.folder)));
+  return singles(subjects, effort.isQuick ? 1 : memoryRounds, (subject) =>
+    withServers([subject], effort.folder, async ([server]) => {
+      if (server === undefined) return Number.NaN;
+      const calls = effort.isQuick ? memoryCalls / 30 : memoryCalls;
+      await drive(server, load, calls, await checkLoad(server.port, load), effort.folder);
+      server.forgetOutput();
+      return server.rssMiB();
+    }),
+  );
+}
+
+/** From the spawn of a process to the end of its first answer, in ms. */
+export async function measureCold(effort: Effort): Promise<Single[]> {
+  return singles(coldSubjects(effort.say), effort.isQuick ? 1 : coldRounds, async (subject) => {
+    const server = await start(subject, effort.folder);
+    try {
+      await checkLoad(server.port, unaryLoads[0]);
+      return performance.now() - server.spawnedAtMs;
+    } finally {
+      await server.stop();
+    }
+  });
+}
+
+/** The cost of a call with each policy alone. */
+export async function measurePolicies(effort: Effort): Promise<Policy[]> {
+  const { plain, requestId, timeout } = policyLoads;
+  const kinds = ['', 'deadline', 'log', 'interceptor', 'metadata', 'signal', 'service'] as const;
+  const subjects = new Map(kinds.map((it) => [it, withPolicies(it)]));
+  const table: readonly (readonly [string, (typeof kinds)[number], Load])[] = [
+    ['none', '', requestId],
+    ['a request id is made', '', plain],
+    ['deadline, by default', 'deadline', requestId],
+    ['deadline, from grpc-timeout', 'deadline', timeout],
+    ['access log, to a file', 'log', requestId],
+    ['an interceptor that does nothing', 'interceptor', requestId],
+    ['an interceptor that reads and sets metadata', 'metadata', requestId],
+    ['a method that asks for its signal', 'signal', requestId],
+    ['the Users service, over the store in memory', 'service', requestId],
+  ];
+  const cases = table.map(([, kind, load]) => ({ subject: subjects.get(kind) ?? withPolicies(kind), load }));
+  const rows = await measure([cases], effort);
+  return rows.map(({ cpuMicros }, place) => ({ title: table[place]?.[0] ?? '', cpuMicros }));
+}
+
+async function singles(
+  subjects: readonly Subject[],
+  rounds: number,
+  take: (subject: Subject) => Promise<number>,
+): Promise<Single[]> {
+  const readings = new Map<Subject, number[]>(subjects.map((it) => [it, []]));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [subject, values] of readings) values.push(await take(subject));
+  }
+  return [...readings].map(([subject, values]) => ({ subject, figure: figureOf(values) }));
+}

@@ -1,0 +1,46 @@
+// Ours with the policies that POLICIES names, and none besides: to see what each costs alone.
+import type { Interceptor } from '@connectrpc/connect';
+import { limits } from '../../functions/limits.ts';
+import { RpcServer } from '../../functions/rpc/server.ts';
+import { createLog } from '../../functions/users/log.ts';
+import { createUsersService } from '../../functions/users/service.ts';
+import { memoryStore } from '../../functions/users/stores/memory.ts';
+import { Users } from '../../proto/gen/users_pb.js';
+import { createUser, getUsers } from './answers.ts';
+
+const policies = new Set(process.env.POLICIES?.split(','));
+
+const interceptors: Interceptor[] = [];
+if (policies.has('interceptor')) interceptors.push((next) => (request) => next(request));
+if (policies.has('metadata')) {
+  interceptors.push((next) => async (request) => {
+    const client = request.header.get('user-agent');
+    const response = await next(request);
+    response.header.set('x-client', client ?? '');
+    return response;
+  });
+}
+
+const noDeadline = { defaultDeadlineMs: Number.POSITIVE_INFINITY, maxDeadlineMs: Number.POSITIVE_INFINITY };
+
+const server = new RpcServer({
+  routes: (router) =>
+    router.service(
+      Users,
+      policies.has('service')
+        ? createUsersService({ store: memoryStore(), limits })
+        : {
+            createUser: (request, context) => {
+              if (policies.has('signal')) context.signal.throwIfAborted();
+              return createUser(request);
+            },
+            async *getUsers(request) {
+              for (const result of getUsers(request)) yield result;
+            },
+          },
+    ),
+  interceptors,
+  ...(policies.has('log') && { log: await createLog({ level: 'info', format: 'json' }) }),
+  ...(!policies.has('deadline') && { limits: noDeadline }),
+});
+await server.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });

@@ -1,0 +1,141 @@
+import { execFileSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
+
+/** A server under test: what it is, and how it is started. It listens on 127.0.0.1 at `PORT`. */
+export interface Subject {
+  readonly key: string;
+  /** As the tables call it. */
+  readonly title: string;
+  readonly command: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** How it is ended: a container outlives the client that is killed. Default: SIGKILL. */
+  readonly stopSignal?: NodeJS.Signals;
+}
+
+/** The repository. */
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+const node = process.execPath;
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
+const inNode = (key: string, title: string, path = `servers/${key}.ts`): Subject => ({
+  key,
+  title,
+  command: [node, here(path)],
+});
+const asShipped = { USERS_STORE: 'memory', LOG_FORMAT: 'json', LOG_LEVEL: 'info' };
+
+const shipped: Subject = {
+  ...inNode('shipped', 'ours as shipped', '../functions/users/main.ts'),
+  env: asShipped,
+};
+
+/** Whom calls are timed against. Those whose tools are missing are left out, and why is said. */
+export function subjects(say: (line: string) => void): Subject[] {
+  return [
+    shipped,
+    inNode('bare', 'ours, bare'),
+    inNode('raw', 'node:http2, raw'),
+    inNode('grpc-js', 'grpc-js'),
+    inNode('connect-node', 'connect-node'),
+    ...built('grpc-go', 'grpc-go', [here('go/build')], [], say),
+    ...built('grpcio', 'Python grpcio', [here('../.ci/tools/python')], [here('servers/python.py')], say),
+  ];
+}
+
+/** Whose start is timed: the first is the floor. */
+export function coldSubjects(say: (line: string) => void): Subject[] {
+  const bundle = here('../dist/users/main.mjs');
+  const bundled: Subject = {
+    key: 'bundle',
+    title: 'ours as shipped, bundle',
+    command: [node, ...imageFlags(), bundle],
+    env: asShipped,
+  };
+  if (!existsSync(bundle)) say('the bundle is left out: `npm run build` makes it');
+  return [
+    inNode('floor', 'node:http2, an empty answer'),
+    ...(existsSync(bundle) ? [bundled] : []),
+    ...image(say),
+    { ...shipped, key: 'sources', title: 'ours as shipped, sources' },
+    ...subjects(say).filter((it) => ['grpc-js', 'connect-node', 'grpc-go'].includes(it.key)),
+  ];
+}
+
+/** The image, as the Dockerfile says how to build and run it; the container's own start is part of its start. */
+function image(say: (line: string) => void): Subject[] {
+  try {
+    execFileSync('podman', ['image', 'exists', 'users'], { stdio: 'ignore' });
+  } catch {
+    say('the image is left out: podman, or its image named users (functions/users/Dockerfile), is not here');
+    return [];
+  }
+  const limits = ['--ulimit', 'nofile=4096:4096', '--ulimit', 'nproc=1024:1024'];
+  const run = ['podman', 'run', '--rm', '--read-only', '--cap-drop', 'all', '--network', 'host', ...limits];
+  const env = ['HOST', 'PORT', ...Object.keys(asShipped)].flatMap((name) => ['--env', name]);
+  return [
+    {
+      key: 'image',
+      title: 'ours as shipped, image, with podman',
+      command: [...run, ...env, 'users'],
+      env: asShipped,
+      stopSignal: 'SIGTERM',
+    },
+  ];
+}
+
+/** A server in Node as a bundle in a folder, ours as shipped with the flags of its image; others as they are. */
+export async function bundled(subject: Subject, folder: string): Promise<Subject> {
+  const [program, entry, ...args] = subject.command;
+  if (program !== node || entry === undefined) return subject;
+  const outdir = join(folder, subject.key);
+  await build({
+    entryPoints: { main: entry },
+    outdir,
+    outExtension: { '.js': '.mjs' },
+    bundle: true,
+    splitting: true,
+    minify: true,
+    format: 'esm',
+    platform: 'node',
+    external: ['pino-pretty'],
+    // For the CommonJS packages among them.
+    banner: {
+      js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);",
+    },
+    logLevel: 'error',
+  });
+  const flags = subject.key === shipped.key ? imageFlags() : [];
+  return { ...subject, command: [node, ...flags, join(outdir, 'main.mjs'), ...args] };
+}
+
+/** What the image starts Node with. */
+function imageFlags(): string[] {
+  const entry = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(here('../functions/users/Dockerfile'), 'utf8'));
+  const [, ...flags]: string[] = JSON.parse(entry?.[1] ?? '[]');
+  return flags;
+}
+
+/** Ours with some policies on. */
+export function withPolicies(policies: string): Subject {
+  return { ...inNode(`policies ${policies}`, policies, 'servers/policies.ts'), env: { POLICIES: policies } };
+}
+
+function built(
+  key: string,
+  title: string,
+  build: readonly [string],
+  args: readonly string[],
+  say: (line: string) => void,
+): Subject[] {
+  try {
+    const path = execFileSync(build[0], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+    return [{ key, title, command: [path, ...args] }];
+  } catch (error) {
+    const reason = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);
+    say(`${title} is left out: ${reason}`);
+    return [];
+  }
+}

@@ -1,0 +1,88 @@
+import { type Figure, showFigure } from './figure.ts';
+import type { Row } from './measure.ts';
+import type { Policy, Single } from './parts.ts';
+import type { Target } from './targets.ts';
+
+/** A table for people: on a terminal, and in Markdown. */
+export interface Table {
+  readonly title: string;
+  readonly columns: readonly string[];
+  readonly rows: readonly (readonly string[])[];
+}
+
+/** A table for each load. */
+export function loadTables(rows: readonly Row[]): Table[] {
+  const loads = new Set(rows.map((it) => it.load));
+  return [...loads].map((load) => {
+    const one = load.path === '/Users/GetUsers' ? 'message' : 'call';
+    return {
+      title: load.title,
+      columns: ['', `CPU µs a ${one}`, `${one}s a second`, 'p50 ms', 'p99 ms'],
+      rows: rows
+        .filter((it) => it.load === load)
+        .map((it) => [it.subject.title, ...[it.cpuMicros, it.rate, it.p50Ms, it.p99Ms].map(showFigure)]),
+    };
+  });
+}
+
+/** One figure for each server. */
+export function singleTable(title: string, unit: string, rows: readonly Single[]): Table {
+  return {
+    title,
+    columns: ['', unit],
+    rows: rows.map(({ subject, figure }) => [subject.title, showFigure(figure)]),
+  };
+}
+
+/** What each policy adds to a call. */
+export function policyTable(policies: readonly Policy[]): Table {
+  const without = policies[0]?.cpuMicros.median ?? Number.NaN;
+  return {
+    title: 'what each policy costs alone',
+    columns: ['', 'CPU µs a call', 'more than none'],
+    rows: policies.map(({ title, cpuMicros }, place) => [
+      title,
+      showFigure(cpuMicros),
+      place === 0 ? '' : signed(cpuMicros, without),
+    ]),
+  };
+}
+
+/** The targets, and whether they are met. */
+export function targetTable(targets: readonly Target[]): Table {
+  return {
+    title: 'targets',
+    columns: ['ratio', 'at most', 'reached', ''],
+    rows: targets.map(({ what, atMost, reached }) => [
+      what,
+      String(atMost),
+      reached.toFixed(2),
+      reached <= atMost ? 'met' : 'missed',
+    ]),
+  };
+}
+
+/** For a terminal. */
+export function toText({ title, columns, rows }: Table): string {
+  const all = [columns, ...rows];
+  const widths = columns.map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]) =>
+    row
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[0] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
+      .join('   ');
+  return [`\n${title}`, ...all.map((row) => `  ${line(row)}`)].join('\n');
+}
+
+/** For the documentation. */
+export function toMarkdown({ title, columns, rows }: Table): string {
+  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`;
+  const rule = columns.map((_, column) => (column === 0 ? '---' : '---:'));
+  return [`**${title}**`, '', line(columns), line(rule), ...rows.map(line)].join('\n');
+}
+
+function signed({ median }: Figure, without: number): string {
+  const more = median - without;
+  return `${more < 0 ? '−' : '+'}${Math.abs(more).toFixed(1)}`;
+}
