@@ -1,0 +1,31 @@
+// Proves that docs/limits.md names every limit with its default and its variable, and none that does not exist.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { limits } from '../../functions/limits.ts';
+import { limitVariable } from '../../functions/users/config-limits.ts';
+import { emailMaxLength, passwordMaxBytes, passwordMinBytes } from '../../functions/users/validation.ts';
+import { page, rowsOf } from './tables.ts';
+
+describe('docs/limits.md', () => {
+  const rows = rowsOf(page('limits.md').split('## Of the contract')[0] ?? '');
+
+  it('has one row for each limit, with its default and its variable', () => {
+    const documented = rows.map(([name, value, variable]) => `${name} ${value} ${variable}`);
+    const existing = Object.entries(limits).map(([name, value]) => `${name} ${value} ${limitVariable(name)}`);
+    assert.deepEqual(documented.sort(), existing.sort());
+  });
+
+  it('says what each is about', () => {
+    for (const [name, , , meaning, ...rest] of rows) {
+      assert.match(meaning ?? '', /^[A-Z].{20,}\.$/, name);
+      assert.deepEqual(rest, [], `the row of ${name} has one cell too many`);
+    }
+  });
+
+  it('has the bounds of the contract', () => {
+    assert.deepEqual(rowsOf(page('limits.md'), 'Of the contract').slice(1), [
+      ['password', `${passwordMinBytes} to ${passwordMaxBytes} bytes in UTF-8`],
+      ['email', `at most ${emailMaxLength} characters`],
+    ]);
+  });
+});

@@ -1,0 +1,56 @@
+// Proves that docs/operating.md says what is so: its costs are those that infra/costs.ts calculates from what the
+// template makes, its options are the app's, its alarms the stack's, and the commands it names exist.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { costs, made } from '../../infra/costs.ts';
+import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+const page = read('docs/operating.md');
+const template = usersTemplate();
+
+test('the costs are those that are calculated', () => {
+  assert(page.includes(costs()), 'run `node infra/costs.ts` and put its tables into docs/operating.md');
+});
+
+test('what is calculated is what the template makes', () => {
+  const [[, target] = []] = resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget');
+  const [[, task] = []] = resourcesOf(template, 'AWS::ECS::TaskDefinition');
+  assert.equal(made.tasks, target?.Properties.MinCapacity);
+  assert.equal(made.taskVcpu * 1024, Number(task?.Properties.Cpu));
+  assert.equal(made.taskGib * 1024, Number(task?.Properties.Memory));
+  assert.equal(made.zones, resourcesOf(template, 'AWS::EC2::Subnet').length);
+  const metrics = (properties: unknown) => JSON.stringify(properties).match(/"MetricName"/g)?.length ?? 0;
+  const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
+  assert.equal(
+    made.alarmMetrics,
+    alarms.reduce((sum, [, { Properties }]) => sum + metrics(Properties), 0) + made.scalingAlarmMetrics,
+  );
+});
+
+test('the table of options names all of them', () => {
+  const names = [...read('infra/context.ts').matchAll(/(?:text|number|flag)\('(\w+)'/g)].map(
+    ([, name]) => name,
+  );
+  const [, table = ''] = /\| option \| \|\n(.+?)\n\n/s.exec(page) ?? [];
+  const rows = [...table.matchAll(/`(\w+)(?:=\w+)?`/g)].map(([, name]) => name);
+  for (const name of names) assert(rows.includes(name), `${name} is not in docs/operating.md`);
+});
+
+test('the table of alarms names all of them', () => {
+  const [, table = ''] = /\| alarm \| goes off when \|\n(.+?)\n\n/s.exec(page) ?? [];
+  const rows = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+  const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([id]) =>
+    id.replace(/^Alarms|.{8}$/g, ''),
+  );
+  assert.deepEqual(rows.sort(), alarms.sort());
+});
+
+test('the commands it names exist', () => {
+  const { scripts } = JSON.parse(read('package.json'));
+  for (const [, script] of page.matchAll(/npm run ([\w:]+)/g)) assert(script && script in scripts, script);
+  for (const [, file] of page.matchAll(/`((?:\.ci|infra|functions)\/[\w./-]+)`/g)) {
+    assert.doesNotThrow(() => read(file ?? ''), file);
+  }
+});

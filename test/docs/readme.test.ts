@@ -1,0 +1,80 @@
+// Proves that README.md is true: it runs what `npm run dev` runs, compares the banner, runs every command of the console blocks and
+// the TypeScript block against it, and compares what they print. The Python block is run by `npm run test:peers`; installing,
+// testing and deploying, which the README shows too, by `.ci/run`.
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after, before, describe, it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import project from '../../package.json' with { type: 'json' };
+import { examples, matches, readmeBlocks } from './readme.ts';
+
+const run = promisify(execFile);
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const shownUrl = 'http://127.0.0.1:50051';
+const elsewhere = /^npm ci|^npx cdk|outputs\.json|ca\.pem/;
+
+describe('README.md', () => {
+  const data = mkdtempSync(join(tmpdir(), 'users-readme-'));
+  const blocks = readmeBlocks();
+  let server: ChildProcess;
+  let printed = '';
+  let url = '';
+
+  before(async () => {
+    const env = { ...process.env, PORT: '0', USERS_DATA: data };
+    // Without watching: who edits a file while the tests run would have it start anew on another port.
+    const dev = project.scripts.dev.split(' ').slice(1);
+    server = spawn(
+      process.execPath,
+      dev.filter((it) => !it.startsWith('--watch')),
+      { cwd: root, env },
+    );
+    server.stdout?.setEncoding('utf8');
+    while (!printed.includes('/users/\n')) {
+      const [chunk] = await once(server.stdout ?? assert.fail('no output'), 'data');
+      printed += chunk;
+    }
+    url = /http:\/\/[\d.]+:\d+/.exec(printed)?.[0] ?? assert.fail(printed);
+  });
+
+  after(async () => {
+    server.kill();
+    await once(server, 'exit');
+    rmSync(data, { recursive: true });
+  });
+
+  it('shows the banner', () => {
+    const [first] = blocks.flatMap(examples);
+    const shown = (first?.output ?? '').replace(/…\/data/, data);
+    // With a port of its own, the banner tells the CLI where to go.
+    assert.ok(
+      matches(printed.replaceAll(` --endpoint ${url}`, '').replaceAll(url, shownUrl), shown),
+      printed,
+    );
+  });
+
+  for (const block of blocks.filter((it) => it.language === 'console')) {
+    for (const { command, output } of examples(block).filter((it) => !elsewhere.test(it.command))) {
+      it(`${block.section}: ${command}`, async () => {
+        const env = { ...process.env, USERS_ENDPOINT: url, npm_config_loglevel: 'error' };
+        const script = `{ ${command.replaceAll(shownUrl, url)}; } 2>&1`;
+        const { stdout } = await run('bash', ['-c', script], { cwd: root, env });
+        assert.ok(matches(stdout, output), stdout);
+      });
+    }
+  }
+
+  it('runs the TypeScript block', async () => {
+    const index = blocks.findIndex((it) => it.language === 'ts');
+    const code = blocks[index]?.text.replaceAll(shownUrl, url) ?? assert.fail('no block');
+    const { stdout } = await run(process.execPath, ['--input-type=module-typescript', '--eval', code], {
+      cwd: root,
+    });
+    assert.equal(stdout, blocks[index + 1]?.text);
+  });
+});
