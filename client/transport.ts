@@ -12,6 +12,7 @@ import { exactTimeout } from './deadline.ts';
 import { defaults } from './defaults.ts';
 import { type Address, dial } from './dial.ts';
 import { markUnsent } from './failure.ts';
+import { trailersOnly } from './trailers-only.ts';
 
 /** The protocols that the service speaks. */
 export const protocols = ['grpc', 'grpc-web', 'connect'] as const;
@@ -37,7 +38,7 @@ export function openTransport(
 ): OpenTransport {
   const shared = {
     baseUrl: address.origin,
-    interceptors: [blameTheAnswer, exactTimeout, ...init.interceptors],
+    interceptors: [blameTheAnswer, trailersOnly, exactTimeout, ...init.interceptors],
     readMaxBytes: defaults.maxMessageBytes,
     writeMaxBytes: defaults.maxMessageBytes,
   };
