@@ -3,6 +3,8 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { HttpHandler } from '../../functions/rpc/http-handler.ts';
+import type { NodeRequest, NodeResponse } from '../../functions/rpc/node-http.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
 import { createAuthority } from '../client/certificates.ts';
 import expected from './h2spec-expected.json' with { type: 'json' };
@@ -32,25 +34,33 @@ export async function h2spec(): Promise<Counts> {
     console.log(`${name}: ${result.cases} cases, ${result.failures.length} fail as explained or above`);
   };
 
-  const bare = http2.createServer((req, res) => {
-    req.resume();
-    res.end('SERVING\n');
-  });
+  const bare = http2.createServer(answer);
   await new Promise<void>((resolve) => bare.listen(0, '127.0.0.1', resolve));
   add('node:http2', await spec((bare.address() as AddressInfo).port, []), node); // a TCP server that listens
   bare.close();
 
-  const plain = new RpcServer({ routes: interopRoutes });
+  const plain = new RpcServer({ routes: interopRoutes, http });
   const { port } = await plain.listen({ host: '127.0.0.1', port: 0 });
   add('plain text', await spec(port, []), [...node, ...Object.keys(expected.ours)]);
   await plain.close();
 
-  const secure = new RpcServer({ routes: interopRoutes, tls });
+  const secure = new RpcServer({ routes: interopRoutes, http, tls });
   const { port: securePort } = await secure.listen({ host: '127.0.0.1', port: 0 });
   add('TLS', await spec(securePort, ['--tls', '--insecure']), node);
   await secure.close();
   return counts;
 }
+
+/** Only once the request is there: a frame that came after the response would be dropped, right or wrong. */
+function answer(req: NodeRequest, res: NodeResponse): void {
+  req.resume();
+  req.once('end', () => res.end('done\n'));
+}
+
+const http: HttpHandler = async (req, res) => {
+  answer(req, res);
+  return undefined;
+};
 
 interface Result {
   readonly cases: number;
@@ -60,7 +70,7 @@ interface Result {
 
 async function spec(port: number, args: readonly string[]): Promise<Result> {
   const report = join(tmpdir(), `h2spec-${process.pid}-${port}.xml`);
-  const command = ['--strict', '--path=/healthz', `--port=${port}`, `--junit-report=${report}`, ...args];
+  const command = ['--strict', `--port=${port}`, `--junit-report=${report}`, ...args];
   const { output } = await run(await goTool('h2spec'), command);
   const xml = await readFile(report, 'utf8').catch(() => {
     throw new Error(`h2spec has not come to its end: ${output}`);
