@@ -31,15 +31,22 @@ export type OnCallEnd = (call: CallRecord, status: number) => void;
 /** How much of the clients' metadata the log shows: names alone, or values too (secrets never). */
 export type MetadataDetail = 'keys' | 'values';
 
+/** A call whose line is not written yet. */
+interface EndedCall {
+  readonly call: CallRecord;
+  readonly status: number;
+  readonly endedAtMs: number;
+}
+
 /** Writes one line for each call. */
 export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
   const describe = metadata === 'values' ? metadataValues : metadataKeys;
-  return (call, status) => {
+  const write = ({ call, status, endedAtMs }: EndedCall) => {
     const fields = {
       method: call.method,
       protocol: call.protocol,
       code: statusName(status),
-      ms: Math.round((performance.now() - call.startedAtMs) * 1000) / 1000,
+      ms: Math.round((endedAtMs - call.startedAtMs) * 1000) / 1000,
       peer: call.peer,
       requestId: call.requestId,
       deadlineMs: Number.isFinite(call.timeoutMs) ? call.timeoutMs : undefined,
@@ -51,6 +58,17 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
     if (isFault(status)) log.error({ ...fields, err: cause ?? call.error }, 'call');
     else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
     else log.info(fields, 'call');
+  };
+  let ended: EndedCall[] = [];
+  const writeAll = () => {
+    const calls = ended;
+    ended = [];
+    calls.forEach(write);
+  };
+  return (call, status) => {
+    // After the response: node hands it to the kernel when this turn of the event loop is over.
+    if (ended.length === 0) setImmediate(writeAll);
+    ended.push({ call, status, endedAtMs: performance.now() });
   };
 }
 

@@ -1,9 +1,9 @@
 import pino, { type Logger } from 'pino';
 import type { Config } from './config.ts';
 
-/** Lines wait for others this long at most: a write for each is a system call for each. */
+/** Lines wait for others this long at most: a write for each is a system call for each, and every write delays calls. */
 const flushIntervalMs = 250;
-const bufferCharacters = 65_536;
+const bufferCharacters = 1024 * 1024;
 /** What waits for a reader that has stopped reading; further lines are dropped. */
 const maxWaitingBytes = 8 * 1024 * 1024;
 
