@@ -114,7 +114,8 @@ async function takeTurns(
       readings.get(it)?.push(await go(calls));
     });
   }
-  for (let round = 0; round < rounds; round += 1) {
+  const times = group[0]?.load.timesRounds ?? 1;
+  for (let round = 0; round < rounds * times; round += 1) {
     for (const turn of turns) await turn();
   }
 }
