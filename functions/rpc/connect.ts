@@ -15,6 +15,7 @@ import type { CallPolicy } from './grpc-call.ts';
 import { isSendable } from './metadata.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
+import { dismiss, endWithin } from './response-end.ts';
 import { binaryOptions, maxRequestBytes, type Route } from './routes.ts';
 import { answerError } from './unknown.ts';
 
@@ -88,6 +89,7 @@ export class ConnectHandler {
     } catch (cause) {
       const error = rpcError('BAD_HOST', undefined, cause);
       answerError(req, res, error);
+      endWithin(res, this.#limits.flushTimeoutMs);
       return this.#onEnd({ ...call, protocol: 'connect', error, timeoutMs: Number.NaN }, error.code);
     }
 
@@ -96,17 +98,23 @@ export class ConnectHandler {
     const { signal } = controller;
     universal.signal.addEventListener('abort', () => controller.abort(canceled), { once: true });
     let timer: NodeJS.Timeout | undefined;
-    if (Number.isFinite(timeoutMs)) {
-      const expire = () => {
-        controller.abort(deadlineExceeded);
-        // A client that doesn't read must not keep the call for ever.
-        timer = setTimeout(() => res.destroy(), this.#limits.flushTimeoutMs);
-      };
-      // As for gRPC: the grain of timers has passed already.
-      if (timeoutMs <= 1) expire();
-      else timer = setTimeout(expire, timeoutMs);
+    // What is malformed is refused, but by whoever reads it.
+    const limitMs = Number.isNaN(timeoutMs) ? this.#limits.defaultDeadlineMs : timeoutMs;
+    const expire = () => {
+      controller.abort(deadlineExceeded);
+      // A client that doesn't read must not keep the call for ever.
+      timer = setTimeout(() => res.destroy(), this.#limits.flushTimeoutMs);
+    };
+    const isUntimed = limitMs === Number.POSITIVE_INFINITY;
+    if (isUntimed && route.spec.kind === 'server_streaming') {
+      // A watch may last, but not before its one request is there.
+      timer = setTimeout(expire, this.#limits.requestTimeoutMs);
+      req.once('end', () => clearTimeout(timer));
     }
-    this.#calls.set(controller, { isUntimed: timer === undefined });
+    // As for gRPC: the grain of timers has passed already.
+    else if (limitMs <= 1) expire();
+    else if (!isUntimed) timer = setTimeout(expire, limitMs);
+    this.#calls.set(controller, { isUntimed });
     let response: AsyncGenerator<Uint8Array> | undefined;
     res.once('close', () => {
       clearTimeout(timer);
@@ -128,7 +136,7 @@ export class ConnectHandler {
     for (const name of isClosing ? [] : [...(answer.header?.keys() ?? [])]) {
       if (!isSendable(name)) answer.header?.delete(name);
     }
-    response = thenDiscard(req, answer.body);
+    response = thenDismiss(req, answer.body);
     await universalResponseToNodeResponse({ ...answer, body: response }, res);
   }
 
@@ -151,12 +159,12 @@ export class ConnectHandler {
   }
 }
 
-/** The body of a response; at its end, what is left of the request is read, for the client may wait for that. */
-async function* thenDiscard(req: NodeRequest, body: AsyncIterable<Uint8Array> | null | undefined) {
+/** The body of a response; at its end, what is left of the request is dropped, for the client may wait for that. */
+async function* thenDismiss(req: NodeRequest, body: AsyncIterable<Uint8Array> | null | undefined) {
   try {
     if (body) yield* body;
   } finally {
-    req.resume();
+    dismiss(req);
   }
 }
 

@@ -52,6 +52,8 @@ export class GrpcCall implements CallReceiver, CallRecord {
   #request: RequestReader | undefined;
   #areHeadersSent = false;
   #responses: ResponseStream | undefined;
+  /** Its deadline has passed: what is left of it is being read, or not. */
+  #isFlushing = false;
 
   constructor(
     stream: CallStream,
@@ -89,6 +91,10 @@ export class GrpcCall implements CallReceiver, CallRecord {
     return this.#error;
   }
 
+  get #isUntimed(): boolean {
+    return this.timeoutMs === Number.POSITIVE_INFINITY;
+  }
+
   get #deadlineAtMs(): number {
     return this.startedAtMs + this.timeoutMs;
   }
@@ -99,20 +105,24 @@ export class GrpcCall implements CallReceiver, CallRecord {
     if (Number.isNaN(this.timeoutMs)) return this.#fail(rpcError('BAD_TIMEOUT'));
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
     if (this.timeoutMs <= 1) return this.#fail(deadlineExceeded);
-    this.#slot = this.#running.add(this, this.#deadlineAtMs);
+    const { kind } = this.#route.spec;
+    const takesStream = kind === 'client_streaming' || kind === 'bidi_streaming';
+    const { limits } = this.#policy;
+    // A watch may last, but not before its one request is there.
+    const isRequestTimed = this.#isUntimed && !takesStream;
+    const dueAtMs = isRequestTimed ? this.startedAtMs + limits.requestTimeoutMs : this.#deadlineAtMs;
+    this.#slot = this.#running.add(this, dueAtMs);
     const { headers } = this.#stream;
     if (headers['grpc-encoding'] !== undefined || headers['grpc-accept-encoding'] !== undefined) {
       this.#compressions = negotiate(headers);
       if (this.#compressions.error !== undefined) return this.#fail(this.#compressions.error);
     }
-    const { limits } = this.#policy;
     this.#request = new RequestReader({
       serialization: this.#route.serialization.getI(this.#isBinary),
       compression: this.#compressions?.request,
       maxBytes: maxRequestBytes(limits),
     });
-    const { kind } = this.#route.spec;
-    if (kind === 'client_streaming' || kind === 'bidi_streaming') {
+    if (takesStream) {
       this.#run(this.#request.messages(this.#stream, limits.maxQueuedMessages));
     }
   }
@@ -128,6 +138,10 @@ export class GrpcCall implements CallReceiver, CallRecord {
 
   receivedAll(): void {
     if (this.#status !== undefined) return;
+    if (this.#isUntimed) {
+      this.#slot?.delete(this);
+      this.#slot = this.#running.add(this, this.#deadlineAtMs);
+    }
     try {
       const message = this.#request?.end();
       if (message instanceof Promise) {
@@ -157,11 +171,12 @@ export class GrpcCall implements CallReceiver, CallRecord {
   }
 
   /**
-   * Called when the deadline has passed: also for a call whose status is decided, until its stream is
-   * closed, since a client that doesn't read must not keep it for ever.
+   * Called when the deadline has passed, and again, unless the stream is closed by then, once the client has had the
+   * time to read what is left: one that doesn't read must not keep the call for ever.
    */
   expire(): void {
-    if (this.#status !== undefined) return this.#stream.reset();
+    if (this.#isFlushing) return this.#stream.reset();
+    this.#isFlushing = true;
     this.#fail(deadlineExceeded);
     this.#slot = this.#running.add(this, performance.now() + this.#policy.limits.flushTimeoutMs);
   }

@@ -37,6 +37,7 @@ export class Port {
   readonly #sockets = new Set<Socket>();
   /** Of connections that have not said yet what they speak: gives them less time. */
   readonly #hurry = new Set<() => void>();
+  readonly #http1Sockets = new Set<Socket>();
   /** HTTP/1.1 responses that are under way. */
   readonly #responses = new Set<http.ServerResponse>();
   #isClosing = false;
@@ -96,8 +97,8 @@ export class Port {
 
   /**
    * Takes no more connections and lets the running requests finish. Clients are told to go elsewhere: on HTTP/2 by
-   * GOAWAY, on HTTP/1.1 by `connection: close` where the response has not begun. Resolves when all connections are
-   * gone.
+   * GOAWAY, on HTTP/1.1 by `connection: close` where the response has not begun. Requests whose headers are not there
+   * soon are not waited for. Resolves when all connections are gone.
    */
   async close(): Promise<void> {
     this.#isClosing = true;
@@ -106,7 +107,15 @@ export class Port {
     for (const response of this.#responses) response.shouldKeepAlive = false;
     for (const hurry of this.#hurry) hurry();
     this.#sessions.close();
+    // node's own timeouts for requests have ended with its server.
+    const timer = setTimeout(() => this.#cutPartialRequests(), this.#limits.goawayTimeoutMs);
     await closed;
+    clearTimeout(timer);
+  }
+
+  #cutPartialRequests(): void {
+    const busy = new Set([...this.#responses].map(({ socket }) => socket));
+    for (const socket of this.#http1Sockets) if (!busy.has(socket)) socket.destroy();
   }
 
   /** Cuts all connections. */
@@ -154,7 +163,7 @@ export class Port {
       keepAliveTimeout: idleTimeoutMs,
       connectionsCheckingInterval: 1000,
     };
-    return http.createServer(options, (req, res) => {
+    const server = http.createServer(options, (req, res) => {
       this.#responses.add(res);
       if (this.#isClosing) res.shouldKeepAlive = false;
       res.once('close', () => {
@@ -163,6 +172,11 @@ export class Port {
       });
       handlers.onRequest(req, res);
     });
+    server.on('connection', (socket) => {
+      this.#http1Sockets.add(socket);
+      socket.once('close', () => this.#http1Sockets.delete(socket));
+    });
+    return server;
   }
 
   #createHttp2(handlers: PortHandlers): http2.Http2Server {
@@ -182,6 +196,11 @@ export class Port {
     const compatibility = http2.createServer((req, res) => handlers.onRequest(req, res));
     server.on('stream', (stream, headers, flags, rawHeaders) => {
       this.#sessions.use(stream.session);
+      if (stream.session?.pendingSettingsAck && headerBytes(rawHeaders) > limits.maxHeaderBytes) {
+        // node keeps to our settings only once the client has acknowledged them, which may be after its first call.
+        stream.on('error', () => {});
+        return stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      }
       if (!handlers.onStream(stream, headers))
         compatibility.emit('stream', stream, headers, flags, rawHeaders);
     });
@@ -201,4 +220,9 @@ export class Port {
       handshakeTimeout: this.#limits.handshakeTimeoutMs,
     });
   }
+}
+
+/** The size of a block of headers, names and values in turn (RFC 9113 section 10.5.1). */
+function headerBytes(headers: readonly string[]): number {
+  return headers.reduce((sum, text) => sum + text.length + 16, 0);
 }

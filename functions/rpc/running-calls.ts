@@ -6,6 +6,8 @@ export interface RunningCall {
 
 /** How late a deadline may be noticed: calls whose deadlines are that close share a timer. */
 const grainMs = 8;
+/** Node's timers take no more, and fire at once instead. */
+const maxTimerMs = 2 ** 31 - 1;
 
 /**
  * The calls that are under way, by deadline. Nearly all calls end long before it: a timer of its own for
@@ -37,7 +39,7 @@ export class RunningCalls<Call extends RunningCall> {
       this.#slots.set(index, slot);
       const delayMs = index * grainMs - performance.now();
       // Keeps no process alive: the connections of the calls do.
-      setTimeout(() => this.#expire(index), Math.max(1, Math.ceil(delayMs))).unref();
+      setTimeout(() => this.#expire(index), Math.min(maxTimerMs, Math.max(1, Math.ceil(delayMs)))).unref();
     }
     return slot;
   }

@@ -105,6 +105,9 @@ for (const wire of wires) {
         cookie: secret,
         'x-api-key': secret,
         'x-user-token': secret,
+        apikey: secret,
+        'x-amzn-oidc-data': secret,
+        'x-session-id': secret,
         'trace-bin': Buffer.from(secret).toString('base64'),
       };
       await echoOf(serving, wire).unary({}, { headers: { ...hidden, ip: '127.0.0.1' } });

@@ -1,5 +1,5 @@
 // Proves that what a client can make a connection hold has a limit: connections and streams in parallel, the time to
-// say what it wants, resets, idleness.
+// say what it wants, resets, idleness, and headers that come before the client has heard of their limit.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
@@ -123,6 +123,22 @@ describe('limits of a connection', () => {
     const socket = await connect(serving);
     socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
     await ended(socket);
+  });
+
+  it('bound headers also of a call that comes before the settings are acknowledged', async (t) => {
+    const serving = await serve(t, { unary: () => ({}) }, { limits: { maxHeaderBytes: 1024 } });
+    const session = http2.connect(serving.url);
+    closeBefore(serving, () => session.destroy());
+    session.on('error', () => {});
+    // At once: the client has not heard of the limit.
+    const stream = session.request({ ':path': '/healthz', 'x-long': 'x'.repeat(3000) });
+    const { promise: closed, resolve } = Promise.withResolvers<true>();
+    stream
+      .on('error', () => {})
+      .on('close', () => resolve(true))
+      .resume();
+    assert.ok(await withPatience(closed));
+    assert.equal(stream.rstCode, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
 });
 

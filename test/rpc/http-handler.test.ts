@@ -1,8 +1,11 @@
-// Proves that requests which a handler of plain HTTP takes have an id and a line in the log, and those it leaves get 404.
+// Proves that requests which a handler of plain HTTP takes have an id and a line in the log, those it leaves get 404, and
+// a URL in absolute form is the same request.
 import assert from 'node:assert/strict';
+import http from 'node:http';
 import { it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { RpcServer } from '../../functions/rpc/server.ts';
+import { serve } from './serving.ts';
 
 it('gives each request an id and a line in the log', async () => {
   const lines: object[] = [];
@@ -41,3 +44,15 @@ it('gives each request an id and a line in the log', async () => {
   );
   await server.close();
 });
+
+for (const path of ['http://a.example/healthz', 'HTTP://a.example:80/healthz', '/healthz']) {
+  it(`finds ${path} on HTTP/1.1`, async (t) => {
+    const { port } = await serve(t);
+    const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+    const headers = { connection: 'close' };
+    http.get({ port, host: '127.0.0.1', path, headers }, resolve).on('error', reject);
+    const response = await promise;
+    assert.equal(response.statusCode, 200);
+    assert.equal(await response.setEncoding('utf8').reduce((all, some) => all + some, ''), 'SERVING\n');
+  });
+}
