@@ -32,9 +32,11 @@ export class UsersError extends ConnectError {
   readonly neverSent: boolean;
 
   constructor(error: ConnectError, init: { message?: string; code?: Code; neverSent?: boolean } = {}) {
+    const code = init.code ?? error.code;
     super(
       init.message ?? error.rawMessage,
-      init.code ?? error.code,
+      // connect-es 2.2.0 takes any number for a code that a server puts into grpc-status-details-bin.
+      code in Code ? code : Code.Unknown,
       error.metadata,
       undefined,
       error.cause ?? error,

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { test } from 'node:test';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { create } from '@bufbuild/protobuf';
+import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
 import { UsersError } from '../../client/errors.ts';
 import {
@@ -11,7 +12,8 @@ import {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from '../../proto/gen/google/rpc/error_details_pb.js';
-import { startListener, startServer } from './server.ts';
+import { StatusSchema } from '../../proto/gen/google/rpc/status_pb.js';
+import { startListener, startRawServer, startServer } from './server.ts';
 
 const tom = { username: 'tom' };
 const ways: Pick<UsersClientOptions, 'protocol' | 'httpVersion'>[] = [
@@ -160,6 +162,27 @@ for (const way of ways) {
     await turns[1]?.promise;
     assert.deepEqual(cancelled, ['left', 'aborted']);
     await assert.rejects(client.createUser(tom, { signal }), { code: Code.Canceled });
+  });
+}
+
+for (const code of [99, 256, -1]) {
+  test(`a code that gRPC does not know, ${code}, is UNKNOWN, and the message is kept`, async () => {
+    await using server = await startRawServer((stream) => {
+      const status = create(StatusSchema, { code, message: 'the disk is full' });
+      stream.respond(
+        {
+          ':status': 200,
+          'content-type': 'application/grpc',
+          'grpc-status': '13',
+          'grpc-status-details-bin': encodeBinaryHeader(status, StatusSchema),
+        },
+        { endStream: true },
+      );
+    });
+    using client = createUsersClient({ endpoint: server.endpoint });
+    const error = await client.createUser(tom).catch((reason: unknown) => reason);
+    assert.equal(String(error), 'UsersError: UNKNOWN: the disk is full');
+    assert.ok(error instanceof UsersError && error.code === Code.Unknown);
   });
 }
 
