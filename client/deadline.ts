@@ -1,7 +1,10 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
 
-/** The longest time that Node's timers can wait, in whole seconds, 24.8 days: longer deadlines become this. */
-const maxDeadlineMs = 2_147_483_000;
+/**
+ * The longest time that Node's timers can wait, in whole seconds, 24.8 days; they take a longer one for 1 ms
+ * (https://nodejs.org/api/timers.html#settimeoutcallback-delay-args).
+ */
+export const maxTimerMs = 2_147_483_000;
 
 /** The point in time at which a call is given up, all its attempts and waits included. */
 export interface Deadline {
@@ -12,7 +15,7 @@ export interface Deadline {
 }
 
 /**
- * A deadline that many milliseconds from now. 0, undefined and Infinity mean that there is none.
+ * A deadline that many milliseconds from now, or the longest there can be. 0, undefined and Infinity mean that there is none.
  *
  * @throws ConnectError DEADLINE_EXCEEDED if it has passed already, INVALID_ARGUMENT if it is not a number.
  */
@@ -20,7 +23,7 @@ export function deadlineAfter(timeoutMs: number | undefined): Deadline | undefin
   if (timeoutMs === undefined || timeoutMs === 0 || timeoutMs === Number.POSITIVE_INFINITY) return undefined;
   if (Number.isNaN(timeoutMs)) throw new ConnectError('the deadline is not a number', Code.InvalidArgument);
   if (timeoutMs < 0) throw new ConnectError('the deadline had already passed', Code.DeadlineExceeded);
-  const total = Math.min(timeoutMs, maxDeadlineMs);
+  const total = Math.min(timeoutMs, maxTimerMs);
   const start = performance.now();
   return {
     timeoutMs: total,

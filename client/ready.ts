@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../proto/gen/health/v1/health_pb.js';
+import { maxTimerMs } from './deadline.ts';
 import { defaults } from './defaults.ts';
 import { UsersError } from './errors.ts';
 import { toUsersError } from './failure.ts';
@@ -26,7 +27,8 @@ export async function ready(
   origin: string,
   options: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
-  const { timeoutMs = defaults.readyTimeoutMs, signal } = options;
+  const { signal } = options;
+  const timeoutMs = Math.min(options.timeoutMs ?? defaults.readyTimeoutMs, maxTimerMs);
   const health = createClient(Health, transport);
   const end = performance.now() + timeoutMs;
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {

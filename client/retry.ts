@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type StreamResponse, type Transport } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
-import { type Deadline, deadlineAfter } from './deadline.ts';
+import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
 import { UsersError } from './errors.ts';
 import { toUsersError } from './failure.ts';
 import { handshakeFailure } from './handshake.ts';
@@ -100,7 +100,8 @@ export function retryDelayMs(error: UsersError, failed: number, policy: RetryPol
   if (error.code !== Code.Unavailable && error.retryAfterMs === undefined) return undefined;
   if (handshakeFailure(error)) return undefined;
   const ceiling = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (failed - 1));
-  return (error.retryAfterMs ?? 0) + Math.random() * ceiling;
+  const waitMs = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
+  return waitMs > maxTimerMs ? undefined : waitMs;
 }
 
 /** Waits for the first message, or the end: until then the call may be repeated. */

@@ -37,6 +37,28 @@ test('ready gives up after its time, and says where and why', async () => {
   });
 });
 
+for (const timeoutMs of [31 * 24 * 3600 * 1000, Number.POSITIVE_INFINITY]) {
+  test(`ready may wait longer than a timer can: ${timeoutMs} ms`, async () => {
+    const deadlines: (number | undefined)[] = [];
+    await using server = await startServer(
+      {},
+      {
+        routes: (router) =>
+          router.service(Health, {
+            check(_, context) {
+              deadlines.push(context.timeoutMs());
+              return { status: Status.SERVING };
+            },
+          }),
+      },
+    );
+    using client = createUsersClient({ endpoint: server.endpoint });
+    await client.ready({ timeoutMs, signal: AbortSignal.timeout(5_000) });
+    const [deadline = 0] = deadlines;
+    assert.ok(deadline > 24 * 24 * 3600 * 1000, String(deadline));
+  });
+}
+
 test('ready does not wait for what waiting can not cure, and takes an answer without health checks for ready', async () => {
   let status = '16';
   await using server = await startRawServer((stream) => {

@@ -143,6 +143,23 @@ test('a wait that would pass the deadline is not begun: the cause is reported', 
   assert.equal(attempts, 1);
 });
 
+test('a wait that is longer than a timer can wait is not begun, with no deadline either', async () => {
+  let attempts = 0;
+  await using server = await startServer({
+    createUser() {
+      attempts++;
+      throw unavailable(1e12);
+    },
+  });
+  using client = connect(server.endpoint);
+  await assert.rejects(client.createUser({ username: 'tom' }, { timeoutMs: 0 }), {
+    code: Code.Unavailable,
+    rawMessage: 'the store is away',
+    retryAfterMs: 1e12,
+  });
+  assert.equal(attempts, 1);
+});
+
 test('every attempt is given what is left of the deadline', async () => {
   const timeouts: number[] = [];
   await using server = await startServer({
