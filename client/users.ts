@@ -40,12 +40,14 @@ program
   .option('--password-stdin', 'read the password of the user from standard input')
   .addOption(
     new Option('--request-id <uuid>', 'repeat an earlier sign-up whose end is not known').default(
-      randomUUID(),
+      '',
       'a new one',
     ),
   )
   .action(async (username: string, own: { email?: string; passwordStdin?: true; requestId: string }) => {
-    const { email = '', requestId } = own;
+    const { email = '' } = own;
+    // An empty one is none; the client would make one that the advice does not know.
+    const requestId = own.requestId || randomUUID();
     const password = own.passwordStdin ? await readPassword(process.stdin) : '';
     await call(requestId, async (client, json) => {
       const result = await client.createUser({ username, email, password, requestId });

@@ -27,6 +27,7 @@ before(async () => {
         created = request;
         context.responseHeader.set('x-request-id', 'r1');
         context.responseTrailer.set('x-cost', '3');
+        if (request.username === 'broken') throw new ConnectError('the disk is full', Code.Internal);
         if (request.username === 'slow') await once(context.signal, 'abort');
         if (request.username === 'taken') {
           throw new ConnectError('the username is taken', Code.AlreadyExists, undefined, [
@@ -183,6 +184,15 @@ for (const [time, ms] of [
 test('--request-id repeats a sign-up', async () => {
   await users.run(['create', 'tom', '--request-id', '11111111-2222-4333-8444-555555555555']);
   assert.equal(created.requestId, '11111111-2222-4333-8444-555555555555');
+});
+
+test('the request id that is advised is the one that was sent, also where an empty one was given', async () => {
+  for (const args of [[], ['--request-id', '']]) {
+    const { err, code } = await users.run(['create', 'broken', ...args]);
+    assert.match(created.requestId, /^[0-9a-f-]{36}$/);
+    assert.ok(err.includes(`--request-id ${created.requestId}\n`), err);
+    assert.equal(code, 13);
+  }
 });
 
 test('a name that is taken: exit code 6, nothing more to say', async () => {
