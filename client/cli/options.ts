@@ -103,15 +103,27 @@ function parseTime(text: string): number {
 }
 
 function addPair(text: string, pairs: readonly Pair[] = []): readonly Pair[] {
-  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
-  if (key === undefined || value === undefined) throw new InvalidArgumentError('Write it as key=value.');
-  return [...pairs, [key.trim(), value]];
+  const pair = parsePair(text);
+  if (!pair) throw new InvalidArgumentError('Write it as key=value.');
+  return [...pairs, pair];
 }
 
 /** Empty lines and those that begin with # say nothing. */
 function addPairsOf(file: string, pairs: readonly Pair[] = []): readonly Pair[] {
-  const lines = readText('--metadata-file', file).split(/\r?\n/);
-  return lines.filter((line) => /^\s*[^#\s]/.test(line)).reduce((all, line) => addPair(line, all), pairs);
+  const added: Pair[] = [];
+  for (const [index, line] of readText('--metadata-file', file).split(/\r?\n/).entries()) {
+    if (/^\s*(#|$)/.test(line)) continue;
+    const pair = parsePair(line);
+    // The line itself may be a secret.
+    if (!pair) throw new UsageError(`--metadata-file ${file}, line ${index + 1}: write it as key=value`);
+    added.push(pair);
+  }
+  return [...pairs, ...added];
+}
+
+function parsePair(text: string): Pair | undefined {
+  const [, key, value] = /^([^=]+)=(.*)$/s.exec(text) ?? [];
+  return key === undefined || value === undefined ? undefined : [key.trim(), value];
 }
 
 function readToken(file: string): string {

@@ -106,6 +106,13 @@ for (const [args, message] of [
   });
 }
 
+test('a bad line of --metadata-file is named by its number, and not shown', async () => {
+  const file = users.file('metadata', '# of the team\n\nteam=core\n  hush\n');
+  const { err, code } = await users.run(['create', 'tom', '--metadata-file', file]);
+  assert.equal(err, `error: --metadata-file ${file}, line 4: write it as key=value\nTry --help.\n`);
+  assert.equal(code, 64);
+});
+
 for (const [input, problem] of [
   ['', 'is empty'],
   ['\n', 'is empty'],
