@@ -11,9 +11,18 @@ export async function print(line: string): Promise<void> {
   if (!process.stdout.write(`${printable(line)}\n`)) await once(process.stdout, 'drain');
 }
 
-/** What the other side says must not steer the terminal, or begin a line of its own. */
+/**
+ * What the other side says must not steer the terminal, begin a line of its own, or turn the direction of its text
+ * (https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing). Each UTF-16 unit is escaped by itself, as in
+ * JSON, which stays JSON.
+ */
 export function printable(text: string): string {
-  return text.replaceAll(/\p{Cc}/gu, (it) => `\\x${it.charCodeAt(0).toString(16).padStart(2, '0')}`);
+  return text.replaceAll(/[\p{Cc}\p{Cf}\u2028\u2029]/gu, (it) =>
+    it
+      .split('')
+      .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`)
+      .join(''),
+  );
 }
 
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -32,7 +41,7 @@ export interface Advice {
 export function printError(error: UsersError, advice: Advice, json: boolean): void {
   const { code, rawMessage, requestId } = error;
   if (json) {
-    console.error(JSON.stringify({ error }));
+    console.error(printable(JSON.stringify({ error })));
     return;
   }
   console.error(printable(`${codeName(code)}: ${rawMessage}`));

@@ -1,10 +1,11 @@
 import { ConnectError, type Interceptor, type StreamResponse } from '@connectrpc/connect';
+import { printable } from './report.ts';
 
 /** Shows what every attempt of a call sends (`>`) and gets (`<`), messages apart. */
 export function traceTo(out: NodeJS.WritableStream): Interceptor {
   const show = (mark: string, headers: Headers) => {
     for (const [key, value] of headers)
-      out.write(`${mark} ${key}: ${secret.test(key) ? '(hidden)' : value}\n`);
+      out.write(`${mark} ${key}: ${secret.test(key) ? '(hidden)' : printable(value)}\n`);
   };
   return (next) => async (request) => {
     out.write(`> ${request.requestMethod} ${request.url}\n`);
@@ -28,4 +29,5 @@ export function traceTo(out: NodeJS.WritableStream): Interceptor {
   }
 }
 
-const secret = /^(authorization|cookie|set-cookie|proxy-authorization)$/;
+/** Names are many, such as x-api-key or x-amzn-oidc-data: rather too much is hidden. Bytes can be anything. */
+const secret = /auth|cookie|token|secret|passw|api[-_]?key|jwt|session|signature|credential|oidc|-bin$/;

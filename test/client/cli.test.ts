@@ -26,7 +26,11 @@ before(async () => {
         headers = context.requestHeader;
         created = request;
         context.responseHeader.set('x-request-id', 'r1');
+        context.responseHeader.set('x-control', 'a\u009b1m');
         context.responseTrailer.set('x-cost', '3');
+        if (request.username.startsWith('a\u007f')) {
+          throw new ConnectError(`${request.username} is bad`, Code.InvalidArgument);
+        }
         if (request.username === 'broken') throw new ConnectError('the disk is full', Code.Internal);
         if (request.username === 'slow') await once(context.signal, 'abort');
         if (request.username === 'taken') {
@@ -225,7 +229,19 @@ test('health: 0 when serving, 14 when not', async () => {
   status = Status.SERVING;
 });
 
-test('-v shows headers and trailers, but no token', async () => {
+test('what a server says steers no terminal: --json stays JSON, -v escapes too', async () => {
+  const hostile = 'a\u007f\u009b1m\u202e';
+  const escaped = 'a\\u007f\\u009b1m\\u202e';
+  const result = await users.run(['get', hostile, '--json']);
+  assert.equal(result.out, `{"user":{"username":"${escaped}","userId":7}}\n`);
+  const failed = await users.run(['create', hostile, '--json']);
+  assert.ok(failed.err.includes(`"message":"${escaped} is bad"`), failed.err);
+  assert.equal(JSON.parse(failed.err).error.message, `${hostile} is bad`);
+  const { err } = await users.run(['create', 'tom', '-v']);
+  assert.ok(err.split('\n').includes('< x-control: a\\u009b1m'), err);
+});
+
+test('-v shows headers and trailers, but no secret', async () => {
   const { out, err, code } = await users.run(['create', 'tom', '-v', '--metadata', 'ip=::1'], {
     env: { USERS_TOKEN: 'sesame' },
   });
@@ -241,6 +257,22 @@ test('-v shows headers and trailers, but no token', async () => {
   }
   assert.equal(headers.get('authorization'), 'Bearer sesame');
   assert.ok(!err.includes('sesame'));
+  const secrets = [
+    'x-api-key',
+    'apikey',
+    'x-amz-security-token',
+    'x-amzn-oidc-data',
+    'session-id',
+    'state-bin',
+  ];
+  const hidden = await users.run([
+    'create',
+    'tom',
+    '-v',
+    ...secrets.flatMap((key) => ['--metadata', `${key}=abra`]),
+  ]);
+  for (const key of secrets) assert.ok(hidden.err.includes(`> ${key}: (hidden)\n`), key);
+  assert.ok(!hidden.err.includes('abra'));
   const streamed = await users.run(['get', 'alexa', '-v', '--token-file', users.file('token', 'abra\n')]);
   assert.match(streamed.err, /< content-type: application\/grpc/);
   assert.match(streamed.err, /< trailer grpc-status: 0/);
