@@ -10,7 +10,7 @@ import { Health } from '../proto/gen/health/v1/health_pb.js';
 import { Users } from '../proto/gen/users_pb.js';
 import { defaults } from './defaults.ts';
 import { parseAddress } from './dial.ts';
-import { bearer, checkedMetadata, defaultMetadata, type Metadata, type Token } from './metadata.ts';
+import { bearer, checkedMetadata, type Metadata, type Token } from './metadata.ts';
 import { ready, type ServingStatus, servingStatus } from './ready.ts';
 import { type RetryPolicy, retrying } from './retry.ts';
 import { openTransport, type Protocol } from './transport.ts';
@@ -32,7 +32,7 @@ export interface UsersClientOptions {
   readonly serverName?: string;
   /** A bearer token; a function is asked before every attempt. Sent over TLS, and without it to this machine only. */
   readonly token?: Token;
-  /** Metadata of every call; a call's own replaces it, key by key. Values of `-bin` keys are base64. */
+  /** Metadata of every call; a call's own replaces it, key by key. Values of `-bin` keys are base64. 60 KiB at most, both together. */
   readonly metadata?: Metadata;
   /** The deadline of calls that set no `timeoutMs`; 0 means none. Default 30 s. */
   readonly deadlineMs?: number;
@@ -42,7 +42,7 @@ export interface UsersClientOptions {
   readonly connectTimeoutMs?: number;
   /** How long a connection stays open without a call. Default 50 s: an ALB closes it after 60 s. */
   readonly idleTimeoutMs?: number;
-  /** Run for every attempt, before the token and the default metadata are added. */
+  /** Run for every attempt, after the token and the metadata are added. What they add is not checked. */
   readonly interceptors?: readonly Interceptor[];
 }
 
@@ -71,7 +71,7 @@ export interface UsersClient extends Client<typeof Users>, Disposable {
 /**
  * A client of the Users service; it connects with its first call.
  *
- * @throws TypeError for options that can't be meant, and UsersError INVALID_ARGUMENT for such metadata.
+ * @throws TypeError for options that can't be meant, and UsersError INVALID_ARGUMENT or RESOURCE_EXHAUSTED for such metadata.
  */
 export function createUsersClient(options: UsersClientOptions = {}): UsersClient {
   const { deadlineMs = defaults.deadlineMs, token } = options;
@@ -79,6 +79,7 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
   if (token !== undefined && !address.secure && !/^(localhost|127\..*|::1)$/.test(address.host)) {
     throw new TypeError(`a token is not sent to ${address.origin}, where anybody could read it: use https`);
   }
+  const metadata = checkedMetadata(options.metadata);
   const { transport: plain, close } = openTransport(address, {
     protocol: options.protocol ?? 'grpc',
     httpVersion: options.httpVersion ?? '2',
@@ -86,18 +87,14 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
       connectTimeoutMs: options.connectTimeoutMs ?? defaults.connectTimeoutMs,
       idleTimeoutMs: options.idleTimeoutMs ?? defaults.idleTimeoutMs,
     },
-    interceptors: [
-      defaultMetadata(checkedMetadata(options.metadata)),
-      ...(token === undefined ? [] : [bearer(token)]),
-      ...(options.interceptors ?? []),
-    ],
+    interceptors: [...(token === undefined ? [] : [bearer(token)]), ...(options.interceptors ?? [])],
   });
   const policy = {
     maxAttempts: options.retry?.maxAttempts ?? defaults.maxAttempts,
     initialBackoffMs: options.retry?.initialBackoffMs ?? defaults.initialBackoffMs,
     maxBackoffMs: options.retry?.maxBackoffMs ?? defaults.maxBackoffMs,
   };
-  const transport = retrying(plain, policy, deadlineMs);
+  const transport = retrying(plain, policy, deadlineMs, metadata);
   const users = createClient(Users, transport);
   const health = createClient(Health, transport);
   return {
@@ -120,7 +117,7 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
     async health(service = '', callOptions) {
       return servingStatus((await health.check({ service }, callOptions)).status);
     },
-    ready: (readyOptions) => ready(plain, address.origin, readyOptions),
+    ready: (readyOptions) => ready(plain, address.origin, metadata, readyOptions),
     close,
     [Symbol.dispose]: close,
   };

@@ -20,6 +20,11 @@ export const defaults = {
   tcpKeepAliveMs: 30_000,
   /** One message, before compression, as on the server. */
   maxMessageBytes: 4 * 1024 * 1024,
+  /**
+   * The metadata of a call, counted as HTTP/2 counts it. The server takes 64 KiB, the protocol's own headers and the
+   * token too; Node's HTTP/2 sends no more than that either.
+   */
+  maxMetadataBytes: 60 * 1024,
   /** What `--password-stdin` reads at most: more than any server takes for a password. */
   maxPasswordInputBytes: 64 * 1024,
   /** The first attempt counts. */

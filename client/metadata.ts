@@ -1,6 +1,6 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import type { UsersError } from './errors.ts';
-import { toUsersError } from './failure.ts';
+import { defaults } from './defaults.ts';
+import { UsersError } from './errors.ts';
 
 /** What the constructor of Headers takes: pairs, an object, or Headers. Values of `-bin` keys are base64. */
 export type Metadata = ConstructorParameters<typeof Headers>[0];
@@ -18,10 +18,12 @@ const binaryValue = /^[A-Za-z0-9+/]*={0,2}(, *[A-Za-z0-9+/]*={0,2})*$/;
 /**
  * Metadata as headers, checked: connect would send what gRPC servers refuse, or what changes the call itself.
  *
+ * @param inherited metadata that was checked before, and is added where there is none of that key
  * @throws UsersError INVALID_ARGUMENT that names the key: for a key that is no header name or that the protocols
  * use, for a value that is not printable ASCII, and for a value of a `-bin` key that is not base64.
+ * RESOURCE_EXHAUSTED, as the server says of it, if all together is too large.
  */
-export function checkedMetadata(init: Metadata): Headers {
+export function checkedMetadata(init: Metadata, inherited = new Headers()): Headers {
   const headers = new Headers();
   for (const [key, value] of entries(init)) {
     const name = key.toLowerCase();
@@ -40,6 +42,16 @@ export function checkedMetadata(init: Metadata): Headers {
       throw refused(`metadata key "${key}" may have letters, digits, "-", "_" and "." only`);
     }
   }
+  for (const [name, value] of inherited) {
+    if (!headers.has(name)) headers.set(name, value);
+  }
+  let bytes = 0;
+  // As HTTP/2 counts (RFC 9113 section 10.5.1): every header has 32 bytes more.
+  for (const [name, value] of headers) bytes += name.length + value.length + 32;
+  if (bytes > defaults.maxMetadataBytes) {
+    const message = `the metadata has ${bytes} bytes: more than ${defaults.maxMetadataBytes} are not sent`;
+    throw refused(message, Code.ResourceExhausted);
+  }
   return headers;
 }
 
@@ -50,16 +62,6 @@ function entries(init: Metadata): Iterable<readonly [string, string]> {
     return Array.from(init, ([key, value]): [string, string] => [String(key), String(value)]);
   }
   return Object.entries(init).map(([key, value]): [string, string] => [key, String(value)]);
-}
-
-/** Adds metadata to every call, where the call itself has none of that key. */
-export function defaultMetadata(metadata: Headers): Interceptor {
-  return (next) => (request) => {
-    for (const [key, value] of metadata) {
-      if (!request.header.has(key)) request.header.set(key, value);
-    }
-    return next(request);
-  };
 }
 
 /** Sends a bearer token with every attempt (RFC 6750), unless the call brings its own authorization. */
@@ -79,6 +81,6 @@ export function bearer(token: Token): Interceptor {
   };
 }
 
-function refused(message: string): UsersError {
-  return toUsersError(new ConnectError(message, Code.InvalidArgument));
+function refused(message: string, code = Code.InvalidArgument): UsersError {
+  return new UsersError(new ConnectError(message, code), { neverSent: true });
 }

@@ -25,6 +25,7 @@ export function servingStatus(status: Status): ServingStatus {
 export async function ready(
   transport: Transport,
   origin: string,
+  headers: Headers,
   options: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
   const { signal } = options;
@@ -34,7 +35,8 @@ export async function ready(
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
     let seen: UsersError;
     try {
-      const { status } = await health.check({}, { timeoutMs: Math.max(end - performance.now(), 1), signal });
+      const remainingMs = Math.max(end - performance.now(), 1);
+      const { status } = await health.check({}, { timeoutMs: remainingMs, headers, signal });
       if (status === Status.SERVING) return;
       seen = toUsersError(new ConnectError(`the server is ${servingStatus(status)}`, Code.Unavailable));
     } catch (reason) {

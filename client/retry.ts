@@ -34,10 +34,15 @@ type Attempt<T> = (remainingMs: number | undefined, metadata: Headers) => Promis
  * until its first message; therefore its headers are handed on together with that message. Other streams are
  * not retried: what they have sent is gone.
  *
- * Metadata is checked before anything is sent, and errors are UsersErrors. The default deadline is for calls that
- * don't set one.
+ * Metadata is checked before anything is sent, the default metadata with it: that is for keys which a call does not
+ * have. Errors are UsersErrors. The default deadline is for calls that don't set one.
  */
-export function retrying(next: Transport, policy: RetryPolicy, defaultDeadlineMs: number): Transport {
+export function retrying(
+  next: Transport,
+  policy: RetryPolicy,
+  defaultDeadlineMs: number,
+  defaultMetadata: Headers,
+): Transport {
   return {
     unary(method, signal, timeoutMs, header, input, contextValues) {
       return run(policy.maxAttempts, signal, timeoutMs, header, (remainingMs, metadata) =>
@@ -71,7 +76,7 @@ export function retrying(next: Transport, policy: RetryPolicy, defaultDeadlineMs
     let neverSent = true;
     try {
       deadline = deadlineAfter(timeoutMs ?? defaultDeadlineMs);
-      const metadata = checkedMetadata(header);
+      const metadata = checkedMetadata(header, defaultMetadata);
       for (let failed = 1; ; failed++) {
         try {
           return await attempt(deadline?.remainingMs(), metadata);

@@ -54,6 +54,32 @@ for (const [headers, message] of [
   });
 }
 
+test('metadata of 60 KiB is sent; with a byte more, of the client or of the call, nothing is', async () => {
+  const { server, seen } = await startListener();
+  await using _ = server;
+  // 32 bytes more each (RFC 9113 section 10.5.1).
+  const half = 'x'.repeat(30 * 1024 - 33);
+  const metadata = { a: half };
+  using client = createUsersClient({ endpoint: server.endpoint, metadata });
+  const refusal = {
+    code: Code.ResourceExhausted,
+    rawMessage: 'the metadata has 61441 bytes: more than 61440 are not sent',
+    neverSent: true,
+  };
+  await assert.rejects(client.createUser(tom, { headers: { b: `${half}x` } }), refusal);
+  assert.throws(() => createUsersClient({ metadata: { a: half, b: `${half}x` } }), refusal);
+  assert.equal(server.sockets.length, 0);
+  await client.createUser(tom, { headers: { b: half } });
+  await client.createUser(tom, { headers: { a: `${half}${half}` } });
+  assert.deepEqual(
+    seen.map((headers) => [headers.get('a')?.length, headers.get('b')?.length]),
+    [
+      [half.length, half.length],
+      [2 * half.length, undefined],
+    ],
+  );
+});
+
 test('a token is asked for before every attempt', async () => {
   const seen: (string | null)[] = [];
   await using server = await startServer({

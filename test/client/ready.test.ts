@@ -27,6 +27,25 @@ test('health names the status; ready waits for SERVING', async () => {
   assert.deepEqual(asked, ['Users', '', '']);
 });
 
+test('ready sends the metadata of the client', async () => {
+  const seen: (string | null)[] = [];
+  await using server = await startServer(
+    {},
+    {
+      routes: (router) =>
+        router.service(Health, {
+          check(_, { requestHeader }) {
+            seen.push(requestHeader.get('tier'));
+            return { status: Status.SERVING };
+          },
+        }),
+    },
+  );
+  using client = createUsersClient({ endpoint: server.endpoint, metadata: { tier: 'core' } });
+  await client.ready();
+  assert.deepEqual(seen, ['core']);
+});
+
 test('ready gives up after its time, and says where and why', async () => {
   const server = await startServer();
   await server[Symbol.asyncDispose]();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Code, encodeBinaryHeader } from '@connectrpc/connect';
+import { Code, encodeBinaryHeader, type Interceptor } from '@connectrpc/connect';
 import { UsersError } from '../../client/errors.ts';
 import { open, type Target, uniqueName, ways } from './target.ts';
 
@@ -57,16 +57,25 @@ export function proveMetadata(target: () => Target): void {
       });
     });
 
-    test(`${way.name}: too much metadata fails the one call, and not the next`, async () => {
-      using client = open(target(), { ...way, retry: { maxAttempts: 1 } });
-      const headers = Array.from({ length: 10 }, (_, n): [string, string] => [
-        `big-${n}`,
-        'x'.repeat(12 * 1024),
-      ]);
+    test(`${way.name}: the server refuses too much metadata for the one call, and not for the next`, async () => {
+      // Node's HTTP/2 does not send as many bytes as the server refuses, but any number of headers.
+      const [count, bytes] = way.httpVersion === '2' ? [300, 100] : [10, 12 * 1024];
+      let more = true;
+      // What an interceptor adds passes the check of the client.
+      const addTooMuch: Interceptor = (next) => (request) => {
+        for (let n = 0; more && n < count; n++) request.header.set(`big-${n}`, 'x'.repeat(bytes));
+        return next(request);
+      };
+      using client = open(target(), { ...way, retry: { maxAttempts: 1 }, interceptors: [addTooMuch] });
       await assert.rejects(
-        client.createUser({ username: uniqueName() }, { headers, timeoutMs: 5_000 }),
-        (error) => error instanceof UsersError && error.code !== Code.DeadlineExceeded,
+        client.createUser({ username: uniqueName() }, { timeoutMs: 5_000 }),
+        (error) =>
+          error instanceof UsersError &&
+          error.code !== Code.DeadlineExceeded &&
+          // What Node says of headers that it does not send.
+          !error.rawMessage.includes('ECANCELED'),
       );
+      more = false;
       await client.createUser({ username: uniqueName() });
     });
   }
