@@ -2,6 +2,7 @@
 // and that failed gRPC calls are counted by the codes that the service really logs.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Code } from '@connectrpc/connect';
 import { createAccessLog } from '../../functions/rpc/access-log.ts';
 import { faults } from '../../infra/users-metrics.ts';
@@ -60,7 +61,7 @@ test('the dashboard shows the alarms, the calls, the tasks, the table, and the l
   assert.match(body, /SOURCE/);
 });
 
-test('a failed call is logged with the code that the metric filter looks for', () => {
+test('a failed call is logged with the code that the metric filter looks for', async () => {
   const lines: string[] = [];
   const write = (fields: object) => lines.push(JSON.stringify(fields));
   const onEnd = createAccessLog({ info: write, warn: write, error: write }, 'keys');
@@ -75,6 +76,7 @@ test('a failed call is logged with the code that the metric filter looks for', (
     headers: {},
   };
   for (const code of [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss]) onEnd(call, code);
+  await nextTurn(); // the lines are written when the responses are out
   assert.deepEqual(
     lines.map((line) => JSON.parse(line).code),
     faults,
