@@ -37,6 +37,8 @@ export function rules(suite: Suite): void {
       assert.equal(await signUp(2, 'bob', 'free@example.com'), 'created', 'what was refused is free');
       assert.equal(await signUp(5, 'zoe', 'zo\u00eb@example.com'), 'created');
       assert.equal(await signUp(6, 'chloe', 'ZOE\u0308@example.com'), 'email_taken', 'composed or not');
+      assert.equal(await signUp(7, 'nikos', 'ασ@example.com'), 'created');
+      assert.equal(await signUp(8, 'petros', 'ΑΣ@example.com'), 'email_taken', 'a final sigma is a sigma');
       assert.equal(await signUp(3, 'no-mail'), 'created');
       assert.equal(await signUp(4, 'no-mail-either'), 'created');
       assert.deepEqual(await one(store, byName('ann')), { username: 'Ann', userId: 1 });
