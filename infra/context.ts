@@ -35,23 +35,24 @@ export interface Options {
  */
 export function readOptions(node: Node): Options {
   const problems: string[] = [];
+  const isGiven = (name: string): boolean => !['', undefined].includes(node.tryGetContext(name));
   const text = (name: string, pattern?: RegExp, expected = ''): string | undefined => {
     const value: unknown = node.tryGetContext(name);
-    if (value === undefined || value === '') return undefined;
+    if (!isGiven(name)) return undefined;
     if (typeof value === 'string' && (!pattern || pattern.test(value))) return value;
     problems.push(`${name} must be ${expected || 'a text'}, not ${JSON.stringify(value)}`);
     return undefined;
   };
   const number = (name: string): number | undefined => {
     const value: unknown = node.tryGetContext(name);
-    if (value === undefined || value === '') return undefined;
+    if (!isGiven(name)) return undefined;
     if (/^\d{1,6}$/.test(String(value))) return Number(value);
     problems.push(`${name} must be a whole number, not ${JSON.stringify(value)}`);
     return undefined;
   };
   const flag = (name: string): boolean => {
     const value: unknown = node.tryGetContext(name);
-    if (value === undefined || value === '') return false;
+    if (!isGiven(name)) return false;
     if (/^(true|false)$/.test(String(value))) return String(value) === 'true';
     problems.push(`${name} must be true or false, not ${JSON.stringify(value)}`);
     return false;
@@ -82,7 +83,10 @@ export function readOptions(node: Node): Options {
     disposable: flag('disposable'),
   };
 
-  const { domainName, hostedZone, certificateArn, edge } = options;
+  // Of what was given, used or not: one that is refused above has not been forgotten.
+  const [domainName, hostedZone, certificateArn] = ['domainName', 'hostedZone', 'certificateArn'].map(
+    isGiven,
+  );
   if (hostedZone && certificateArn) {
     problems.push('hostedZone makes a certificate: give either it or certificateArn');
   }
@@ -92,7 +96,7 @@ export function readOptions(node: Node): Options {
   }
   if (certificateArn && !domainName)
     problems.push('certificateArn needs domainName, the name that it is for');
-  if (edge && !domainName) {
+  if (options.edge && !domainName) {
     problems.push('edge needs domainName: CloudFront trusts no self-issued certificate');
   }
   if (problems.length > 0) throw new Error(problems.join('\n'));

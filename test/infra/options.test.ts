@@ -187,6 +187,21 @@ describe('options that can not be meant', () => {
     });
   }
 
+  test('what is refused still counts as given', () => {
+    const domainName = 'a.example.com';
+    const linesOf: [Record<string, unknown>, RegExp][] = [
+      [
+        { domainName, certificateArn: 'foo' },
+        /^certificateArn must be the ARN of a certificate in ACM, not "foo"$/,
+      ],
+      [{ domainName, hostedZone: 'foo' }, /^hostedZone must be [^\n]*, not "foo"$/],
+      [{ domainName: 'foo', certificateArn, edge: 'true' }, /^domainName must be [^\n]*, not "foo"$/],
+    ];
+    for (const [context, message] of linesOf) {
+      assert.throws(() => readOptions(makeApp(context).node), { message });
+    }
+  });
+
   test('all of them are told at once', () => {
     const context = { cpu: 'much', edge: 'true', disposable: 'maybe' };
     assert.throws(
