@@ -1,6 +1,6 @@
-// Proves that README.md is true: it runs what `npm run dev` runs, compares the banner, runs every command of the console blocks and
-// the TypeScript block against it, and compares what they print. The Python block is run by `npm run test:peers`; installing,
-// testing and deploying, which the README shows too, by `.ci/run`.
+// Proves that README.md is true: it runs what `npm run dev` runs, compares the banner and runs its commands, then runs every command
+// of the console blocks and the TypeScript block against it, and compares what they print. The Python block is run by
+// `npm run test:peers`; installing, testing and deploying, which the README shows too, by `.ci/run`.
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -56,6 +56,14 @@ describe('README.md', () => {
       matches(printed.replaceAll(` --endpoint ${url}`, '').replaceAll(url, shownUrl), shown),
       printed,
     );
+  });
+
+  // Before the blocks: whoever follows the README has run these when they come to them.
+  it('runs what the banner says to try', async () => {
+    const env = { ...process.env, npm_config_loglevel: 'error' };
+    const lines = printed.split('\n').filter((line) => /^ {4}(?:npx|curl) /.test(line));
+    assert.equal(lines.length, 5, printed);
+    for (const line of lines) await run('bash', ['-c', line], { cwd: root, env });
   });
 
   for (const block of blocks.filter((it) => it.language === 'console')) {
