@@ -41,7 +41,7 @@ export function readLimits(
     const { from, to } = limitRange(name);
     const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
     if (number >= from && number <= to) limits[name] = number;
-    else problems.push(`${variable} must be a number from ${from} to ${to}, not "${value}"`);
+    else problems.push(`${variable} must be a whole number from ${from} to ${to}, not "${value}"`);
   }
   const { defaultDeadlineMs, maxDeadlineMs } = limits;
   // Who lowers the cap alone means every call; who sets both must have mistaken one.

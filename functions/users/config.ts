@@ -74,7 +74,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   const host = text('HOST') ?? '127.0.0.1';
   if (/[\s/]/.test(host)) refuse('HOST', 'a host name or an IP address');
   const port = /^\d{1,5}$/.test(text('PORT') ?? '50051') ? Number(text('PORT') ?? 50051) : Number.NaN;
-  if (!(port <= 65_535)) refuse('PORT', 'a number from 0 to 65535');
+  if (!(port <= 65_535)) refuse('PORT', 'a whole number from 0 to 65535');
   const samples = choice('USERS_SAMPLES', ['0', '1'], '0') === '1';
   const log = {
     level: choice('LOG_LEVEL', logLevels, 'info'),

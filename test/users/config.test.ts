@@ -87,10 +87,10 @@ describe('readConfig', () => {
   });
 
   const bad: [Record<string, string>, string][] = [
-    [{ PORT: 'abc' }, 'PORT must be a number from 0 to 65535, not "abc"'],
-    [{ PORT: '65536' }, 'PORT must be a number from 0 to 65535, not "65536"'],
-    [{ PORT: '-1' }, 'PORT must be a number from 0 to 65535, not "-1"'],
-    [{ PORT: '1e3' }, 'PORT must be a number from 0 to 65535, not "1e3"'],
+    [{ PORT: 'abc' }, 'PORT must be a whole number from 0 to 65535, not "abc"'],
+    [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, not "65536"'],
+    [{ PORT: '-1' }, 'PORT must be a whole number from 0 to 65535, not "-1"'],
+    [{ PORT: '1e3' }, 'PORT must be a whole number from 0 to 65535, not "1e3"'],
     [{ HOST: 'http://localhost' }, 'HOST must be a host name or an IP address, not "http://localhost"'],
     [{ USERS_STORE: 'redis' }, 'USERS_STORE must be one of sqlite, dynamodb, memory, not "redis"'],
     [
@@ -122,12 +122,12 @@ describe('readConfig', () => {
       { USERS_STORE: 'dynamodb', USERS_TABLE: 'users', READ_CHUNK_USERS: '101' },
       'READ_CHUNK_USERS must be at most 100 with USERS_STORE=dynamodb, as BatchGetItem takes no more',
     ],
-    [{ MAX_CONNECTIONS: '0' }, 'MAX_CONNECTIONS must be a number from 1 to 2147483647, not "0"'],
+    [{ MAX_CONNECTIONS: '0' }, 'MAX_CONNECTIONS must be a whole number from 1 to 2147483647, not "0"'],
     [
       { STORE_TIMEOUT_MS: '2147483648' },
-      'STORE_TIMEOUT_MS must be a number from 1 to 2147483647, not "2147483648"',
+      'STORE_TIMEOUT_MS must be a whole number from 1 to 2147483647, not "2147483648"',
     ],
-    [{ DRAIN_DELAY_MS: '1.5' }, 'DRAIN_DELAY_MS must be a number from 0 to 2147483647, not "1.5"'],
+    [{ DRAIN_DELAY_MS: '1.5' }, 'DRAIN_DELAY_MS must be a whole number from 0 to 2147483647, not "1.5"'],
   ];
   for (const [env, problem] of bad) {
     it(`says: ${problem}`, () => assert.deepEqual(problemsOf(env), [problem]));

@@ -41,7 +41,7 @@ describe('a start that can not be is one line', () => {
   });
 
   it('for a bad setting', async (t) => {
-    assert.match(await refusal(t, { PORT: 'http' }), /PORT must be a number/);
+    assert.match(await refusal(t, { PORT: 'http' }), /PORT must be a whole number/);
   });
 
   it('for a data folder that can not be written', async (t) => {
