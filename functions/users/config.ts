@@ -57,9 +57,13 @@ export class ConfigError extends Error {
  * TLS_CERT_FILE, TLS_KEY_FILE, TLS_CLIENT_CA_FILE, CORS_ORIGINS, LOG_LEVEL (info), LOG_FORMAT (json),
  * USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper case.
  *
+ * @param checkTls what is wrong with the TLS files that are named, a line each; by default they are not looked at
  * @throws ConfigError with everything that is wrong
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+export function readConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  checkTls: (files: Partial<TlsConfig>) => readonly string[] = () => [],
+): Config {
   const problems: string[] = [];
   const text = (name: string) => env[name] || undefined;
   const refuse = (name: string, expected: string) =>
@@ -108,6 +112,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
   if (certFile && !keyFile) problems.push('TLS_CERT_FILE needs TLS_KEY_FILE, which is not set');
   if (keyFile && !certFile) problems.push('TLS_KEY_FILE needs TLS_CERT_FILE, which is not set');
   if (clientCaFile && !certFile) problems.push('TLS_CLIENT_CA_FILE needs TLS_CERT_FILE, which is not set');
+  problems.push(...checkTls({ certFile, keyFile, clientCaFile }));
 
   const limits = readLimits(env, defaults, problems);
   if (kind === 'dynamodb' && limits.readChunkUsers > 100) {

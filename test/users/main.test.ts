@@ -49,12 +49,13 @@ describe('a start that can not be is one line', () => {
     assert.match(line, /\/dev\/null\/x/);
   });
 
-  it('for a certificate that is not there, or is none', async (t) => {
+  it('for a certificate that is none', async (t) => {
+    const { cert, key } = await (await createAuthority()).issue({ ip: ['127.0.0.1'] });
     const path = await folder(t);
-    const files = { TLS_CERT_FILE: join(path, 'cert.pem'), TLS_KEY_FILE: join(path, 'key.pem') };
-    assert.match(await refusal(t, files), /cert\.pem/);
-    for (const file of Object.values(files)) await writeFile(file, 'not PEM');
-    assert.match(await refusal(t, files), /TLS_CERT_FILE|TLS_KEY_FILE|cert\.pem|PEM/);
+    await writeFile(join(path, 'text.pem'), cert.replaceAll('CERTIFICATE', 'TEXT'));
+    await writeFile(join(path, 'key.pem'), key);
+    const files = { TLS_CERT_FILE: join(path, 'text.pem'), TLS_KEY_FILE: join(path, 'key.pem') };
+    assert.match(await refusal(t, files), /^TLS_CERT_FILE \(.*text\.pem\) has no certificate in PEM$/);
   });
 });
 

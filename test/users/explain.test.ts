@@ -1,0 +1,33 @@
+// Proves that what the system says of an address becomes a line that names the setting to change, as it is set.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { explain } from '../../functions/users/explain.ts';
+
+const systemError = (code: string, syscall: string) =>
+  Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
+
+it('a port that only root may have', () => {
+  assert.equal(
+    explain(systemError('EACCES', 'listen'), { PORT: '80' }),
+    'There is no right to listen at port 80 of 127.0.0.1: set PORT, to 1024 or more.',
+  );
+});
+
+it('a setting that is empty is the default', () => {
+  const line = 'The port 50051 of 127.0.0.1 is in use: end the program that listens there, or set PORT.';
+  for (const env of [{}, { PORT: '', HOST: '' }]) {
+    assert.equal(explain(systemError('EADDRINUSE', 'listen'), env), line);
+  }
+});
+
+it('a name or an address of another machine', () => {
+  for (const error of [systemError('EADDRNOTAVAIL', 'listen'), systemError('ENOTFOUND', 'getaddrinfo')]) {
+    assert.equal(explain(error, { HOST: 'there' }), 'there is not an address of this machine: set HOST.');
+  }
+});
+
+it('what nobody foresaw stays whole, with its stack', () => {
+  for (const error of [systemError('EACCES', 'open'), new TypeError('ours'), 'text']) {
+    assert.equal(explain(error, {}), error);
+  }
+});
