@@ -23,11 +23,15 @@ interface Running {
   readonly stop: (signal: string) => Promise<void>;
 }
 
+let running: Running | undefined;
 let stoppedAtMs: number | undefined;
-const running = await start().catch(fail);
+// Before all else: without a handler a signal does nothing to process 1, which this is in a container
+// (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
 for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal));
+running = await start().catch(fail);
 
 function onSignal(signal: string): void {
+  if (running === undefined) process.exit(0);
   if (stoppedAtMs === undefined) {
     stoppedAtMs = performance.now();
     running.stop(signal).catch(fail);

@@ -1,6 +1,7 @@
 // Proves, with real processes under load of every protocol, that SIGTERM ends one with exit code 0 while no call
-// fails for clients that reconnect, and that a second signal ends it at once.
+// fails for clients that reconnect, that a second signal ends it at once, and that one that does not listen yet ends too.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -84,3 +85,25 @@ it('a second signal ends it at once', async (t) => {
   main.child.kill('SIGTERM');
   assert.deepEqual(await main.ended, { code: 1, signal: null });
 });
+
+for (const signal of ['SIGTERM', 'SIGINT'] as const) {
+  it(`${signal} ends it while it starts`, async (t) => {
+    // A table that does not answer: the start waits for it.
+    const table = net.createServer().listen(0, '127.0.0.1');
+    t.after(() => table.close());
+    await once(table, 'listening');
+    const { port } = table.address() as net.AddressInfo; // of a listening TCP server
+    const main = runMain(t, {
+      USERS_STORE: 'dynamodb',
+      USERS_TABLE: 'users',
+      DYNAMODB_ENDPOINT: `http://127.0.0.1:${port}`,
+      AWS_REGION: 'us-east-1',
+      AWS_ACCESS_KEY_ID: 'none',
+      AWS_SECRET_ACCESS_KEY: 'none',
+    });
+    const [socket] = await once(table, 'connection');
+    socket.on('error', () => {});
+    main.child.kill(signal);
+    assert.deepEqual(await main.ended, { code: 0, signal: null });
+  });
+}
