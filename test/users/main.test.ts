@@ -49,6 +49,11 @@ describe('a start that can not be is one line', () => {
     assert.match(line, /\/dev\/null\/x/);
   });
 
+  it('for a data folder where none can be made', async (t) => {
+    const line = await refusal(t, { USERS_STORE: 'sqlite', USERS_DATA: '/proc/nope/deep' });
+    assert.match(line, /users file \/proc\/nope\/deep\/users\.sqlite: ENOENT/);
+  });
+
   it('for a certificate that is none', async (t) => {
     const { cert, key } = await (await createAuthority()).issue({ ip: ['127.0.0.1'] });
     const path = await folder(t);

@@ -1,4 +1,4 @@
-import { closeSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
@@ -60,16 +60,24 @@ export function openSqliteFile(path: string, busyTimeoutMs: number): DatabaseSyn
   }
 }
 
-/** A new folder survives a power cut only once the folder that lists it is synced. */
+/**
+ * Makes a folder and those above it. (With `recursive`, node's own `mkdir` never ends where the system says ENOENT of a
+ * folder whose parent is there, as it does in /proc.) A new one survives a power cut only once the one that lists it is
+ * synced.
+ */
 function makeFolder(folder: string): void {
-  const first = mkdirSync(folder, { recursive: true, mode: 0o700 });
-  if (first === undefined) return;
-  for (let parent = dirname(folder); ; parent = dirname(parent)) {
-    const descriptor = openSync(parent, 'r');
-    fsyncSync(descriptor);
-    closeSync(descriptor);
-    if (parent === dirname(first)) return;
+  if (existsSync(folder)) return;
+  const parent = dirname(folder);
+  makeFolder(parent);
+  try {
+    mkdirSync(folder, { mode: 0o700 });
+  } catch (error) {
+    // Another process that starts at the same time was faster.
+    if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
   }
+  const descriptor = openSync(parent, 'r');
+  fsyncSync(descriptor);
+  closeSync(descriptor);
 }
 
 function setDurable(db: DatabaseSync): void {
