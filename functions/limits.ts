@@ -71,8 +71,8 @@ export const limits = {
   /** Sign-ups that SQLite commits together, and that wait to be. */
   maxGroupedCommits: 256,
   maxQueuedSignUps: 10_000,
-  /** How long SQLite waits for another process that writes to the same file. It blocks the whole server. */
-  sqliteBusyTimeoutMs: 20,
+  /** How long a call waits for another process that writes to the same SQLite file. */
+  sqliteBusyTimeoutMs: 1_000,
   /** Users that the store in memory takes, some 300 bytes each. */
   maxMemoryUsers: 2_000_000,
   /** Sockets to DynamoDB. Each carries one request at a time. */

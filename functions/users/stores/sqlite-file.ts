@@ -38,10 +38,11 @@ const schema = `
  * it. What is committed is on the disk when COMMIT returns: WAL, and `synchronous=FULL` syncs the log at each
  * commit (https://sqlite.org/pragma.html#pragma_synchronous).
  *
- * @param busyTimeoutMs how long a statement waits for another process; it blocks this one meanwhile
+ * Its statements do not wait for other processes, which would block this one: they fail, see `isBusy`.
+ *
  * @throws StoreError with one line that says which file and what is wrong with it
  */
-export function openSqliteFile(path: string, busyTimeoutMs: number): DatabaseSync {
+export function openSqliteFile(path: string): DatabaseSync {
   const file = resolve(path);
   let db: DatabaseSync | undefined;
   try {
@@ -51,7 +52,7 @@ export function openSqliteFile(path: string, busyTimeoutMs: number): DatabaseSyn
     db = new DatabaseSync(file, { timeout: openTimeoutMs });
     setDurable(db);
     migrate(db);
-    db.exec(`PRAGMA busy_timeout = ${busyTimeoutMs}`);
+    db.exec('PRAGMA busy_timeout = 0');
     return db;
   } catch (cause) {
     db?.close();
@@ -95,10 +96,15 @@ function unlessBusy<T>(work: () => T): T {
     try {
       return work();
     } catch (error) {
-      if (primaryCode(error) !== busyCode || performance.now() >= endMs) throw error;
+      if (!isBusy(error) || performance.now() >= endMs) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openRetryMs);
     }
   }
+}
+
+/** Whether a statement failed because another process has the file: another try may succeed. */
+export function isBusy(error: unknown): boolean {
+  return primaryCode(error) === busyCode;
 }
 
 /** The code of an error of SQLite, without what extends it (https://sqlite.org/rescode.html); of another, `undefined`. */

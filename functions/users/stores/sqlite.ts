@@ -1,8 +1,9 @@
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
+import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import { type SignUp, type SignUpResult, type StoredUser, StoreError, type UserStore } from '../store.ts';
 import { folded } from './folded.ts';
-import { openSqliteFile, primaryCode } from './sqlite-file.ts';
+import { isBusy, openSqliteFile, primaryCode } from './sqlite-file.ts';
 
 /** How to open users in a SQLite file. */
 export interface SqliteStoreOptions {
@@ -14,24 +15,28 @@ export interface SqliteStoreOptions {
   readonly now?: () => number;
 }
 
+/** How long to wait before the next try while another process has the file, which a commit of its takes. */
+const busyRetryMs = 2;
+
 /** A sign-up that waits for the next commit. */
 interface Waiting {
   readonly signUp: SignUp;
   readonly signal: AbortSignal;
+  readonly sinceMs: number;
   readonly resolve: (result: SignUpResult) => void;
   readonly reject: (reason: unknown) => void;
 }
 
 /**
  * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may
- * use one file. Sign-ups that arrive in the same turn of the event loop are committed together, since what a
+ * use one file; one that has to wait for another goes on with other work. Sign-ups that arrive in the same turn of the event loop are committed together, since what a
  * commit costs is its sync of the disk.
  *
  * @throws StoreError if the file can't be opened, with one line that says why
  */
 export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   const { path, limits = defaultLimits, now = Date.now } = options;
-  const db = openSqliteFile(path, limits.sqliteBusyTimeoutMs);
+  const db = openSqliteFile(path);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
@@ -56,6 +61,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`,
   );
   const queue: Waiting[] = [];
+  let committing: Promise<void> | undefined;
   let closed = false;
 
   function check(signal: AbortSignal): void {
@@ -96,14 +102,16 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     }
   }
 
-  function commitNext(): void {
+  /** Commits those who wait, as many as may go together. False if another process has the file, and they wait on. */
+  function commitNext(): boolean {
     const group: Waiting[] = [];
     for (const call of queue.splice(0, limits.maxGroupedCommits)) {
       if (call.signal.aborted) call.reject(call.signal.reason);
       else group.push(call);
     }
-    if (group.length === 0) return;
+    if (group.length === 0) return true;
     let answers: (() => void)[];
+    let waitOn: Waiting[] = [];
     try {
       begin.run();
       const nowMs = now();
@@ -112,16 +120,25 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
       commit.run();
     } catch (cause) {
       if (db.isTransaction) rollback.run();
-      answers = group.map((call) => () => call.reject(fault('store the user', cause, call.signUp)));
+      const failedAtMs = performance.now();
+      const mayWait = (call: Waiting) =>
+        isBusy(cause) && failedAtMs - call.sinceMs < limits.sqliteBusyTimeoutMs;
+      waitOn = group.filter(mayWait);
+      answers = group
+        .filter((call) => !mayWait(call))
+        .map((call) => () => call.reject(fault('store the user', cause, call.signUp)));
     }
+    queue.unshift(...waitOn);
     for (const give of answers) give();
+    return waitOn.length === 0;
   }
 
-  function commitSoon(): void {
-    setImmediate(() => {
-      commitNext();
-      if (queue.length > 0) commitSoon();
-    });
+  async function commitAll(): Promise<void> {
+    while (queue.length > 0) {
+      await nextTurn();
+      if (!commitNext()) await delay(busyRetryMs);
+    }
+    committing = undefined;
   }
 
   return {
@@ -131,24 +148,29 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
         throw new StoreError(`${queue.length} sign-ups wait already`, { retrySafe: true });
       }
       const { promise, resolve, reject } = Promise.withResolvers<SignUpResult>();
-      if (queue.push({ signUp, signal, resolve, reject }) === 1) commitSoon();
+      queue.push({ signUp, signal, sinceMs: performance.now(), resolve, reject });
+      committing ??= commitAll();
       return promise;
     },
     async find(wanted, signal) {
-      check(signal);
-      try {
-        return wanted.map(({ username, userId }) =>
-          username === '' ? found(userById, userId) : found(userByName, folded(username)),
-        );
-      } catch (cause) {
-        throw fault('read users', cause);
+      const endMs = performance.now() + limits.sqliteBusyTimeoutMs;
+      for (;;) {
+        check(signal);
+        try {
+          return wanted.map(({ username, userId }) =>
+            username === '' ? found(userById, userId) : found(userByName, folded(username)),
+          );
+        } catch (cause) {
+          // Rare, as readers and writers do not wait for each other: https://sqlite.org/wal.html, section 8.
+          if (!isBusy(cause) || performance.now() >= endMs) throw fault('read users', cause);
+        }
+        await delay(busyRetryMs);
       }
     },
     async close() {
-      if (closed) return;
       closed = true;
-      while (queue.length > 0) commitNext();
-      db.close();
+      await committing;
+      if (db.isOpen) db.close();
     },
   };
 }

@@ -13,6 +13,6 @@ if (parentPort !== null) {
   paths.forEach((path, index) => {
     Atomics.add(ready, index, 1);
     while (Atomics.load(ready, index) < 2);
-    openSqliteFile(path, 20).close();
+    openSqliteFile(path).close();
   });
 }
