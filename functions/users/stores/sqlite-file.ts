@@ -1,4 +1,4 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
@@ -79,6 +79,26 @@ function makeFolder(folder: string): void {
   const descriptor = openSync(parent, 'r');
   fsyncSync(descriptor);
   closeSync(descriptor);
+}
+
+/**
+ * Remembers which file is at the path, and returns what to call before a write: SQLite goes on with a file that was
+ * removed or replaced, and what it writes is gone when it ends.
+ *
+ * @throws StoreError, when it is called, if the file is not at its path any more
+ */
+export function fileWatch(path: string): () => void {
+  const file = resolve(path);
+  const identity = () => {
+    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+    return stat && `${stat.dev}:${stat.ino}`;
+  };
+  const opened = identity();
+  return () => {
+    if (identity() === opened) return;
+    const message = `the users file ${file} was removed or replaced: put it back, and start the server again`;
+    throw new StoreError(message, { retrySafe: false });
+  };
 }
 
 function setDurable(db: DatabaseSync): void {

@@ -3,7 +3,7 @@ import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promi
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import { type SignUp, type SignUpResult, type StoredUser, StoreError, type UserStore } from '../store.ts';
 import { folded } from './folded.ts';
-import { isBusy, openSqliteFile, primaryCode } from './sqlite-file.ts';
+import { fileWatch, isBusy, openSqliteFile, primaryCode } from './sqlite-file.ts';
 
 /** How to open users in a SQLite file. */
 export interface SqliteStoreOptions {
@@ -37,6 +37,7 @@ interface Waiting {
 export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   const { path, limits = defaultLimits, now = Date.now } = options;
   const db = openSqliteFile(path);
+  const checkFile = fileWatch(path);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
@@ -113,6 +114,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     let answers: (() => void)[];
     let waitOn: Waiting[] = [];
     try {
+      checkFile();
       begin.run();
       const nowMs = now();
       answers = group.map((call) => answer(call, nowMs));
@@ -193,6 +195,7 @@ function storedUser(row: ReturnType<StatementSync['all']>[number]): StoredUser {
 const nothingWritten: ReadonlySet<number | undefined> = new Set([5, 6, 13]);
 
 function fault(what: string, cause: unknown, signUp?: SignUp): StoreError {
+  if (cause instanceof StoreError) return cause;
   const retrySafe = !signUp || signUp.request !== undefined || nothingWritten.has(primaryCode(cause));
   const reason = cause instanceof Error ? cause.message : String(cause);
   return new StoreError(`SQLite could not ${what}: ${reason}`, { retrySafe, cause });

@@ -1,7 +1,16 @@
 // The SQLite store keeps the contract of every store; its file is durable, private and closed when the store is;
 // one bad sign-up spoils nothing; a file that can't be used, or is gone, is named in one line.
 import assert from 'node:assert/strict';
-import { mkdirSync, readdirSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -141,6 +150,32 @@ test('SQLite store: a transaction that fails is undone as a whole, and the next 
     }
     await store.close();
   }));
+
+function replace(folder: string): void {
+  cpSync(folder, `${folder}-copy`, { recursive: true });
+  rmSync(folder, { recursive: true });
+  renameSync(`${folder}-copy`, folder);
+}
+
+for (const [event, happen] of [
+  ['removed', (folder: string) => rmSync(folder, { recursive: true })],
+  ['replaced', replace],
+] as const) {
+  test(`SQLite store: its file ${event}, it takes nobody in, as that would be lost`, () =>
+    inFolder(async (folder) => {
+      const path = join(folder, 'data', 'users.sqlite');
+      const store = openSqliteStore({ path });
+      await store.signUp({ username: 'ann', userId: 1 }, unbounded);
+      happen(join(folder, 'data'));
+      const request = { id: 'r', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
+      await assert.rejects(store.signUp({ username: 'bob', userId: 2, request }, unbounded), (error) => {
+        assert.ok(error instanceof StoreError && !error.retrySafe);
+        assert.match(error.message, /^the users file .*users\.sqlite was removed or replaced: .*$/);
+        return true;
+      });
+      await store.close();
+    }));
+}
 
 test('SQLite store: expired request ids are forgotten, a bounded number at a commit', () =>
   inFolder(async (_, path) => {
