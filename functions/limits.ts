@@ -45,7 +45,10 @@ export const limits = {
   /** Calls of health Watch, and calls of reflection, that may stay open: nothing but their client ends them. */
   maxWatches: 1024,
 
-  /** What is left of a call after its deadline, its status above all, must be read by the client in this time. */
+  /**
+   * What is left of a call after its deadline, its status above all, must be read by the client in this time; and a
+   * request whose response is out must end in it.
+   */
   flushTimeoutMs: 2_000,
 
   /** From SIGTERM on, the time in which calls are still accepted while the load balancer takes notice. */

@@ -15,7 +15,7 @@ import type { CallPolicy } from './grpc-call.ts';
 import { isSendable } from './metadata.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
-import { dismiss, endWithin } from './response-end.ts';
+import { endWithin } from './response-end.ts';
 import { binaryOptions, maxRequestBytes, type Route } from './routes.ts';
 import { answerError } from './unknown.ts';
 
@@ -136,7 +136,7 @@ export class ConnectHandler {
     for (const name of isClosing ? [] : [...(answer.header?.keys() ?? [])]) {
       if (!isSendable(name)) answer.header?.delete(name);
     }
-    response = thenDismiss(req, answer.body);
+    response = thenDiscard(req, answer.body);
     await universalResponseToNodeResponse({ ...answer, body: response }, res);
   }
 
@@ -159,12 +159,12 @@ export class ConnectHandler {
   }
 }
 
-/** The body of a response; at its end, what is left of the request is dropped, for the client may wait for that. */
-async function* thenDismiss(req: NodeRequest, body: AsyncIterable<Uint8Array> | null | undefined) {
+/** The body of a response; at its end, what is left of the request is read, for the client may wait for that. */
+async function* thenDiscard(req: NodeRequest, body: AsyncIterable<Uint8Array> | null | undefined) {
   try {
     if (body) yield* body;
   } finally {
-    dismiss(req);
+    req.resume();
   }
 }
 

@@ -8,18 +8,16 @@ export function endWithin(res: NodeResponse, timeoutMs: number): void {
 }
 
 /**
- * Drops what is left of a request whose answer does not depend on it. Over HTTP/1.1 it must be read all the same, as the
- * next request comes after it; over HTTP/2 a client that still sends is told to stop once the response is out
- * (RFC 9113 section 8.1), or a request without an end would keep its stream for ever.
+ * Gives the end of a request so much time once its response is out: then an HTTP/2 client that still sends is told to stop
+ * (RFC 9113 section 8.1), or a request without an end would keep its stream for ever. Not at once: clients such as Go's
+ * drop a response whose reset comes before they have read it. (Over HTTP/1.1 node's own timeout for requests holds.)
  */
-export function dismiss(req: NodeRequest): void {
-  req.resume();
+export function requireEndWithin(req: NodeRequest, timeoutMs: number): void {
   if (!(req instanceof Http2ServerRequest)) return;
   const { stream } = req;
-  const stop = () => {
-    if (!req.complete) stream.close(constants.NGHTTP2_NO_ERROR);
-  };
-  // In a later turn: the reset would overtake the response.
-  if (stream.writableFinished) setImmediate(stop);
-  else stream.once('finish', () => setImmediate(stop));
+  stream.once('finish', () => {
+    if (req.complete) return;
+    const timer = setTimeout(() => stream.close(constants.NGHTTP2_NO_ERROR), timeoutMs).unref();
+    stream.once('close', () => clearTimeout(timer));
+  });
 }

@@ -21,7 +21,7 @@ import { type HttpHandler, serveHttp } from './http-handler.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
 import { Port, type TlsOptions } from './port.ts';
 import { Reflection } from './reflection.ts';
-import { dismiss, endWithin } from './response-end.ts';
+import { endWithin, requireEndWithin } from './response-end.ts';
 import { collectMethods, type Routes, routesByPath, servicesOf, typesOf } from './routes.ts';
 import { answerUnknown } from './unknown.ts';
 
@@ -101,9 +101,10 @@ export class RpcServer {
     const onRequest = (req: NodeRequest, res: NodeResponse) => {
       // A client may send the absolute form to any server (RFC 9112 section 3.2.2).
       req.url = req.url?.replace(/^https?:\/\/[^/?]*\/?/i, '/');
+      requireEndWithin(req, flushTimeoutMs);
       if (cors(req, res) || this.#connect.accept(req, res)) return;
       endWithin(res, maxDeadlineMs + flushTimeoutMs);
-      if (req.url === '/healthz') return this.#healthz(req, res);
+      if (req.url === '/healthz') return this.#healthz(res);
       if (options.http && serveHttp(options.http, req, res, policy.onEnd)) return;
       answerUnknown(req, res, policy.onEnd);
     };
@@ -150,8 +151,7 @@ export class RpcServer {
   }
 
   /** For load balancers that check over HTTP/1.1. */
-  #healthz(req: NodeRequest, res: NodeResponse): void {
-    dismiss(req);
+  #healthz(res: NodeResponse): void {
     res.statusCode = this.health.isServing ? 200 : 503;
     res.setHeader('content-type', 'text/plain');
     res.end(this.health.isServing ? 'SERVING\n' : 'NOT_SERVING\n');

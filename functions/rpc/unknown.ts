@@ -4,7 +4,6 @@ import type { OnCallEnd } from './access-log.ts';
 import { rpcError } from './errors.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
-import { dismiss } from './response-end.ts';
 import { errorTrailers } from './status.ts';
 
 /** Content types of calls, without those of gRPC itself. */
@@ -19,7 +18,7 @@ export function answerUnknown(req: NodeRequest, res: NodeResponse, onEnd: OnCall
   const path = req.url?.split('?', 1)[0] ?? '';
   const type = callContentType.exec(req.headers['content-type'] ?? '');
   if (type === null) {
-    dismiss(req);
+    req.resume();
     return respond(
       res,
       404,
@@ -55,7 +54,8 @@ export function answerError(
   status: number = codeToHttpStatus(error.code),
 ): void {
   const contentType = req.headers['content-type'] ?? '';
-  dismiss(req);
+  // Not read: nothing in it could change the answer.
+  req.resume();
   if (contentType.startsWith('application/grpc-web')) {
     // "Trailers-Only", as for gRPC: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
     respond(res, 200, [['content-type', contentType], ...errorTrailers(error, undefined)], '');

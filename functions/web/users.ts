@@ -7,7 +7,6 @@ import { GetUsersResultSchema } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
 import type { HttpHandler } from '../rpc/http-handler.ts';
 import type { NodeRequest, NodeResponse } from '../rpc/node-http.ts';
-import { dismiss } from '../rpc/response-end.ts';
 import { parseUsersQuery, QueryError } from './users-query.ts';
 
 /** Where the users are found; `/users` alone is not worth a redirect. */
@@ -28,7 +27,6 @@ export function createUsersHandler(
   limits: Pick<Limits, 'defaultDeadlineMs' | 'maxDeadlineMs' | 'flushTimeoutMs'>,
 ): HttpHandler {
   async function answer(request: NodeRequest, response: NodeResponse): Promise<ConnectError | undefined> {
-    dismiss(request);
     if (request.method !== 'GET') {
       response.setHeader('allow', 'GET');
       return endWithError(response, new ConnectError('only GET is possible here', Code.Unimplemented), 405);

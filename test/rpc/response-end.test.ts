@@ -53,7 +53,7 @@ const others: [name: string, headers: http2.OutgoingHttpHeaders][] = [
 describe('a request without an end', () => {
   for (const [name, headers] of others) {
     it(`is over once it is answered: ${name}`, async (t) => {
-      const serving = await serve(t, { unary: () => ({}) });
+      const serving = await serve(t, { unary: () => ({}) }, { limits: { flushTimeoutMs: 50 } });
       const stream = (await connect(serving)).request(headers, { endStream: false });
       stream.on('error', () => {}).resume();
       assert.ok(await withPatience(once(stream, 'close')), 'the stream stays open');
