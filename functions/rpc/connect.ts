@@ -108,8 +108,9 @@ export class ConnectHandler {
     const isUntimed = limitMs === Number.POSITIVE_INFINITY;
     if (isUntimed && route.spec.kind === 'server_streaming') {
       // A watch may last, but not before its one request is there.
-      timer = setTimeout(expire, this.#limits.requestTimeoutMs);
-      req.once('end', () => clearTimeout(timer));
+      const requestTimer = setTimeout(expire, this.#limits.requestTimeoutMs);
+      req.once('end', () => clearTimeout(requestTimer));
+      timer = requestTimer;
     }
     // As for gRPC: the grain of timers has passed already.
     else if (limitMs <= 1) expire();

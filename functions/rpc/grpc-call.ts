@@ -91,7 +91,8 @@ export class GrpcCall implements CallReceiver, CallRecord {
     return this.#error;
   }
 
-  get #isUntimed(): boolean {
+  /** Whether it lasts as long as its client wants. */
+  get isUntimed(): boolean {
     return this.timeoutMs === Number.POSITIVE_INFINITY;
   }
 
@@ -109,7 +110,7 @@ export class GrpcCall implements CallReceiver, CallRecord {
     const takesStream = kind === 'client_streaming' || kind === 'bidi_streaming';
     const { limits } = this.#policy;
     // A watch may last, but not before its one request is there.
-    const isRequestTimed = this.#isUntimed && !takesStream;
+    const isRequestTimed = this.isUntimed && !takesStream;
     const dueAtMs = isRequestTimed ? this.startedAtMs + limits.requestTimeoutMs : this.#deadlineAtMs;
     this.#slot = this.#running.add(this, dueAtMs);
     const { headers } = this.#stream;
@@ -138,7 +139,7 @@ export class GrpcCall implements CallReceiver, CallRecord {
 
   receivedAll(): void {
     if (this.#status !== undefined) return;
-    if (this.#isUntimed) {
+    if (this.isUntimed) {
       this.#slot?.delete(this);
       this.#slot = this.#running.add(this, this.#deadlineAtMs);
     }

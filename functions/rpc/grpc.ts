@@ -38,7 +38,7 @@ export class GrpcHandler {
 
   /** Ends every call that is still running; with `untimedOnly`, those that would not end by themselves. */
   abortAll(reason: ConnectError, untimedOnly: boolean): void {
-    for (const call of this.#running.list(untimedOnly)) call.abort(reason);
+    for (const call of this.#running.list()) if (call.isUntimed || !untimedOnly) call.abort(reason);
   }
 
   #refuse(stream: Http2CallStream, headers: IncomingHttpHeaders): void {

@@ -26,10 +26,9 @@ export class RunningCalls<Call extends RunningCall> {
     return slot;
   }
 
-  /** All of them, as they are now; with `untimedOnly`, those without a deadline. */
-  list(untimedOnly: boolean): Call[] {
-    const slots = untimedOnly ? [] : this.#slots.values();
-    return [this.#untimed, ...slots].flatMap((slot) => [...slot]);
+  /** All of them, as they are now. */
+  list(): Call[] {
+    return [this.#untimed, ...this.#slots.values()].flatMap((slot) => [...slot]);
   }
 
   #slotAt(index: number): Set<Call> {

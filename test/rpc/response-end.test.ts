@@ -114,6 +114,20 @@ describe('a response that nobody reads', () => {
 });
 
 describe('draining', () => {
+  for (const type of ['application/grpc', 'application/grpc-web']) {
+    it(`does not wait for the request of a watch: ${type}`, async (t) => {
+      const serving = await serve(t, {}, { limits: { drainTimeoutMs: 600_000, flushTimeoutMs: 50 } });
+      const session = await connect(serving);
+      const headers = { ':method': 'POST', ':path': '/grpc.health.v1.Health/Watch', 'content-type': type };
+      session
+        .request(headers, { endStream: false })
+        .on('error', () => {})
+        .resume();
+      await new Promise((resolve) => session.ping(resolve)); // the server has it
+      assert.ok(await withPatience(serving.server.drain().then(() => true)), 'it waits');
+    });
+  }
+
   const answered = 'POST /nope HTTP/1.1\r\nhost: a\r\ncontent-length: 100\r\n\r\nabc';
   const beginnings: [string, string, RegExp][] = [
     ['headers of a second request', 'GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /he', /SERVING/],
