@@ -1,29 +1,29 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Interceptor } from '@connectrpc/connect';
+import { limits as defaultLimits, type Limits } from '../limits.ts';
+import { createAccessLog, type Log, type MetadataDetail } from './call/access-log.ts';
+import { collectMethods, type Routes, routesByPath, servicesOf, typesOf } from './call/methods.ts';
+import { ConnectHandler } from './connect/connect.ts';
+import { draining } from './errors.ts';
+import { GrpcHandler } from './grpc/grpc.ts';
+import { createCors } from './http/cors.ts';
+import { type HttpHandler, serveHttp } from './http/http-call.ts';
+import type { NodeRequest, NodeResponse } from './http/node-http.ts';
+import { answerUnknown } from './http/not-found.ts';
+import { endWithin, requireEndWithin } from './http/response-end.ts';
+import { Port, type TlsOptions } from './port/port.ts';
 import {
   ServerReflection as ReflectionV1,
   type ServerReflectionRequest as V1Request,
-} from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
+} from './standard/gen/grpc/reflection/v1/reflection_pb.js';
 import {
   ServerReflection as ReflectionV1alpha,
   type ServerReflectionRequest as V1alphaRequest,
-} from '../../proto/gen/grpc/reflection/v1alpha/reflection_pb.js';
-import { Health as HealthService } from '../../proto/gen/health/v1/health_pb.js';
-import { limits as defaultLimits, type Limits } from '../limits.ts';
-import { createAccessLog, type Log, type MetadataDetail } from './access-log.ts';
-import { ConnectHandler } from './connect.ts';
-import { createCors } from './cors.ts';
-import { draining } from './errors.ts';
-import { GrpcHandler } from './grpc.ts';
-import { Health } from './health.ts';
-import { type HttpHandler, serveHttp } from './http-handler.ts';
-import type { NodeRequest, NodeResponse } from './node-http.ts';
-import { Port, type TlsOptions } from './port.ts';
-import { Reflection } from './reflection.ts';
-import { endWithin, requireEndWithin } from './response-end.ts';
-import { collectMethods, type Routes, routesByPath, servicesOf, typesOf } from './routes.ts';
-import { answerUnknown } from './unknown.ts';
+} from './standard/gen/grpc/reflection/v1alpha/reflection_pb.js';
+import { Health as HealthService } from './standard/gen/health/v1/health_pb.js';
+import { Health } from './standard/health.ts';
+import { Reflection } from './standard/reflection.ts';
 
 /** What a server is made of. */
 export interface RpcServerOptions {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { Users } from '../../proto/gen/users_pb.js';
-import { logFaults } from '../rpc/fault-log.ts';
+import { logFaults } from '../rpc/call/fault-log.ts';
 import { RpcServer } from '../rpc/server.ts';
 import { createUsersHandler } from '../web/users.ts';
 import { banner } from './banner.ts';

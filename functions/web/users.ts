@@ -5,8 +5,8 @@ import { codeToHttpStatus, codeToString } from '@connectrpc/connect/protocol-con
 import type { Users } from '../../proto/gen/users_pb.js';
 import { GetUsersResultSchema } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
-import type { HttpHandler } from '../rpc/http-handler.ts';
-import type { NodeRequest, NodeResponse } from '../rpc/node-http.ts';
+import type { HttpHandler } from '../rpc/http/http-call.ts';
+import type { NodeRequest, NodeResponse } from '../rpc/http/node-http.ts';
 import { parseUsersQuery, QueryError } from './users-query.ts';
 
 /** Where the users are found; `/users` alone is not worth a redirect. */

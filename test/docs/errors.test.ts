@@ -6,8 +6,8 @@ import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import type { Code } from '@connectrpc/connect';
 import { codeToHttpStatus } from '@connectrpc/connect/protocol-connect';
+import { statusName } from '../../functions/rpc/call/status.ts';
 import { rpcErrors } from '../../functions/rpc/errors.ts';
-import { statusName } from '../../functions/rpc/status.ts';
 import { usersErrors } from '../../functions/users/errors.ts';
 import { page, rowsOf } from './tables.ts';
 

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Code } from '@connectrpc/connect';
-import { createAccessLog } from '../../functions/rpc/access-log.ts';
+import { createAccessLog } from '../../functions/rpc/call/access-log.ts';
 import { faults } from '../../infra/users-metrics.ts';
 import { resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
 

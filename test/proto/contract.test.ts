@@ -1,5 +1,5 @@
 // Proves that the contract stays what clients were generated from: names, numbers and types on the wire, pinned
-// here by hand; that `proto/gen` is what `buf generate` makes of it; that `buf lint` and `buf breaking` pass, the
+// here by hand; that the generated code is what `buf generate` makes of it; that `buf lint` and `buf breaking` pass, the
 // latter against the first version (test/peers/article) and the released one (test/proto/released); and that
 // `buf breaking` does find what breaks. A release copies proto/*.proto to test/proto/released, and nothing else does.
 import assert from 'node:assert/strict';
@@ -94,15 +94,20 @@ describe('The contract', () => {
   });
 });
 
-describe('proto/gen', () => {
-  it('is what buf generates', (t) => {
-    const folder = temporaryFolder(t);
-    // Not cleaned: that is for the folder in the repository.
-    const template = readFileSync(join(root, 'buf.gen.yaml'), 'utf8').replace('clean: true', 'clean: false');
-    const { status, output } = buf('generate', '--template', template, '--output', folder);
-    assert.equal(status, 0, output);
-    assert.deepEqual(filesOf(join(root, 'proto/gen')), filesOf(join(folder, 'proto/gen')));
-  });
+describe('the generated code', () => {
+  for (const [name, generated] of [
+    ['buf.gen.yaml', 'proto/gen'],
+    ['functions/rpc/standard/buf.gen.yaml', 'functions/rpc/standard/gen'],
+  ] as const) {
+    it(`in ${generated} is what buf generates`, (t) => {
+      const folder = temporaryFolder(t);
+      // Not cleaned: that is for the folder in the repository.
+      const template = readFileSync(join(root, name), 'utf8').replace('clean: true', 'clean: false');
+      const { status, output } = buf('generate', '--template', template, '--output', folder);
+      assert.equal(status, 0, output);
+      assert.deepEqual(filesOf(join(root, generated)), filesOf(join(folder, generated)));
+    });
+  }
 });
 
 describe('buf', () => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
-import { RunningCalls } from '../../functions/rpc/running-calls.ts';
+import { RunningCalls } from '../../functions/rpc/call/deadline-wheel.ts';
 
 it('the longest deadline that can be set makes no timer overflow', async () => {
   const warned = once(process, 'warning');

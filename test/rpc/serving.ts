@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { ServiceImpl } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
-import type { Log } from '../../functions/rpc/access-log.ts';
+import type { Log } from '../../functions/rpc/call/access-log.ts';
 import { RpcServer, type RpcServerOptions } from '../../functions/rpc/server.ts';
 import { Echo } from './gen/echo_pb.js';
 

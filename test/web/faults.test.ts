@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Code, ConnectError, createClient, createRouterTransport } from '@connectrpc/connect';
-import { logFaults } from '../../functions/rpc/fault-log.ts';
+import { logFaults } from '../../functions/rpc/call/fault-log.ts';
 import { Users } from '../../proto/gen/users_pb.js';
 
 it('logs the cause of a fault in a call inside the process', async () => {

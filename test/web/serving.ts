@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
-import type { NodeRequest, NodeResponse } from '../../functions/rpc/node-http.ts';
+import type { NodeRequest, NodeResponse } from '../../functions/rpc/http/node-http.ts';
 import { createUsersService } from '../../functions/users/service.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { createUsersHandler } from '../../functions/web/users.ts';

@@ -1,8 +1,8 @@
 import type { ConnectError } from '@connectrpc/connect';
-import type { OnCallEnd } from './access-log.ts';
+import type { OnCallEnd } from '../call/access-log.ts';
+import { requestId, requestIdHeader } from '../call/request-id.ts';
+import { ok } from '../call/status.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
-import { requestId, requestIdHeader } from './request-id.ts';
-import { ok } from './status.ts';
 
 /**
  * Answers plain HTTP requests beside the calls. Returns false to leave a request to others, else a promise of how

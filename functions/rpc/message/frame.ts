@@ -1,5 +1,5 @@
+import { rpcError } from '../errors.ts';
 import { eachOfBatch } from './batch.ts';
-import { rpcError } from './errors.ts';
 
 /**
  * Length-prefixed messages: one byte of flags, four of length, the message.

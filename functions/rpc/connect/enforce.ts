@@ -1,6 +1,6 @@
 import { ConnectError, createContextKey, type HandlerContext, type Interceptor } from '@connectrpc/connect';
-import { canceled, toConnectError } from './errors.ts';
-import { ok } from './status.ts';
+import { ok } from '../call/status.ts';
+import { canceled, toConnectError } from '../errors.ts';
 
 /** How a call ended, for the log. */
 export interface Outcome {

@@ -1,10 +1,10 @@
 import type { ConnectError } from '@connectrpc/connect';
 import { codeToHttpStatus, errorToJsonBytes } from '@connectrpc/connect/protocol-connect';
-import type { OnCallEnd } from './access-log.ts';
-import { rpcError } from './errors.ts';
+import type { OnCallEnd } from '../call/access-log.ts';
+import { requestId, requestIdHeader } from '../call/request-id.ts';
+import { errorTrailers } from '../call/status.ts';
+import { rpcError } from '../errors.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
-import { requestId, requestIdHeader } from './request-id.ts';
-import { errorTrailers } from './status.ts';
 
 /** Content types of calls, without those of gRPC itself. */
 const callContentType = /^application\/(?:(grpc-web)|(?:connect\+)?(?:proto|json)\b)/;

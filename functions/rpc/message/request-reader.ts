@@ -1,8 +1,8 @@
 import type { Message } from '@bufbuild/protobuf';
 import type { Compression } from '@connectrpc/connect/protocol';
-import { rpcError } from './errors.ts';
+import { rpcError } from '../errors.ts';
 import { compressedFlag, FrameReader, payloadOfOnly } from './frame.ts';
-import { type Frame, Requests } from './requests.ts';
+import { type Frame, Requests } from './request-queue.ts';
 
 /** How the messages of a request are read. */
 export interface RequestFormat {

@@ -1,5 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
-import { type ResponseFormat, Responses } from './responses.ts';
+import { type ResponseFormat, Responses } from './response-batch.ts';
 
 /** Where the responses of a streaming method go. */
 export interface ResponseSink {

@@ -2,10 +2,10 @@ import { type DescExtension, type DescFile, type DescService, toBinary } from '@
 import { nestedTypes } from '@bufbuild/protobuf/reflect';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
-import { file_google_rpc_error_details } from '../../proto/gen/google/rpc/error_details_pb.js';
-import type { ServerReflectionRequest as V1Request } from '../../proto/gen/grpc/reflection/v1/reflection_pb.js';
-import type { ServerReflectionRequest as V1alphaRequest } from '../../proto/gen/grpc/reflection/v1alpha/reflection_pb.js';
-import { rpcError } from './errors.ts';
+import { rpcError } from '../errors.ts';
+import { file_google_rpc_error_details } from './gen/google/rpc/error_details_pb.js';
+import type { ServerReflectionRequest as V1Request } from './gen/grpc/reflection/v1/reflection_pb.js';
+import type { ServerReflectionRequest as V1alphaRequest } from './gen/grpc/reflection/v1alpha/reflection_pb.js';
 
 /** A request of v1 or v1alpha, which are the same but for their package. */
 type Question = V1Request | V1alphaRequest;

@@ -2,10 +2,10 @@ import http from 'node:http';
 import http2 from 'node:http2';
 import net, { type AddressInfo, type Socket } from 'node:net';
 import tls from 'node:tls';
-import type { Limits } from '../limits.ts';
-import type { Log } from './access-log.ts';
-import type { NodeRequest, NodeResponse } from './node-http.ts';
-import { Sessions } from './sessions.ts';
+import type { Limits } from '../../limits.ts';
+import type { Log } from '../call/access-log.ts';
+import type { NodeRequest, NodeResponse } from '../http/node-http.ts';
+import { Sessions } from '../http2/node/sessions.ts';
 
 /** Serving with TLS. All in PEM. */
 export interface TlsOptions {

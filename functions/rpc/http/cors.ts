@@ -1,6 +1,6 @@
 import { cors } from '@connectrpc/connect';
+import { requestIdHeader } from '../call/request-id.ts';
 import type { NodeRequest, NodeResponse } from './node-http.ts';
-import { requestIdHeader } from './request-id.ts';
 
 /** How long a browser may remember the answer to its preflight request. Chrome's own cap. */
 const maxAgeSeconds = 7200;

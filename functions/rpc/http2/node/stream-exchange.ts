@@ -4,7 +4,7 @@ import http2, {
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { CallReceiver, CallStream } from './call-stream.ts';
+import type { CallReceiver, CallStream } from '../../http/exchange.ts';
 import { peerOf } from './sessions.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;

@@ -1,9 +1,9 @@
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import { rpcError } from '../errors.ts';
 import {
   type Health as HealthService,
   HealthCheckResponse_ServingStatus as Status,
-} from '../../proto/gen/health/v1/health_pb.js';
-import { rpcError } from './errors.ts';
+} from './gen/health/v1/health_pb.js';
 
 /**
  * The standard health service, for load balancers and for clients that watch.

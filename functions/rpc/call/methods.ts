@@ -15,7 +15,7 @@ import {
   createMethodSerializationLookup,
   type MethodSerializationLookup,
 } from '@connectrpc/connect/protocol';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../../limits.ts';
 
 /** A method that can be called by its path. */
 export interface Route {

@@ -1,7 +1,7 @@
 import { create, type Message } from '@bufbuild/protobuf';
 import type { HandlerContext, Interceptor, MethodImplSpec } from '@connectrpc/connect';
+import { rpcError } from '../errors.ts';
 import type { CallContext } from './context.ts';
-import { rpcError } from './errors.ts';
 
 type AnyFn = ReturnType<Interceptor>;
 type AnyRequest = Parameters<AnyFn>[0];

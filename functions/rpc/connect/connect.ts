@@ -5,19 +5,19 @@ import { createHandlerFactory as connect } from '@connectrpc/connect/protocol-co
 import { findTrailerError } from '@connectrpc/connect/protocol-grpc';
 import { createHandlerFactory as grpcWeb } from '@connectrpc/connect/protocol-grpc-web';
 import { universalRequestFromNodeRequest, universalResponseToNodeResponse } from '@connectrpc/connect-node';
-import type { Limits } from '../limits.ts';
-import type { OnCallEnd } from './access-log.ts';
-import { acceptedCompressions } from './compression.ts';
-import { clampDeadlineMs, parseConnectTimeoutMs, parseGrpcTimeoutMs } from './deadline.ts';
+import type { Limits } from '../../limits.ts';
+import type { OnCallEnd } from '../call/access-log.ts';
+import { clampDeadlineMs, parseConnectTimeoutMs, parseGrpcTimeoutMs } from '../call/deadline.ts';
+import { isSendable } from '../call/metadata.ts';
+import type { CallPolicy } from '../call/method-call.ts';
+import { binaryOptions, maxRequestBytes, type Route } from '../call/methods.ts';
+import { requestId, requestIdHeader } from '../call/request-id.ts';
+import { canceled, deadlineExceeded, rpcError } from '../errors.ts';
+import type { NodeRequest, NodeResponse } from '../http/node-http.ts';
+import { answerError } from '../http/not-found.ts';
+import { endWithin } from '../http/response-end.ts';
+import { acceptedCompressions } from '../message/compression.ts';
 import { eachUnlessAborted, enforce, type Outcome, outcomeKey } from './enforce.ts';
-import { canceled, deadlineExceeded, rpcError } from './errors.ts';
-import type { CallPolicy } from './grpc-call.ts';
-import { isSendable } from './metadata.ts';
-import type { NodeRequest, NodeResponse } from './node-http.ts';
-import { requestId, requestIdHeader } from './request-id.ts';
-import { endWithin } from './response-end.ts';
-import { binaryOptions, maxRequestBytes, type Route } from './routes.ts';
-import { answerError } from './unknown.ts';
 
 /** A grpc-timeout has 8 digits. */
 const maxGrpcTimeout = 99_999_999;

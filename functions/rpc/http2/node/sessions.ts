@@ -1,5 +1,5 @@
 import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../../../limits.ts';
 
 /** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
 const maxStreamId = 2 ** 31 - 1;

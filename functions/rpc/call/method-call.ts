@@ -1,21 +1,21 @@
 import { create, type Message } from '@bufbuild/protobuf';
 import type { ConnectError, Interceptor } from '@connectrpc/connect';
 import type { Compression } from '@connectrpc/connect/protocol';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../../limits.ts';
+import { canceled, deadlineExceeded, rpcError, toConnectError } from '../errors.ts';
+import type { CallReceiver, CallStream } from '../http/exchange.ts';
+import { type Compressions, negotiate } from '../message/compression.ts';
+import { compressedFlag, encodeFrame } from '../message/frame.ts';
+import { RequestReader } from '../message/request-reader.ts';
+import { type ResponseSink, ResponseStream } from '../message/response-stream.ts';
 import type { CallRecord, OnCallEnd } from './access-log.ts';
-import type { CallReceiver, CallStream } from './call-stream.ts';
-import { type Compressions, negotiate } from './compression.ts';
 import { CallContext } from './context.ts';
 import { clampDeadlineMs, parseGrpcTimeoutMs } from './deadline.ts';
-import { canceled, deadlineExceeded, rpcError, toConnectError } from './errors.ts';
-import { compressedFlag, encodeFrame } from './frame.ts';
+import type { RunningCalls } from './deadline-wheel.ts';
 import { type Input, invokeMany, invokeSingle } from './invoke.ts';
 import { appendTo, metadataOf } from './metadata.ts';
+import { maxRequestBytes, type Route } from './methods.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
-import { RequestReader } from './request-reader.ts';
-import { type ResponseSink, ResponseStream } from './response-stream.ts';
-import { maxRequestBytes, type Route } from './routes.ts';
-import type { RunningCalls } from './running-calls.ts';
 import { errorTrailers, ok } from './status.ts';
 
 /** What all calls of a server have in common. */

@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { ConnectError } from '@connectrpc/connect';
-import { rpcError } from './errors.ts';
-import { type CallPolicy, GrpcCall, responseHeaders } from './grpc-call.ts';
-import { Http2CallStream } from './http2-call-stream.ts';
-import { requestId, requestIdHeader } from './request-id.ts';
-import type { Route } from './routes.ts';
-import { RunningCalls } from './running-calls.ts';
-import { errorTrailers } from './status.ts';
+import { RunningCalls } from '../call/deadline-wheel.ts';
+import { type CallPolicy, GrpcCall, responseHeaders } from '../call/method-call.ts';
+import type { Route } from '../call/methods.ts';
+import { requestId, requestIdHeader } from '../call/request-id.ts';
+import { errorTrailers } from '../call/status.ts';
+import { rpcError } from '../errors.ts';
+import { Http2CallStream } from '../http2/node/stream-exchange.ts';
 
 /** Serves gRPC on the streams of HTTP/2 sessions. */
 export class GrpcHandler {

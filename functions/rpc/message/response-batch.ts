@@ -1,9 +1,9 @@
 import { create, type Message } from '@bufbuild/protobuf';
 import type { Compression } from '@connectrpc/connect/protocol';
-import type { Limits } from '../limits.ts';
+import type { Limits } from '../../limits.ts';
+import type { Route } from '../call/methods.ts';
 import { serializeBatch } from './batch.ts';
 import { compressedFlag, FrameWriter } from './frame.ts';
-import type { Route } from './routes.ts';
 
 /** Until it is known how large the messages of a stream are, and at most: what a batch holds is not sent yet. */
 const firstBatchMessages = 16;
