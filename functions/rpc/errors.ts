@@ -10,16 +10,33 @@ export const rpcErrors = {
   DRAINING: [Code.Unavailable, 'the server is shutting down; another one can take the call'],
   INTERNAL: [Code.Internal, 'internal error'],
   UNKNOWN_METHOD: [Code.Unimplemented, 'unknown service or method'],
-  BAD_TIMEOUT: [Code.InvalidArgument, 'grpc-timeout must be up to 8 digits and one of H M S m u n'],
-  BAD_HOST: [Code.InvalidArgument, 'the request names no valid host and path'],
+  NOT_FOUND: [Code.NotFound, 'there is nothing at this path'],
+  METHOD_NOT_ALLOWED: [Code.Unimplemented, 'this HTTP method is not possible here'],
+  UNKNOWN_CONTENT_TYPE: [Code.Unimplemented, 'the method takes no such content type'],
+  NEEDS_HTTP2: [Code.Unimplemented, 'the method has streams in both directions, which takes HTTP/2'],
+  BAD_TIMEOUT: [Code.InvalidArgument, 'the timeout must be as the protocol has it'],
+  BAD_HOST: [Code.InvalidArgument, 'the request must name one host'],
   BAD_MESSAGE: [Code.InvalidArgument, 'the request is not a valid message'],
   TRUNCATED_MESSAGE: [Code.InvalidArgument, 'the request ended in the middle of a message'],
   MISSING_MESSAGE: [Code.Unimplemented, 'the method takes one request message, none came'],
   EXTRA_MESSAGE: [Code.Unimplemented, 'the method takes one request message, more came'],
   MISSING_RESPONSE: [Code.Internal, 'the method returned no response'],
+  BAD_FLAGS: [Code.InvalidArgument, 'a message has flags that are not known'],
   MESSAGE_TOO_LARGE: [Code.ResourceExhausted, 'the message is larger than this server takes or sends'],
+  TOO_MANY_ELEMENTS: [Code.ResourceExhausted, 'the message holds more than this server reads'],
+  INFLATES_TOO_MUCH: [Code.ResourceExhausted, 'the message inflates to more than this server makes'],
+  MEMORY_EXHAUSTED: [
+    Code.ResourceExhausted,
+    'the calls under way hold too much memory; try again when some have ended',
+  ],
+  UNKNOWN_COMPRESSION: [Code.Unimplemented, 'the compression of the request is unknown here'],
   UNEXPECTED_COMPRESSION: [Code.Internal, 'a message is compressed, but no grpc-encoding was announced'],
-  TOO_MANY_WATCHES: [Code.ResourceExhausted, 'too many watches are open on this server'],
+  BAD_COMPRESSION: [Code.InvalidArgument, 'the message is not what its compression says'],
+  TOO_MANY_WATCHES: [Code.ResourceExhausted, 'too many watches are open'],
+  WATCH_ENDED: [Code.Unavailable, 'the watch has lasted as long as it may; begin another'],
+  STALLED: [Code.Canceled, 'the client has stopped to read the response'],
+  UNKNOWN_SERVICE: [Code.NotFound, 'unknown service'],
+  NOT_SERVING: [Code.Unavailable, 'not serving'],
 } as const satisfies Record<string, readonly [Code, string]>;
 
 /** Names an entry of the registry. */
@@ -46,6 +63,10 @@ export const deadlineExceeded = rpcError('DEADLINE_EXCEEDED');
 export const canceled = rpcError('CANCELED');
 /** @see deadlineExceeded */
 export const draining = rpcError('DRAINING');
+/** @see deadlineExceeded */
+export const watchEnded = rpcError('WATCH_ENDED');
+/** @see deadlineExceeded */
+export const stalled = rpcError('STALLED');
 
 /**
  * What the client is told of anything that was thrown: a ConnectError as it is, an abort as the reason

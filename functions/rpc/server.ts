@@ -1,36 +1,35 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Interceptor } from '@connectrpc/connect';
-import { limits as defaultLimits, type Limits } from '../limits.ts';
+import type { ConnectError, Interceptor, Transport } from '@connectrpc/connect';
 import { createAccessLog, type Log, type MetadataDetail } from './call/access-log.ts';
-import { collectMethods, type Routes, routesByPath, servicesOf, typesOf } from './call/methods.ts';
-import { ConnectHandler } from './connect/connect.ts';
+import { Call } from './call/call.ts';
+import { Clients } from './call/clients.ts';
+import { DeadlineWheel } from './call/deadline-wheel.ts';
+import type { Gate } from './call/gate.ts';
+import { createLocalTransport } from './call/local-transport.ts';
+import { MemoryBudget } from './call/memory-budget.ts';
+import { type AddServices, collectMethods, methodsByPath, servicesOf, typesOf } from './call/methods.ts';
+import type { CallPolicy } from './call/policy.ts';
+import { Turns } from './call/turns.ts';
 import { draining } from './errors.ts';
-import { GrpcHandler } from './grpc/grpc.ts';
-import { createCors } from './http/cors.ts';
-import { type HttpHandler, serveHttp } from './http/http-call.ts';
-import type { NodeRequest, NodeResponse } from './http/node-http.ts';
-import { answerUnknown } from './http/not-found.ts';
-import { endWithin, requireEndWithin } from './http/response-end.ts';
+import type { HttpResource } from './http/http-resource.ts';
+import { type Limits, rpcLimits } from './limits.ts';
+import type { ElementLimit } from './message/measure.ts';
 import { Port, type TlsOptions } from './port/port.ts';
-import {
-  ServerReflection as ReflectionV1,
-  type ServerReflectionRequest as V1Request,
-} from './standard/gen/grpc/reflection/v1/reflection_pb.js';
-import {
-  ServerReflection as ReflectionV1alpha,
-  type ServerReflectionRequest as V1alphaRequest,
-} from './standard/gen/grpc/reflection/v1alpha/reflection_pb.js';
-import { Health as HealthService } from './standard/gen/health/v1/health_pb.js';
-import { Health } from './standard/health.ts';
-import { Reflection } from './standard/reflection.ts';
+import { Router } from './router.ts';
+import { Health, healthzOf } from './standard/health.ts';
+import { standardServices, untimedPaths } from './standard/services.ts';
 
 /** What a server is made of. */
 export interface RpcServerOptions {
   /** Adds the services, as connect's own servers take it: `(router) => router.service(Users, users)`. */
-  readonly routes: Routes;
+  readonly routes: AddServices;
+  /** Lets calls in, or refuses them, before their bodies are read. Default: all are let in. */
+  readonly gate?: Gate;
   /** connect interceptors around every call of every protocol, the first one outermost. Default: none. */
   readonly interceptors?: readonly Interceptor[];
+  /** How many elements repeated fields of requests may have, counted before they are made. Default: none of their own. */
+  readonly elementLimits?: readonly ElementLimit[];
   /**
    * Whether the methods never change a message that they have yielded. The messages of a stream that are ready
    * together are serialized together then, with less work for each. Default: they may change it.
@@ -40,76 +39,56 @@ export interface RpcServerOptions {
   readonly limits?: Partial<Limits>;
   /** Default: nothing is logged. */
   readonly log?: Log;
-  /** Whether the log shows the values of metadata, or its keys alone. Secrets are never shown. Default: keys. */
+  /** Whether the log shows the values of harmless metadata, or names alone. Default: names. */
   readonly logMetadata?: MetadataDetail;
   /** Default: plain text, HTTP/2 by prior knowledge. */
   readonly tls?: TlsOptions | undefined;
   /** Origins whose browsers may call. Default: none. */
   readonly corsOrigins?: readonly string[];
-  /** Answers other HTTP requests than calls and /healthz. Default: 404. */
-  readonly http?: HttpHandler;
+  /**
+   * How many proxies stand in front, each of which adds its client to `x-forwarded-for`: shares are counted by the address
+   * that the outermost of them has seen. Default: none; then that header is not looked at.
+   */
+  readonly trustedProxies?: number;
+  /** What answers plain HTTP requests beside the calls and /healthz; it gets the transport for calls of its own. Default: 404. */
+  readonly http?: (local: Transport) => readonly HttpResource[];
 }
-
-/** Calls that last as long as their client wants. */
-const untimedPaths = new Set([
-  `/${HealthService.typeName}/Watch`,
-  `/${ReflectionV1.typeName}/ServerReflectionInfo`,
-  `/${ReflectionV1alpha.typeName}/ServerReflectionInfo`,
-]);
 
 /** Serves connect services as gRPC, gRPC-Web and Connect on one port, with health and reflection. */
 export class RpcServer {
   /** To report that a service is out of order, for example. */
   readonly health: Health;
+  /** For callers within the process: same gate, interceptors, deadlines, drain and log as for everybody. */
+  readonly local: Transport;
   readonly #limits: Limits;
-  readonly #grpc: GrpcHandler;
-  readonly #connect: ConnectHandler;
+  readonly #policy: CallPolicy;
   readonly #port: Port;
 
   /** @throws Error when two services have the same method. */
   constructor(options: RpcServerOptions) {
-    this.#limits = { ...defaultLimits, ...options.limits };
-    const methods = collectMethods(options.routes);
-    const services = servicesOf(methods);
-    this.health = new Health(
-      services.map((it) => it.typeName),
-      this.#limits.maxWatches,
-    );
-    const reflection = new Reflection(
-      [...services, HealthService, ReflectionV1, ReflectionV1alpha],
-      this.#limits.maxWatches,
-    );
-    const ownMethods = collectMethods((router) => {
-      router.service(HealthService, this.health.implementation);
-      router.service(ReflectionV1, { serverReflectionInfo: (it) => reflection.answer<V1Request>(it) });
-      router.service(ReflectionV1alpha, {
-        serverReflectionInfo: (it) => reflection.answer<V1alphaRequest>(it),
-      });
-    });
-    const types = typesOf(services);
-    const routes = routesByPath([...methods, ...ownMethods], untimedPaths, this.#limits, types);
-    const policy = {
-      interceptors: options.interceptors ?? [],
+    this.#limits = { ...rpcLimits, ...options.limits };
+    this.#policy = createPolicy(options, this.#limits);
+    const specs = collectMethods(options.routes);
+    const services = servicesOf(specs);
+    this.health = new Health(services.map((it) => it.typeName));
+    const own = collectMethods(standardServices(this.health, services));
+    const methods = methodsByPath([...specs, ...own], typesOf(services), {
       limits: this.#limits,
-      isBatching: options.keepsMessages ?? false,
-      onEnd: options.log ? createAccessLog(options.log, options.logMetadata ?? 'keys') : () => {},
-    };
-    this.#grpc = new GrpcHandler(routes, policy);
-    this.#connect = new ConnectHandler(routes, policy, types);
-    const cors = createCors(options.corsOrigins ?? []);
-    const { maxDeadlineMs, flushTimeoutMs } = this.#limits;
-    const onRequest = (req: NodeRequest, res: NodeResponse) => {
-      // A client may send the absolute form to any server (RFC 9112 section 3.2.2).
-      req.url = req.url?.replace(/^https?:\/\/[^/?]*\/?/i, '/');
-      requireEndWithin(req, flushTimeoutMs);
-      if (cors(req, res) || this.#connect.accept(req, res)) return;
-      endWithin(res, maxDeadlineMs + flushTimeoutMs);
-      if (req.url === '/healthz') return this.#healthz(res);
-      if (options.http && serveHttp(options.http, req, res, policy.onEnd)) return;
-      answerUnknown(req, res, policy.onEnd);
-    };
-    const onStream: GrpcHandler['accept'] = (stream, headers) => this.#grpc.accept(stream, headers);
-    this.#port = new Port({ onStream, onRequest }, this.#limits, options.tls, options.log);
+      elementLimits: options.elementLimits ?? [],
+      untimedPaths,
+    });
+    this.local = createLocalTransport(methods, this.#policy);
+    const resources = [healthzOf(this.health), ...(options.http?.(this.local) ?? [])];
+    const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
+    const { clients, memory, trustedProxies } = this.#policy;
+    this.#port = new Port((exchange) => router.accept(exchange), {
+      limits: this.#limits,
+      clients,
+      memory,
+      isBehindProxies: trustedProxies > 0,
+      tls: options.tls,
+      log: options.log,
+    });
   }
 
   /** Starts to listen; port 0 takes any free one. Rejects with the system's error. */
@@ -128,10 +107,10 @@ export class RpcServer {
     if (drainDelayMs > 0) await delay(drainDelayMs);
     const closed = this.#port.close();
     // Watches would not end by themselves.
-    this.#abort(true);
+    this.#abort(draining, true);
     const isInTime = await within(closed, drainTimeoutMs);
     if (isInTime) return;
-    this.#abort(false);
+    this.#abort(draining, false);
     if (!(await within(closed, flushTimeoutMs))) this.#port.destroy();
     await closed;
   }
@@ -140,22 +119,34 @@ export class RpcServer {
   async close(): Promise<void> {
     this.health.shutDown();
     const closed = this.#port.close();
-    this.#abort(false);
+    this.#abort(draining, false);
     this.#port.destroy();
     await closed;
   }
 
-  #abort(untimedOnly: boolean): void {
-    this.#grpc.abortAll(draining, untimedOnly);
-    this.#connect.abortAll(draining, untimedOnly);
+  /** Ends every call that is under way; with `untimedOnly`, those that last as long as their client wants. */
+  #abort(reason: ConnectError, untimedOnly: boolean): void {
+    for (const it of this.#policy.wheel.list()) {
+      if (it instanceof Call && (it.isUntimed || !untimedOnly)) it.abort(reason);
+    }
   }
+}
 
-  /** For load balancers that check over HTTP/1.1. */
-  #healthz(res: NodeResponse): void {
-    res.statusCode = this.health.isServing ? 200 : 503;
-    res.setHeader('content-type', 'text/plain');
-    res.end(this.health.isServing ? 'SERVING\n' : 'NOT_SERVING\n');
-  }
+function createPolicy(options: RpcServerOptions, limits: Limits): CallPolicy {
+  const { gate, interceptors = [], keepsMessages = false, log, logMetadata, trustedProxies = 0 } = options;
+  return {
+    gate,
+    interceptors,
+    keepsMessages,
+    trustedProxies,
+    limits,
+    onEnd: log ? createAccessLog(log, logMetadata ?? 'keys') : () => {},
+    wheel: new DeadlineWheel(),
+    memory: new MemoryBudget(limits),
+    clients: new Clients(),
+    turns: new Turns(),
+    untimedCalls: { count: 0 },
+  };
 }
 
 /** Whether it resolves within the time. */

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { createClient, createRouterTransport } from '@connectrpc/connect';
+import { createClient } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { Users } from '../../proto/gen/users_pb.js';
-import { logFaults } from '../rpc/call/fault-log.ts';
-import { RpcServer } from '../rpc/server.ts';
-import { createUsersHandler } from '../web/users.ts';
+import { RpcServer } from '../rpc/index.ts';
+import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig, type StoreConfig } from './config.ts';
 import { explain } from './explain.ts';
@@ -47,12 +46,6 @@ async function start(): Promise<Running> {
   const log = await createLog(config.log);
   const store = await openStore(config.store, config.limits);
   const users = createUsersService({ store, limits: config.limits });
-  const local = createClient(
-    Users,
-    createRouterTransport((router) => router.service(Users, users), {
-      router: { interceptors: [logFaults(log)] },
-    }),
-  );
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     keepsMessages: true,
@@ -61,9 +54,9 @@ async function start(): Promise<Running> {
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
-    http: createUsersHandler(local, config.limits),
+    http: (local) => [usersResource(createClient(Users, local))],
   });
-  if (config.samples) await addSamples(local);
+  if (config.samples) await addSamples(createClient(Users, server.local));
   const address = await server.listen({ host: config.host, port: config.port });
   if (config.log.format === 'pretty') console.log(banner(config, address));
   else log.info({ host: address.address, port: address.port, store: config.store.kind }, 'listening');

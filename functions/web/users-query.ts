@@ -1,15 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { UserSchema } from '../../proto/gen/users_types_pb.js';
 
-/** What `GET /users/` asks for. */
-export interface UsersQuery {
-  /** In the order of the query. */
-  readonly users: readonly MessageInitShape<typeof UserSchema>[];
-  /** Above zero; without it, the default of the service. */
-  readonly timeoutMs?: number;
-}
-
-/** A query that can't be understood. The message says why, for the client to read. */
+/** A query that can't be understood. The message says why, and quotes nothing: it is logged too. */
 export class QueryError extends Error {
   override readonly name = 'QueryError';
 }
@@ -21,16 +13,13 @@ const maxUserId = 2 ** 32 - 1;
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /**
- * Reads the query of a URL: `username` and `user_id`, each any number of times, and `timeout` once (`500ms`,
- * `2s`, `1m`, or seconds without a unit).
+ * Reads whom a query asks for, in its order: `username` and `user_id`, each any number of times.
  *
- * @throws QueryError
+ * @throws QueryError, also for parameters that there are not
  */
-export function parseUsersQuery(url: string): UsersQuery {
-  const start = url.indexOf('?');
+export function parseUsersQuery(query: URLSearchParams): readonly MessageInitShape<typeof UserSchema>[] {
   const users: MessageInitShape<typeof UserSchema>[] = [];
-  let timeoutMs: number | undefined;
-  for (const [name, value] of new URLSearchParams(start === -1 ? '' : url.slice(start + 1))) {
+  for (const [name, value] of query) {
     switch (name) {
       case 'username':
         if (value === '') throw new QueryError('username must not be empty');
@@ -40,27 +29,37 @@ export function parseUsersQuery(url: string): UsersQuery {
         users.push({ userId: parseUserId(value) });
         break;
       case 'timeout':
-        if (timeoutMs !== undefined) throw new QueryError('timeout must be given once');
-        timeoutMs = parseTimeoutMs(value);
         break;
       default:
         throw new QueryError(
-          `unknown parameter ${JSON.stringify(name)}: there are username, user_id and timeout`,
+          `unknown parameter ${JSON.stringify(name.slice(0, 32))}: there are username, user_id and timeout`,
         );
     }
   }
-  return { users: users.length > 0 ? users : articleUsers, timeoutMs };
+  return users.length > 0 ? users : articleUsers;
+}
+
+/**
+ * Reads the deadline that a query asks for, in ms: `timeout`, at most once (`500ms`, `2s`, `1m`, or seconds without a unit).
+ * `undefined` without it.
+ *
+ * @throws QueryError
+ */
+export function parseTimeout(query: URLSearchParams): number | undefined {
+  const [text, ...more] = query.getAll('timeout');
+  if (more.length > 0) throw new QueryError('timeout must be given once');
+  return text === undefined ? undefined : parseTimeoutMs(text);
 }
 
 function parseUserId(text: string): number {
   const id = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (id >= 1 && id <= maxUserId) return id;
-  throw new QueryError(`user_id must be a number from 1 to ${maxUserId}, not ${JSON.stringify(text)}`);
+  throw new QueryError(`user_id must be a number from 1 to ${maxUserId}`);
 }
 
 function parseTimeoutMs(text: string): number {
   const [, number, unit = 's'] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?$/.exec(text) ?? [];
   const timeoutMs = Number(number) * (unitMs[unit] ?? Number.NaN);
   if (timeoutMs > 0) return timeoutMs;
-  throw new QueryError(`timeout must be a time above zero such as 500ms or 2s, not ${JSON.stringify(text)}`);
+  throw new QueryError('timeout must be a time above zero such as 500ms or 2s');
 }

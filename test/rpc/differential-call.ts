@@ -80,13 +80,6 @@ export const own = (ourStatus: Code, why = text): Difference => ({
 /** Whether the method takes a stream of requests, and so is called before they are there. */
 export const isCalledAtOnce = (method: Method) => method === 'ClientStream' || method === 'Bidi';
 
-/** What could be refused at once is. */
-export const uncalled = (ourStatus: Code): Difference => ({
-  why: 'Ours does not call the method, which could only fail when it reads.',
-  parts: ['observed'],
-  ourStatus: String(ourStatus),
-});
-
 /** Without a compressed message, ours names no encoding. */
 export const noEncoding = (ourStatus: Code | 0): Difference => ({
   why: 'grpc-encoding is for messages that are compressed: ours leaves it out where none is.',

@@ -15,7 +15,7 @@ import {
   own,
   type Request,
   raw,
-  uncalled,
+  text,
   unreadable,
   unreadableProtobuf,
 } from './differential-call.ts';
@@ -54,7 +54,11 @@ const encodings: Case[] = methods.flatMap((method) => [
   {
     name: `${method}: an unknown encoding`,
     call: raw(method, [frame(brotliCompressSync(payload({})), 1)], { 'grpc-encoding': 'br' }),
-    differs: isCalledAtOnce(method) ? uncalled(Code.Unimplemented) : undefined,
+    differs: {
+      why: `What could be refused at once is, and names what is taken (compression.md). ${text}`,
+      parts: isCalledAtOnce(method) ? ['message', 'headers', 'observed'] : ['message', 'headers'],
+      ourStatus: String(Code.Unimplemented),
+    },
   },
   {
     name: `${method}: compressed without an encoding`,
@@ -64,12 +68,12 @@ const encodings: Case[] = methods.flatMap((method) => [
   {
     name: `${method}: what is compressed is no gzip`,
     call: raw(method, [frame(Buffer.from('nonsense'), 1)], gzip),
-    differs: noEncoding(Code.InvalidArgument),
+    differs: { ...noEncoding(Code.InvalidArgument), parts: ['headers', 'message'] },
   },
   {
     name: `${method}: a message that grows beyond the limit`,
     call: raw(method, [frame(gzipSync(payload({ text: 'a'.repeat(maxMessageBytes) })), 1)], gzip),
-    differs: noEncoding(Code.ResourceExhausted),
+    differs: { ...noEncoding(Code.ResourceExhausted), parts: ['headers', 'message'] },
   },
   {
     name: `${method}: JSON`,
@@ -113,6 +117,12 @@ const bareHttp = (why: string, ourStatus: string): Difference => ({
 const parameters =
   'A content type may have parameters (RFC 9110 section 8.3): ours takes it, connect-node answers 415.';
 
+const inWords: Difference = {
+  why: 'A request that is no call is refused by the same status as stock, and in words: what would be taken.',
+  parts: ['headers'],
+  ourStatus: undefined,
+};
+
 const types: Case[] = [
   {
     name: 'content type application/grpc+proto',
@@ -133,12 +143,14 @@ const types: Case[] = [
     (type) => ({
       name: `content type ${type || 'empty'}`,
       call: one('Unary', {}, { 'content-type': type }),
+      differs: inWords,
     }),
   ),
   { name: 'no te header', call: raw('Unary', [message({})], { te: undefined }) },
   ...['GET', 'PUT', 'OPTIONS'].map((method) => ({
     name: `HTTP method ${method}`,
     call: raw('Unary', [], {}, { method }),
+    differs: inWords,
   })),
 ];
 
@@ -183,7 +195,15 @@ const framing: Case[] = methods.flatMap((method): Case[] => {
       call: raw(method, [whole, whole.subarray(0, 8)]),
       differs: own(Code.InvalidArgument),
     },
-    { name: `${method}: flags that nobody knows`, call: raw(method, [frame(whole.subarray(5), 4)]) },
+    {
+      name: `${method}: flags that nobody knows`,
+      call: raw(method, [frame(whole.subarray(5), 4)]),
+      differs: {
+        why: 'A flag that nobody knows may change what the message means: ours refuses it, stock skips it.',
+        parts: ['status', 'message', 'messages', 'observed'],
+        ourStatus: String(Code.InvalidArgument),
+      },
+    },
     {
       name: `${method}: no protobuf`,
       call: raw(method, [frame(Buffer.from([255, 255, 255]))]),
@@ -201,6 +221,7 @@ const framing: Case[] = methods.flatMap((method): Case[] => {
     {
       name: `${method}: a response above the limit`,
       call: one(method, { text: 'last', pad: maxMessageBytes }),
+      differs: own(Code.ResourceExhausted),
     },
   ];
 });

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import { Code, type ConnectError } from '@connectrpc/connect';
-import { statusName } from './status.ts';
+import type { ConnectError } from '@connectrpc/connect';
+import { isProtocolHeader } from './metadata.ts';
+import { faultCodes, statusName } from './status.ts';
 
 /** Where log lines go; pino's loggers fit. */
 export interface Log {
@@ -28,7 +29,7 @@ export interface CallRecord {
 /** Is told once of each call, when its status (0 for OK, or a code) is decided. */
 export type OnCallEnd = (call: CallRecord, status: number) => void;
 
-/** How much of the clients' metadata the log shows: names alone, or values too (secrets never). */
+/** How much of the clients' metadata the log shows: names alone, or the values too of those that are harmless. */
 export type MetadataDetail = 'keys' | 'values';
 
 /** A call whose line is not written yet. */
@@ -55,7 +56,7 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
     };
     // The cause is what the client is not told.
     const cause = call.error?.cause;
-    if (isFault(status)) log.error({ ...fields, err: cause ?? call.error }, 'call');
+    if (faultCodes.has(status)) log.error({ ...fields, err: cause ?? call.error }, 'call');
     else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
     else log.info(fields, 'call');
   };
@@ -72,16 +73,12 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
   };
 }
 
-/** Codes that are the server's own fault. */
-function isFault(status: number): boolean {
-  return status === Code.Internal || status === Code.Unknown || status === Code.DataLoss;
-}
-
-/** Headers of the protocols themselves: what is left is the metadata that a client has chosen. */
-const protocolHeader =
-  /^(?::.*|grpc-(?!tags-bin$|trace-bin$).*|connect-.*|te|content-(?:type|length|encoding)|accept(?:-encoding)?|host|connection|transfer-encoding|x-request-id)$/;
-/** A name that has one of these anywhere: too many are hidden rather than one too few. */
-const secretHeader = /auth|cookie|token|secret|passw|api-?key|jwt|session|signature|credential|oidc|-bin$/;
+/**
+ * Metadata whose values are harmless to show. What is not known to be harmless may be a secret, whatever its name: it is
+ * shown by name alone.
+ */
+const harmless =
+  /^(?:user-agent|ip|origin|forwarded|via|x-forwarded-(?:for|host|port|proto)|x-real-ip|x-amzn-trace-id|x-user-agent|x-grpc-web|traceparent|tracestate|accept-language|cache-control|priority|sec-(?:ch|fetch|gpc).*|dnt)$/;
 
 function metadataKeys(headers: IncomingHttpHeaders): string {
   let keys = '';
@@ -94,20 +91,7 @@ function metadataKeys(headers: IncomingHttpHeaders): string {
 function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
   const values: Record<string, string> = {};
   for (const name in headers) {
-    if (!isProtocolHeader(name))
-      values[name] = secretHeader.test(name) ? '[redacted]' : String(headers[name]);
+    if (!isProtocolHeader(name)) values[name] = harmless.test(name) ? String(headers[name]) : '[hidden]';
   }
   return values;
-}
-
-/** Names recur: each is looked at once. Bounded, since clients choose them. */
-const knownNames = new Map<string, boolean>();
-const maxKnownNames = 1024;
-
-function isProtocolHeader(name: string): boolean {
-  const known = knownNames.get(name);
-  if (known !== undefined) return known;
-  const result = protocolHeader.test(name);
-  if (knownNames.size < maxKnownNames) knownNames.set(name, result);
-  return result;
 }

@@ -1,52 +1,65 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { DescMethod, DescService } from '@bufbuild/protobuf';
-import { type ContextValues, createContextValues, type HandlerContext } from '@connectrpc/connect';
+import type { ContextValues, HandlerContext } from '@connectrpc/connect';
+import type { Call } from './call.ts';
 import { requestIdHeader } from './request-id.ts';
+import type { SentMetadata } from './wire.ts';
+
+/** What a context needs to know of where its call comes from. */
+export interface ContextOrigin {
+  /** The HTTP method. */
+  readonly method: string;
+  /** Path and query. */
+  readonly url: string;
+}
 
 /**
- * The context of a gRPC call, as connect's handlers and interceptors know it. `Headers`, the signal and
- * the values are made when first touched: together they cost more than the rest of a small call.
+ * The context of a call, as connect's handlers and interceptors know it. `Headers`, the signal and the values are made
+ * when first touched: together they cost more than the rest of a small call.
  */
-export class CallContext implements HandlerContext {
+export class CallContext implements HandlerContext, SentMetadata {
   readonly method: DescMethod;
-  readonly protocolName = 'grpc';
-  readonly requestMethod = 'POST';
-  readonly #headers: IncomingHttpHeaders;
-  readonly #requestId: string;
-  readonly #deadlineAtMs: number;
+  readonly #call: Call;
+  readonly #origin: ContextOrigin;
   #requestHeader: Headers | undefined;
   #responseHeader: Headers | undefined;
   #responseTrailer: Headers | undefined;
-  #values: ContextValues | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
 
-  /** `deadlineAtMs`: on the clock of `performance.now()`; infinite for a call without one. */
-  constructor(method: DescMethod, headers: IncomingHttpHeaders, requestId: string, deadlineAtMs: number) {
+  constructor(call: Call, method: DescMethod, origin: ContextOrigin) {
     this.method = method;
-    this.#headers = headers;
-    this.#requestId = requestId;
-    this.#deadlineAtMs = deadlineAtMs;
+    this.#call = call;
+    this.#origin = origin;
   }
 
   get service(): DescService {
     return this.method.parent;
   }
 
+  get protocolName(): string {
+    return this.#call.protocol;
+  }
+
+  get requestMethod(): string {
+    return this.#origin.method;
+  }
+
   get url(): string {
-    const { ':scheme': scheme, ':authority': authority, host, ':path': path } = this.#headers;
-    return `${scheme ?? 'http'}://${authority ?? host ?? ''}${path ?? ''}`;
+    const { ':scheme': scheme, ':authority': authority, host } = this.#call.headers;
+    const isTls = this.#call.connection.tls !== undefined;
+    return `${scheme ?? (isTls ? 'https' : 'http')}://${authority ?? host ?? ''}${this.#origin.url}`;
   }
 
   get timeoutMs(): () => number | undefined {
-    const deadlineAtMs = this.#deadlineAtMs;
-    return () => (Number.isFinite(deadlineAtMs) ? deadlineAtMs - performance.now() : undefined);
+    const { isUntimed, deadlineAtMs } = this.#call;
+    return () => (isUntimed ? undefined : deadlineAtMs - performance.now());
   }
 
   get requestHeader(): Headers {
     if (this.#requestHeader === undefined) {
-      this.#requestHeader = toWebHeaders(this.#headers);
-      this.#requestHeader.set(requestIdHeader, this.#requestId);
+      this.#requestHeader = toWebHeaders(this.#call.headers);
+      this.#requestHeader.set(requestIdHeader, this.#call.requestId);
     }
     return this.#requestHeader;
   }
@@ -62,8 +75,7 @@ export class CallContext implements HandlerContext {
   }
 
   get values(): ContextValues {
-    this.#values ??= createContextValues();
-    return this.#values;
+    return this.#call.values;
   }
 
   get signal(): AbortSignal {
@@ -74,12 +86,10 @@ export class CallContext implements HandlerContext {
     return this.#controller.signal;
   }
 
-  /** What the service has set, if it has touched them. */
   get sentHeader(): Headers | undefined {
     return this.#responseHeader;
   }
 
-  /** @see sentHeader */
   get sentTrailer(): Headers | undefined {
     return this.#responseTrailer;
   }

@@ -1,6 +1,6 @@
-/** A call that is under way. */
-export interface RunningCall {
-  /** Called once its deadline has passed, at most `grainMs` late. */
+/** Something that has a time. */
+export interface Timed {
+  /** Called once that time has passed, at most `grainMs` late. */
   expire(): void;
 }
 
@@ -10,42 +10,35 @@ const grainMs = 8;
 const maxTimerMs = 2 ** 31 - 1;
 
 /**
- * The calls that are under way, by deadline. Nearly all calls end long before it: a timer of its own for
- * each would cost more than adding it to a set and taking it out again.
+ * Calls under way, by deadline. Nearly all end long before it: a timer of its own for each would cost more than adding
+ * it to a set and taking it out again.
  */
-export class RunningCalls<Call extends RunningCall> {
-  readonly #untimed = new Set<Call>();
-  readonly #slots = new Map<number, Set<Call>>();
+export class DeadlineWheel {
+  readonly #slots = new Map<number, Set<Timed>>();
 
-  /** `deadlineAtMs`: on the clock of `performance.now()`; infinite for none. Delete the call from the set at its end. */
-  add(call: Call, deadlineAtMs: number): Set<Call> {
-    const slot = Number.isFinite(deadlineAtMs)
-      ? this.#slotAt(Math.ceil(deadlineAtMs / grainMs))
-      : this.#untimed;
-    slot.add(call);
-    return slot;
-  }
-
-  /** All of them, as they are now. */
-  list(): Call[] {
-    return [this.#untimed, ...this.#slots.values()].flatMap((slot) => [...slot]);
-  }
-
-  #slotAt(index: number): Set<Call> {
+  /** `atMs`: on the clock of `performance.now()`. Delete it from the set when it is done before. */
+  add(timed: Timed, atMs: number): Set<Timed> {
+    const index = Math.ceil(atMs / grainMs);
     let slot = this.#slots.get(index);
     if (slot === undefined) {
       slot = new Set();
       this.#slots.set(index, slot);
-      const delayMs = index * grainMs - performance.now();
+      const delayMs = Math.ceil(index * grainMs - performance.now());
       // Keeps no process alive: the connections of the calls do.
-      setTimeout(() => this.#expire(index), Math.min(maxTimerMs, Math.max(1, Math.ceil(delayMs)))).unref();
+      setTimeout(() => this.#expire(index), Math.min(maxTimerMs, Math.max(1, delayMs))).unref();
     }
+    slot.add(timed);
     return slot;
+  }
+
+  /** All that wait for their time now. */
+  list(): Timed[] {
+    return [...this.#slots.values()].flatMap((slot) => [...slot]);
   }
 
   #expire(index: number): void {
     const slot = this.#slots.get(index) ?? [];
     this.#slots.delete(index);
-    for (const call of slot) call.expire();
+    for (const timed of slot) timed.expire();
   }
 }

@@ -153,11 +153,16 @@ async function* withTrailer(response: AnyResponse & { stream: true }, context: C
   replaceHeaders(context.responseTrailer, response.trailer);
 }
 
-async function* only(message: Message): AsyncGenerator<Message> {
+/** One message as a stream. */
+export async function* only(message: Message): AsyncGenerator<Message> {
   yield message;
 }
 
-async function single(messages: AsyncIterable<Message>, reason: 'MISSING_MESSAGE' | 'MISSING_RESPONSE') {
+/** The first message of a stream. @throws `reason` if it is empty */
+export async function single(
+  messages: AsyncIterable<Message>,
+  reason: 'MISSING_MESSAGE' | 'MISSING_RESPONSE',
+) {
   for await (const message of messages) return message;
   throw rpcError(reason);
 }

@@ -1,6 +1,5 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
-import { setTrailerStatus } from '@connectrpc/connect/protocol-grpc';
-import { isSendable, metadataOf } from './metadata.ts';
+import { metadataOf } from './metadata.ts';
 
 /** The status of a call that went well: what `Code` of connect has no name for. */
 export const ok = 0;
@@ -17,16 +16,43 @@ export function statusName(code: number): string {
   return (code === Code.Canceled ? 'CANCELLED' : names[code]) ?? String(code);
 }
 
-/** Escaped, each takes up to nine bytes: more than 64 KiB in a header block would end the connection. */
-const maxMessageCharacters = 2048;
+/** The name of a code as Connect writes it, such as `deadline_exceeded`. Source: https://connectrpc.com/docs/protocol */
+export function connectCodeName(code: Code): string {
+  return (names[code] ?? 'UNKNOWN').toLowerCase();
+}
 
-/** The trailers of a failed call: status, message, details, and the metadata of the error. */
-export function errorTrailers(error: ConnectError, trailer: Headers | undefined): Headers {
-  const trailers = setTrailerStatus(new Headers(metadataOf(trailer)), error);
-  if (error.rawMessage.length > maxMessageCharacters) {
-    const cut = error.rawMessage.slice(0, maxMessageCharacters).toWellFormed();
-    trailers.set('grpc-message', encodeURIComponent(cut));
-  }
-  for (const name of error.metadata.keys()) if (!isSendable(name)) trailers.delete(name);
-  return trailers;
+/** The HTTP status of a failed call, for clients that see one. Source: https://connectrpc.com/docs/protocol#error-codes */
+const httpStatuses: Readonly<Record<Code, number>> = {
+  [Code.Canceled]: 499,
+  [Code.Unknown]: 500,
+  [Code.InvalidArgument]: 400,
+  [Code.DeadlineExceeded]: 504,
+  [Code.NotFound]: 404,
+  [Code.AlreadyExists]: 409,
+  [Code.PermissionDenied]: 403,
+  [Code.ResourceExhausted]: 429,
+  [Code.FailedPrecondition]: 400,
+  [Code.Aborted]: 409,
+  [Code.OutOfRange]: 400,
+  [Code.Unimplemented]: 501,
+  [Code.Internal]: 500,
+  [Code.Unavailable]: 503,
+  [Code.DataLoss]: 500,
+  [Code.Unauthenticated]: 401,
+};
+
+/** @see httpStatuses */
+export function httpStatusOf(code: Code): number {
+  return httpStatuses[code] ?? 500;
+}
+
+/** Codes that are the server's own fault: they are logged as errors, and alarms go off by them. */
+export const faultCodes: ReadonlySet<number> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
+
+/** The metadata that goes with an error: what the service has set, and the error's own unless it came from elsewhere. */
+export function errorMetadata(error: ConnectError, sent: Headers | undefined): Headers {
+  const metadata = new Headers(metadataOf(sent));
+  if (!error.isWireError)
+    for (const [name, value] of metadataOf(error.metadata)) metadata.append(name, value);
+  return metadata;
 }

@@ -1,35 +1,40 @@
 import { cors } from '@connectrpc/connect';
 import { requestIdHeader } from '../call/request-id.ts';
-import type { NodeRequest, NodeResponse } from './node-http.ts';
+import type { Exchange } from './exchange.ts';
 
 /** How long a browser may remember the answer to its preflight request. Chrome's own cap. */
 const maxAgeSeconds = 7200;
 
+/** Headers that every browser's request has a use for, and those that connect knows. */
+const exposed = [...cors.exposedHeaders, requestIdHeader].join(', ');
+
 /**
- * Lets browsers of the given origins call the server. Answers preflight requests (returns true then) and marks
- * the responses to the others. Source: https://connectrpc.com/docs/cors
+ * Lets browsers of the given origins call the server. Answers preflight requests (returns true then), before any gate, since
+ * they carry no credentials, and marks the responses to the others. Source: https://connectrpc.com/docs/cors
  *
  * `origins`: such as `https://example.com`; `*` for any; empty: browsers are not let in.
  */
-export function createCors(origins: readonly string[]): (req: NodeRequest, res: NodeResponse) => boolean {
+export function createCors(origins: readonly string[]): (exchange: Exchange) => boolean {
   const allowed = new Set(origins);
   if (allowed.size === 0) return () => false;
-  const exposed = [...cors.exposedHeaders, requestIdHeader].join(', ');
-  const methods = cors.allowedMethods.join(', ');
-  return (req, res) => {
-    const { origin } = req.headers;
-    res.setHeader('vary', 'Origin');
+  return (exchange) => {
+    const { headers, method } = exchange;
+    const { origin } = headers;
+    exchange.extraHeaders = ['vary', 'Origin'];
     if (origin === undefined || !(allowed.has(origin) || allowed.has('*'))) return false;
-    res.setHeader('access-control-allow-origin', origin);
-    res.setHeader('access-control-expose-headers', exposed);
-    if (req.method !== 'OPTIONS' || req.headers['access-control-request-method'] === undefined) return false;
-    res.setHeader('access-control-allow-methods', methods);
+    const marks = ['access-control-allow-origin', origin, 'access-control-expose-headers', exposed];
+    exchange.extraHeaders = ['vary', 'Origin', ...marks];
+    if (method !== 'OPTIONS' || headers['access-control-request-method'] === undefined) return false;
     // What the browser asks for: metadata has names that we can't know.
-    const asked = req.headers['access-control-request-headers'];
-    res.setHeader('access-control-allow-headers', asked ?? cors.allowedHeaders.join(', '));
-    res.setHeader('access-control-max-age', String(maxAgeSeconds));
-    res.statusCode = 204;
-    res.end();
+    const asked = headers['access-control-request-headers'] ?? cors.allowedHeaders.join(', ');
+    const permissions = [
+      ...['access-control-allow-methods', cors.allowedMethods.join(', ')],
+      ...['access-control-allow-headers', asked],
+      ...['access-control-max-age', String(maxAgeSeconds)],
+    ];
+    exchange.receive({ received() {}, receivedAll() {}, drained() {}, closed() {} });
+    exchange.sendHeaders([':status', '204', ...permissions], false);
+    exchange.end(undefined);
     return true;
   };
 }

@@ -1,42 +1,50 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import type { Connection } from '../call/connection.ts';
 
 /**
- * What carries the bytes of one gRPC call. The gRPC code is written against this interface alone,
- * so that what carries the bytes can change; `Http2CallStream` is the one for node:http2.
+ * What carries one request and its response, whatever protocol speaks over it. Protocols are written against this
+ * interface alone: `StreamExchange` carries one on a stream of node:http2, `NodeExchange` on node:http.
  */
-export interface CallStream {
+export interface Exchange {
+  /** Such as POST. */
+  readonly method: string;
+  /** Path and query, as they came. */
+  readonly url: string;
   /** Of the request, names in lower case, repeated ones joined by ", ". */
   readonly headers: IncomingHttpHeaders;
-  /** Address and port of the other side. */
-  readonly peer: string;
+  readonly connection: Connection;
+  /** Whether the response can begin before the request has ended, as in HTTP/2. */
+  readonly isDuplex: boolean;
+  /** Headers that go with whatever response, names and values in turn. CORS sets them. */
+  extraHeaders: readonly string[];
 
   /** Begins to read. Called once. */
-  receive(receiver: CallReceiver): void;
+  receive(receiver: Receiver): void;
   /** Stops reading, and with it, by flow control, the client's writing. */
   pause(): void;
   /** Reads on. */
   resume(): void;
 
-  /** Sends the response headers, names and values in turn. Trailers will follow. */
-  sendHeaders(headers: string[]): void;
-  /** Sends whole messages, after the headers. False: wait for `drained` before the next. */
-  send(frames: Buffer): boolean;
-  /** Sends the last messages, if any, and the trailers. */
-  end(frames: Buffer | undefined, trailers: OutgoingHttpHeaders): void;
-  /** Ends a call without messages in a single header block ("Trailers-Only" of the gRPC protocol). */
-  endWithHeaders(headersAndTrailers: string[]): void;
-  /** Gives up on the call: nothing is sent any more. */
-  reset(): void;
+  /** Sends the response headers: names and values in turn, `:status` first. Whether trailers will follow the body. */
+  sendHeaders(headers: string[], trailersFollow: boolean): void;
+  /** Sends bytes of the body, after the headers. False: wait for `drained` before the next. */
+  send(bytes: Uint8Array): boolean;
+  /** Sends the last bytes, if any, and the trailers, if headers have announced them. */
+  end(bytes: Uint8Array | undefined, trailers?: OutgoingHttpHeaders): void;
+  /** Answers with headers alone: gRPC's "Trailers-Only". */
+  endWithHeaders(headers: string[]): void;
+  /** Gives up on the exchange: nothing is sent any more. */
+  cut(): void;
 }
 
-/** What happens to a call. */
-export interface CallReceiver {
-  /** Bytes of the request, in any portion. */
+/** What happens to an exchange. */
+export interface Receiver {
+  /** Bytes of the request's body, in any portion. */
   received(chunk: Buffer): void;
   /** The request is complete. */
   receivedAll(): void;
   /** There is room to send again. */
   drained(): void;
-  /** The stream is gone: after its regular end, or reset by either side before it. Called once. */
+  /** The exchange is gone: after its regular end, or cut off by either side before it. Called once. */
   closed(): void;
 }

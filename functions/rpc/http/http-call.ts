@@ -1,36 +1,168 @@
-import type { ConnectError } from '@connectrpc/connect';
-import type { OnCallEnd } from '../call/access-log.ts';
-import { requestId, requestIdHeader } from '../call/request-id.ts';
-import { ok } from '../call/status.ts';
-import type { NodeRequest, NodeResponse } from './node-http.ts';
+import type { CallOptions, ConnectError } from '@connectrpc/connect';
+import { ExchangeCall } from '../call/exchange-call.ts';
+import { isProtocolHeader } from '../call/metadata.ts';
+import type { CallPolicy } from '../call/policy.ts';
+import { requestIdHeader } from '../call/request-id.ts';
+import { httpStatusOf } from '../call/status.ts';
+import { rpcError, toConnectError } from '../errors.ts';
+import type { Exchange } from './exchange.ts';
+import type { HttpRequest, HttpResource, HttpResponse } from './http-resource.ts';
 
-/**
- * Answers plain HTTP requests beside the calls. Returns false to leave a request to others, else a promise of how
- * it ended, for the log: the error that the client was told, or nothing.
- */
-export type HttpHandler = (req: NodeRequest, res: NodeResponse) => false | Promise<ConnectError | undefined>;
+/** Text that waits for more, so that short lines leave together. */
+const maxWaitingCharacters = 16 * 1024;
+/** How many texts are sent before looking whether this turn of the event loop is over. */
+const sliceTexts = 64;
 
-/** Has a request answered by a handler, with an id and a line in the log as for calls. False if it is left. */
-export function serveHttp(
-  handler: HttpHandler,
-  req: NodeRequest,
-  res: NodeResponse,
-  onEnd: OnCallEnd,
-): boolean {
-  const startedAtMs = performance.now();
-  const id = requestId(req.headers[requestIdHeader]);
-  res.setHeader(requestIdHeader, id);
-  const answer = handler(req, res);
-  if (answer === false) return false;
-  const call = {
-    method: req.url?.split('?', 1)[0] ?? '',
-    protocol: 'http',
-    startedAtMs,
-    timeoutMs: Number.POSITIVE_INFINITY,
-    peer: `${req.socket.remoteAddress ?? ''}:${req.socket.remotePort ?? ''}`,
-    requestId: id,
-    headers: req.headers,
-  };
-  answer.then((error) => onEnd({ ...call, error }, error?.code ?? ok));
-  return true;
+/** What a request asks for, before it is a call. */
+interface Asked {
+  readonly query: URLSearchParams;
+  readonly isMethodAllowed: boolean;
+  readonly askedMs?: number | undefined;
+  readonly refusal?: ConnectError;
+}
+
+/** A request of a resource: a call like any other, that speaks plain HTTP. */
+export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse {
+  status = 200;
+  readonly query: URLSearchParams;
+  readonly #resource: HttpResource;
+  readonly #refusal: ConnectError | undefined;
+  readonly #isMethodAllowed: boolean;
+  readonly #controller = new AbortController();
+  #isBegun = false;
+  #sentTexts = 0;
+  #waiting = '';
+  #isFlushDue = false;
+  #room: PromiseWithResolvers<void> | undefined;
+
+  /** `path`: of the exchange's URL, without the query. */
+  constructor(exchange: Exchange, path: string, resource: HttpResource, policy: CallPolicy) {
+    const { query, isMethodAllowed, askedMs, refusal } = ask(exchange, path, resource);
+    super({ protocol: 'http', path, method: undefined, askedMs, isUntimed: false }, exchange, policy);
+    this.query = query;
+    this.#resource = resource;
+    this.#refusal = refusal;
+    this.#isMethodAllowed = isMethodAllowed;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  /** Begins: the resource answers once the gate has let the call in. */
+  start(): void {
+    this.exchange.receive(this);
+    this.begin(this.#refusal);
+  }
+
+  callOptions(): CallOptions {
+    const headers = new Headers({ [requestIdHeader]: this.requestId });
+    for (const [name, value] of Object.entries(this.headers)) {
+      if (value !== undefined && !isProtocolHeader(name)) headers.set(name, String(value));
+    }
+    const timeoutMs = Math.max(1, this.deadlineAtMs - performance.now());
+    return { signal: this.signal, timeoutMs, headers, contextValues: this.values };
+  }
+
+  send(text: string): Promise<void> | undefined {
+    if (this.isOver) return undefined;
+    this.#waiting += text;
+    this.#sentTexts += 1;
+    if (this.#waiting.length >= maxWaitingCharacters) {
+      if (!this.#flush()) return this.#waitForRoom();
+    } else if (!this.#isFlushDue) {
+      this.#isFlushDue = true;
+      process.nextTick(() => this.#flushInTime());
+    }
+    const { turns } = this.policy;
+    return this.#sentTexts % sliceTexts === 0 && turns.isOver ? turns.next() : this.#room?.promise;
+  }
+
+  /** A resource takes no body: what comes is not read. */
+  received(): void {}
+
+  receivedAll(): void {}
+
+  protected override get usedSignal(): AbortSignal {
+    return this.signal;
+  }
+
+  protected override enter(): void {
+    this.#resource.answer(this, this).then(
+      () => this.#finish(),
+      (thrown) => this.fail(thrown),
+    );
+  }
+
+  protected override say(error: ConnectError): void {
+    if (!this.#isBegun) this.status = this.#isMethodAllowed ? httpStatusOf(error.code) : 405;
+    this.#begin();
+    this.exchange.end(Buffer.from(this.#waiting + this.#resource.errorText(error)));
+  }
+
+  protected override ended(error: ConnectError | undefined): void {
+    if (error !== undefined) this.#controller.abort(error);
+    this.roomAgain();
+  }
+
+  protected override roomAgain(): void {
+    this.#room?.resolve();
+    this.#room = undefined;
+  }
+
+  #finish(): void {
+    if (this.isOver) return;
+    this.#begin();
+    this.exchange.end(Buffer.from(this.#waiting));
+    this.succeed();
+  }
+
+  #begin(): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    const headers = [
+      ':status',
+      String(this.status),
+      requestIdHeader,
+      this.requestId,
+      ...this.#resource.headers,
+    ];
+    if (this.status === 405) headers.push('allow', this.#resource.methods.join(', '));
+    this.exchange.sendHeaders(headers, false);
+  }
+
+  #flushInTime(): void {
+    this.#isFlushDue = false;
+    if (this.isOver || this.#waiting === '') return;
+    try {
+      if (!this.#flush()) this.#waitForRoom();
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  /** False: there is no room for more. */
+  #flush(): boolean {
+    this.#begin();
+    const text = this.#waiting;
+    this.#waiting = '';
+    return this.sendOrWait(Buffer.from(text));
+  }
+
+  #waitForRoom(): Promise<void> {
+    this.#room ??= Promise.withResolvers<void>();
+    return this.#room.promise;
+  }
+}
+
+function ask(exchange: Exchange, path: string, resource: HttpResource): Asked {
+  const query = new URLSearchParams(exchange.url.slice(path.length));
+  const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
+  const isMethodAllowed = resource.methods.includes(method);
+  if (!isMethodAllowed) return { query, isMethodAllowed, refusal: rpcError('METHOD_NOT_ALLOWED') };
+  try {
+    return { query, isMethodAllowed, askedMs: resource.askedMs?.(query) };
+  } catch (thrown) {
+    return { query, isMethodAllowed, refusal: toConnectError(thrown, undefined) };
+  }
 }

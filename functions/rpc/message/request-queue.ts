@@ -1,16 +1,11 @@
 import type { Message } from '@bufbuild/protobuf';
-
-/** A message as it has arrived. */
-export interface Frame {
-  readonly flags: number;
-  readonly payload: Uint8Array;
-}
+import type { Frame } from './frame.ts';
 
 /**
  * The stream of request messages that a handler reads: filled as they arrive, read as the handler
  * asks. When more wait than `maxQueued`, `pause` is called, and `resume` once they are read.
  */
-export class Requests implements AsyncIterable<Message>, AsyncIterator<Message> {
+export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Message> {
   readonly #decode: (frame: Frame) => Promise<Message> | Message;
   readonly #flow: { pause(): void; resume(): void };
   readonly #maxQueued: number;

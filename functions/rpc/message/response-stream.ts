@@ -1,5 +1,7 @@
-import type { Message } from '@bufbuild/protobuf';
-import { type ResponseFormat, Responses } from './response-batch.ts';
+import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
+import type { Turns } from '../call/turns.ts';
+import type { MessageEncoder } from './message-encoder.ts';
+import { ResponseBatch } from './response-batch.ts';
 
 /** Where the responses of a streaming method go. */
 export interface ResponseSink {
@@ -8,22 +10,38 @@ export interface ResponseSink {
   /** Sends messages. False: `wake` will say when there is room for more. */
   send(frames: Buffer): boolean;
   /** Sends the last messages, and OK. */
-  succeed(frames: Buffer | undefined): void;
+  finish(frames: Buffer | undefined): void;
   /** Sends the status for what was thrown. */
   fail(thrown: unknown): void;
 }
 
-/** Sends what a streaming method yields, as fast as the client reads. */
+/** What streams have in common. */
+export interface StreamPolicy {
+  readonly turns: Turns;
+  /** @see RpcServerOptions.keepsMessages */
+  readonly keepsMessages: boolean;
+  readonly limits: { readonly maxQueuedBytes: number };
+}
+
+/** How many messages are sent before looking whether this turn of the event loop is over. */
+const sliceMessages = 64;
+
+/** Sends what a streaming method yields, as fast as the client reads, and in turns with everybody else. */
 export class ResponseStream {
   readonly #sink: ResponseSink;
-  readonly #responses: Responses;
+  readonly #type: DescMessage;
+  readonly #turns: Turns;
+  readonly #batch: ResponseBatch;
   #isFlushDue = false;
   #mustWait = false;
   #wake: (() => void) | undefined;
 
-  constructor(sink: ResponseSink, format: ResponseFormat) {
+  constructor(sink: ResponseSink, type: DescMessage, encoder: MessageEncoder, policy: StreamPolicy) {
     this.#sink = sink;
-    this.#responses = new Responses(format);
+    this.#type = type;
+    this.#turns = policy.turns;
+    const keptType = policy.keepsMessages ? type : undefined;
+    this.#batch = new ResponseBatch(encoder, keptType, policy.limits.maxQueuedBytes);
   }
 
   /** There is room again, or the call is over. */
@@ -33,22 +51,25 @@ export class ResponseStream {
 
   /** Runs the method to its end, or until the call is over. Never rejects. */
   async run(output: AsyncIterable<Message> | Promise<AsyncIterable<Message>>): Promise<void> {
+    let messages = 0;
     try {
       // Leaving this loop calls return(), which ends the method's generator.
       for await (const message of await output) {
         if (this.#sink.isOver) return;
-        const added = this.#responses.add(message);
+        const added = this.#batch.add(create(this.#type, message));
         if (added !== undefined) await added;
-        if (this.#responses.isFull) this.#send();
+        if (this.#batch.isFull) this.#send();
         else if (!this.#isFlushDue) {
           // Runs when the promises that are ready have run: messages that are ready together leave together.
           this.#isFlushDue = true;
           process.nextTick(flush, this);
         }
         if (this.#mustWait) await this.#room();
+        messages += 1;
+        if (messages % sliceMessages === 0 && this.#turns.isOver) await this.#turns.next();
         if (this.#sink.isOver) return;
       }
-      this.#sink.succeed(this.#responses.take());
+      this.#sink.finish(this.#sink.isOver ? undefined : this.#batch.take());
     } catch (thrown) {
       this.#fail(thrown);
     }
@@ -65,14 +86,17 @@ export class ResponseStream {
   }
 
   #send(): void {
-    const frames = this.#sink.isOver ? undefined : this.#responses.take();
+    const frames = this.#sink.isOver ? undefined : this.#batch.take();
     if (frames !== undefined) this.#mustWait = !this.#sink.send(frames);
   }
 
   #fail(thrown: unknown): void {
-    // What came before the error reaches the client.
-    this.#send();
-    this.#sink.fail(thrown);
+    try {
+      // What came before the error reaches the client.
+      this.#send();
+    } finally {
+      this.#sink.fail(thrown);
+    }
   }
 
   async #room(): Promise<void> {

@@ -1,5 +1,6 @@
-import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
+import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
+import type { HttpResource } from '../http/http-resource.ts';
 import {
   type Health as HealthService,
   HealthCheckResponse_ServingStatus as Status,
@@ -12,13 +13,11 @@ import {
 export class Health {
   /** The empty name stands for the server as a whole. */
   readonly #status = new Map<string, Status>([['', Status.SERVING]]);
-  readonly #maxWatches: number;
   readonly #watchers = new Set<() => void>();
 
   /** `services`: the names of the services that are served, such as `Users`. */
-  constructor(services: Iterable<string>, maxWatches: number) {
+  constructor(services: Iterable<string>) {
     for (const service of services) this.#status.set(service, Status.SERVING);
-    this.#maxWatches = maxWatches;
   }
 
   /** Whether the server as a whole is fit to be sent calls. */
@@ -42,13 +41,13 @@ export class Health {
   readonly implementation: ServiceImpl<typeof HealthService> = {
     check: ({ service }, { requestHeader }) => {
       const status = this.#status.get(service);
-      if (status === undefined) throw new ConnectError('unknown service', Code.NotFound);
+      if (status === undefined) throw rpcError('UNKNOWN_SERVICE');
       // An AWS load balancer reads the status of the call alone, so to it an OK with NOT_SERVING is healthy.
       if (
         status === Status.NOT_SERVING &&
         requestHeader.get('user-agent')?.startsWith('ELB-HealthChecker/')
       ) {
-        throw new ConnectError('not serving', Code.Unavailable);
+        throw rpcError('NOT_SERVING');
       }
       return { status };
     },
@@ -59,7 +58,6 @@ export class Health {
   };
 
   async *#watch(service: string, { signal }: HandlerContext) {
-    if (this.#watchers.size >= this.#maxWatches) throw rpcError('TOO_MANY_WATCHES');
     let wake = () => {};
     const notify = () => wake();
     this.#watchers.add(notify);
@@ -83,4 +81,18 @@ export class Health {
       signal.removeEventListener('abort', notify);
     }
   }
+}
+
+/** `/healthz`, for load balancers that check over plain HTTP: 200 while the server is fit to be sent calls, else 503. */
+export function healthzOf(health: Health): HttpResource {
+  return {
+    paths: ['/healthz'],
+    methods: ['GET', 'HEAD'],
+    headers: ['content-type', 'text/plain'],
+    async answer(_request, response) {
+      response.status = health.isServing ? 200 : 503;
+      response.send(health.isServing ? 'SERVING\n' : 'NOT_SERVING\n');
+    },
+    errorText: (error) => `${error.rawMessage}\n`,
+  };
 }

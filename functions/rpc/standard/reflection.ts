@@ -2,7 +2,6 @@ import { type DescExtension, type DescFile, type DescService, toBinary } from '@
 import { nestedTypes } from '@bufbuild/protobuf/reflect';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
-import { rpcError } from '../errors.ts';
 import { file_google_rpc_error_details } from './gen/google/rpc/error_details_pb.js';
 import type { ServerReflectionRequest as V1Request } from './gen/grpc/reflection/v1/reflection_pb.js';
 import type { ServerReflectionRequest as V1alphaRequest } from './gen/grpc/reflection/v1alpha/reflection_pb.js';
@@ -16,27 +15,18 @@ type Question = V1Request | V1alphaRequest;
  */
 export class Reflection {
   readonly #services: readonly DescService[];
-  readonly #maxOpen: number;
-  #open = 0;
   #index: Index | undefined;
 
-  /** `services`: what is served, reflection included. `maxOpen`: calls at a time, since only clients end them. */
-  constructor(services: readonly DescService[], maxOpen: number) {
+  /** `services`: what is served, reflection included. */
+  constructor(services: readonly DescService[]) {
     this.#services = services;
-    this.#maxOpen = maxOpen;
   }
 
   /** The method `ServerReflectionInfo`, for the services of v1 and of v1alpha. */
   async *answer<Q extends Question>(questions: AsyncIterable<Q>) {
-    if (this.#open >= this.#maxOpen) throw rpcError('TOO_MANY_WATCHES');
-    this.#open++;
-    try {
-      for await (const question of questions) {
-        const originalRequest = question as Q; // for await unwraps promises, which a message is not
-        yield { validHost: question.host, originalRequest, messageResponse: this.#answerOne(question) };
-      }
-    } finally {
-      this.#open--;
+    for await (const question of questions) {
+      const originalRequest = question as Q; // for await unwraps promises, which a message is not
+      yield { validHost: question.host, originalRequest, messageResponse: this.#answerOne(question) };
     }
   }
 

@@ -1,16 +1,8 @@
 import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
-import type { Limits } from '../../../limits.ts';
+import type { Limits } from '../../limits.ts';
 
 /** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
 const maxStreamId = 2 ** 31 - 1;
-
-/** `session.socket` is a proxy, and the address a system call: asked once, while it is there. */
-const peers = new WeakMap<Http2Session, string>();
-
-/** Address and port of the other side, also of a session that is closed. */
-export function peerOf(session: Http2Session | undefined): string {
-  return (session && peers.get(session)) ?? '';
-}
 
 /** The HTTP/2 sessions of a port, from their handshake to their GOAWAY. */
 export class Sessions {
@@ -27,7 +19,6 @@ export class Sessions {
 
   /** Takes care of a new session until it is closed. */
   add(session: ServerHttp2Session): void {
-    peers.set(session, `${session.socket.remoteAddress ?? ''}:${session.socket.remotePort ?? ''}`);
     // It must send SETTINGS and accept ours (RFC 9113 section 6.5.3): until then, our limits do not hold for it.
     const timer = setTimeout(() => session.destroy(), this.#limits.handshakeTimeoutMs).unref();
     session.once('localSettings', () => clearTimeout(timer));

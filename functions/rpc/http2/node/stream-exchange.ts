@@ -1,44 +1,57 @@
 import http2, {
-  type Http2Session,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { CallReceiver, CallStream } from '../../http/exchange.ts';
-import { peerOf } from './sessions.ts';
+import type { Connection } from '../../call/connection.ts';
+import type { Exchange, Receiver } from '../../http/exchange.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
 // gRPC knows no Date header, and making it costs time. (`sendDate` is missing in the types of Node 24.)
 const withTrailers = { waitForTrailers: true, sendDate: false };
 const trailersOnly = { endStream: true, sendDate: false };
+const withoutBody = { endStream: true };
 
-/** Where a stream keeps what carries its call, so that all streams share their listeners. */
+/** Where a stream keeps its exchange, so that all streams share their listeners. */
 const carrier = Symbol('carrier');
-type CarrierStream = ServerHttp2Stream & { [carrier]: Http2CallStream };
+type CarrierStream = ServerHttp2Stream & { [carrier]: StreamExchange };
 
-/** Carries a call on the core stream API of node:http2: its compatibility API costs more than the call. */
-export class Http2CallStream implements CallStream {
+/** An exchange on the core stream API of node:http2: its compatibility API costs more than a small call. */
+export class StreamExchange implements Exchange {
   readonly headers: IncomingHttpHeaders;
+  readonly connection: Connection;
+  readonly isDuplex = true;
+  extraHeaders: readonly string[] = [];
   readonly #stream: CarrierStream;
-  /** Kept for the log: a stream that is closed has lost its own. */
-  readonly #session: Http2Session | undefined;
+  readonly #requestEndTimeoutMs: number;
   // For the listeners, which all streams share.
-  receiver: CallReceiver | undefined;
+  receiver: Receiver | undefined;
   trailers: OutgoingHttpHeaders | undefined;
   isRequestComplete = false;
 
-  constructor(stream: ServerHttp2Stream, headers: IncomingHttpHeaders) {
+  /** Once the response is sent, the client has `requestEndTimeoutMs` to finish its request. */
+  constructor(
+    stream: ServerHttp2Stream,
+    headers: IncomingHttpHeaders,
+    connection: Connection,
+    requestEndTimeoutMs: number,
+  ) {
     this.headers = headers;
-    this.#session = stream.session;
+    this.connection = connection;
+    this.#requestEndTimeoutMs = requestEndTimeoutMs;
     this.#stream = Object.assign(stream, { [carrier]: this });
   }
 
-  get peer(): string {
-    return peerOf(this.#session);
+  get method(): string {
+    return this.headers[':method'] ?? '';
   }
 
-  receive(receiver: CallReceiver): void {
+  get url(): string {
+    return this.headers[':path'] ?? '';
+  }
+
+  receive(receiver: Receiver): void {
     this.receiver = receiver;
     this.#stream.on('data', onData);
     this.#stream.on('end', onEnd);
@@ -54,36 +67,47 @@ export class Http2CallStream implements CallStream {
     this.#stream.resume();
   }
 
-  sendHeaders(headers: string[]): void {
+  sendHeaders(headers: string[], trailersFollow: boolean): void {
     if (this.#isGone) return;
-    this.#stream.respond(headers, withTrailers);
-    this.#stream.on('wantTrailers', onWantTrailers);
+    if (this.extraHeaders.length > 0) headers.push(...this.extraHeaders);
+    if (this.method === 'HEAD') return this.#stream.respond(headers, withoutBody);
+    this.#stream.respond(headers, trailersFollow ? withTrailers : undefined);
+    if (trailersFollow) this.#stream.on('wantTrailers', onWantTrailers);
   }
 
-  send(frames: Buffer): boolean {
-    if (this.#isGone || this.#stream.write(frames)) return true;
+  send(bytes: Uint8Array): boolean {
+    if (this.#isGone || this.#stream.write(bytes)) return true;
     this.#stream.once('drain', () => this.receiver?.drained());
     return false;
   }
 
-  end(frames: Buffer | undefined, trailers: OutgoingHttpHeaders): void {
+  end(bytes: Uint8Array | undefined, trailers?: OutgoingHttpHeaders): void {
     if (this.#isGone) return;
     this.trailers = trailers;
-    this.#stream.end(frames);
+    if (trailers === undefined && !this.isRequestComplete) this.#stopRequestInTime();
+    this.#stream.end(bytes);
   }
 
-  endWithHeaders(headersAndTrailers: string[]): void {
+  endWithHeaders(headers: string[]): void {
     if (this.#isGone) return;
-    this.#stream.respond(headersAndTrailers, trailersOnly);
+    this.#stream.respond(headers, trailersOnly);
     stopRequest(this.#stream);
   }
 
-  reset(): void {
+  cut(): void {
     this.#stream.close(NGHTTP2_CANCEL);
   }
 
   get #isGone(): boolean {
-    return this.#stream.destroyed || this.#stream.closed;
+    return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded;
+  }
+
+  /** Not at once: clients such as Go's drop a response whose reset comes before they have read it. */
+  #stopRequestInTime(): void {
+    this.#stream.once('finish', () => {
+      const timer = setTimeout(stopRequest, this.#requestEndTimeoutMs, this.#stream).unref();
+      this.#stream.once('close', () => clearTimeout(timer));
+    });
   }
 }
 
@@ -92,9 +116,9 @@ function onData(this: CarrierStream, chunk: Buffer): void {
 }
 
 function onEnd(this: CarrierStream): void {
-  const call = this[carrier];
-  call.isRequestComplete = true;
-  call.receiver?.receivedAll();
+  const exchange = this[carrier];
+  exchange.isRequestComplete = true;
+  exchange.receiver?.receivedAll();
 }
 
 function onClose(this: CarrierStream): void {
@@ -108,9 +132,8 @@ function onWantTrailers(this: CarrierStream): void {
   if (!this[carrier].isRequestComplete) setImmediate(stopRequest, this);
 }
 
-/** Tells a client that still sends to stop, once the response is out. */
+/** Tells a client that still sends to stop, once the response is out (RFC 9113 section 8.1). */
 function stopRequest(stream: CarrierStream): void {
-  // RFC 9113 section 8.1.
   if (!stream[carrier].isRequestComplete) stream.close(NGHTTP2_NO_ERROR);
 }
 

@@ -1,0 +1,262 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { DescMethod } from '@bufbuild/protobuf';
+import { type ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
+import { canceled, deadlineExceeded, rpcError, toConnectError, watchEnded } from '../errors.ts';
+import type { CallRecord } from './access-log.ts';
+import { clientKey, clientName } from './client-name.ts';
+import type { Client } from './clients.ts';
+import type { Connection } from './connection.ts';
+import { clampDeadlineMs } from './deadline.ts';
+import type { CallPolicy } from './policy.ts';
+import { requestId, requestIdHeader } from './request-id.ts';
+import { ok } from './status.ts';
+
+/** What a call is, before anything is decided about it. */
+export interface CallStart {
+  /** `grpc`, `grpc-web`, `connect`, `http` or `local`. */
+  readonly protocol: string;
+  /** What is called: a path such as `/Users/CreateUser`, without a query. */
+  readonly path: string;
+  /** Unless it is plain HTTP. */
+  readonly method: DescMethod | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly connection: Connection;
+  /** The time that the client asks for; NaN if it is malformed. */
+  readonly askedMs: number | undefined;
+  /** Whether it lasts as long as its client wants, if that sets no deadline. */
+  readonly isUntimed: boolean;
+}
+
+/** What is told of a path, and no method has a name that long. */
+const maxPathCharacters = 256;
+
+/**
+ * One call, whoever makes it and by whatever protocol: known under one id, bound by one deadline, admitted at one gate,
+ * ended once, told of once. A protocol says only how a status is said and how a connection is dropped.
+ */
+export abstract class Call implements CallRecord {
+  readonly protocol: string;
+  readonly method: string;
+  readonly requestId: string;
+  readonly startedAtMs = performance.now();
+  /** The time it was given; infinite if it lasts as long as its client wants. */
+  readonly timeoutMs: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly connection: Connection;
+  /** Whether it lasts as long as its client wants: a drain doesn't wait for it. */
+  readonly isUntimed: boolean;
+  /** Once it is decided: `ok` or a code. */
+  code: number | undefined;
+  error: ConnectError | undefined;
+  protected readonly policy: CallPolicy;
+  readonly #descriptor: DescMethod | undefined;
+  readonly #client: Client;
+  #slot: Set<{ expire(): void }> | undefined;
+  #heldBytes = 0;
+  #isWatch = false;
+  /** Its deadline has passed: what is left of it is being read, or not. */
+  #isFlushing = false;
+  #isClosed = false;
+  #values: ContextValues | undefined;
+
+  constructor(start: CallStart, policy: CallPolicy) {
+    const { headers, connection, askedMs } = start;
+    this.protocol = start.protocol;
+    this.method = start.path.slice(0, maxPathCharacters);
+    this.headers = headers;
+    this.connection = connection;
+    this.policy = policy;
+    this.requestId = requestId(headers[requestIdHeader]);
+    this.isUntimed = start.isUntimed && askedMs === undefined;
+    this.timeoutMs = this.isUntimed ? Number.POSITIVE_INFINITY : clampDeadlineMs(askedMs, policy.limits);
+    this.#descriptor = start.method;
+    const name = clientName(headers, policy.trustedProxies);
+    this.#client = name === undefined ? connection.client : policy.clients.enter(name);
+  }
+
+  get peer(): string {
+    return this.connection.peer;
+  }
+
+  /** Whether its status is decided. */
+  get isOver(): boolean {
+    return this.code !== undefined;
+  }
+
+  /** When its time is up, on the clock of `performance.now()`. */
+  get deadlineAtMs(): number {
+    return this.startedAtMs + (this.isUntimed ? this.policy.limits.maxWatchMs : this.timeoutMs);
+  }
+
+  /** What the gate and interceptors leave for those after them; it knows the client's address by `clientOf`. */
+  get values(): ContextValues {
+    this.#values ??= createContextValues().set(clientKey, this.#client.name);
+    return this.#values;
+  }
+
+  /** Ends the call from the server's side. */
+  abort(reason: ConnectError): void {
+    this.fail(reason);
+  }
+
+  /**
+   * Called when the deadline has passed, and again, unless the call is gone by then, once the client has had the time
+   * to read what is left: one that doesn't read must not keep the call for ever.
+   */
+  expire(): void {
+    if (this.#isFlushing) return this.cut();
+    this.#isFlushing = true;
+    // A watch whose request has not come has waited for that alone.
+    const hasWatched = this.isUntimed && performance.now() >= this.deadlineAtMs;
+    this.fail(hasWatched ? watchEnded : deadlineExceeded);
+    if (!this.#isClosed) this.#expireAt(performance.now() + this.policy.limits.flushTimeoutMs);
+  }
+
+  /**
+   * Begins: lets the call in (see `enter`), or refuses it, with `refusal` if its headers are wrong already.
+   * `requestDueAtMs`: when its request must be there, if that is before the deadline.
+   */
+  protected begin(refusal?: ConnectError, requestDueAtMs = this.deadlineAtMs): void {
+    this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
+    if (Number.isNaN(this.timeoutMs)) return this.fail(rpcError('BAD_TIMEOUT'));
+    if (refusal !== undefined) return this.fail(refusal);
+    // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
+    if (this.timeoutMs <= 1) return this.fail(deadlineExceeded);
+    const { gate } = this.policy;
+    if (gate === undefined) return this.#admit();
+    try {
+      const admission = gate(this.#gateRequest());
+      if (admission === undefined) return this.#admit();
+      this.pause();
+      admission.then(
+        () => {
+          if (this.isOver) return;
+          this.resume();
+          this.#admit();
+        },
+        (thrown) => this.fail(thrown),
+      );
+    } catch (thrown) {
+      this.fail(thrown);
+    }
+  }
+
+  /** The request is there: a call that lasts as long as its client wants has all the time from now on. */
+  protected requestIsThere(): void {
+    if (!this.isOver) this.#expireAt(this.deadlineAtMs);
+  }
+
+  /** Counts memory that the call is about to hold, until it gives it back or is gone. @throws MEMORY_EXHAUSTED */
+  hold(bytes: number): void {
+    if (!this.policy.memory.hold(this.connection, this.#client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
+    this.#heldBytes += bytes;
+  }
+
+  /** Gives back memory. */
+  release(bytes: number): void {
+    this.#heldBytes -= bytes;
+    this.policy.memory.release(this.connection, this.#client, bytes);
+  }
+
+  /** Ends with OK, once the last of the response is handed over. */
+  protected succeed(): void {
+    this.#settle(undefined);
+  }
+
+  /** Ends with an error: says so to the client, unless the call has ended already. */
+  protected fail(thrown: unknown): void {
+    if (this.isOver) return;
+    const error = toConnectError(thrown, this.usedSignal);
+    this.say(error);
+    this.#settle(error);
+  }
+
+  /** Ends with an error and drops the connection, which can't be told. */
+  protected drop(error: ConnectError): void {
+    if (!this.isOver) this.#settle(error);
+    this.cut();
+  }
+
+  /** What carries the call is gone. */
+  protected gone(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#slot?.delete(this);
+    if (this.#heldBytes > 0) this.release(this.#heldBytes);
+    if (this.#isWatch) {
+      this.#client.untimedCalls -= 1;
+      this.policy.untimedCalls.count -= 1;
+    }
+    if (this.#client !== this.connection.client) this.policy.clients.leave(this.#client);
+    if (!this.isOver) this.#settle(canceled);
+  }
+
+  /** The call is let in: its work begins. Called at once unless the gate takes its time. */
+  protected abstract enter(): void;
+  /** The call's signal, if anybody has asked for it. */
+  protected abstract get usedSignal(): AbortSignal | undefined;
+  /** Tells the client how the call has failed. */
+  protected abstract say(error: ConnectError): void;
+  /** The call is over: aborts its signal, and stops what works for it. */
+  protected abstract ended(error: ConnectError | undefined): void;
+  /** Drops what carries the call. */
+  protected abstract cut(): void;
+  /** Stops and resumes the client's sending. */
+  protected abstract pause(): void;
+  protected abstract resume(): void;
+
+  #admit(): void {
+    if (this.isUntimed && !this.#watch()) return this.fail(rpcError('TOO_MANY_WATCHES'));
+    this.enter();
+  }
+
+  #watch(): boolean {
+    const { untimedCalls, limits } = this.policy;
+    const isTooMany =
+      untimedCalls.count >= limits.maxWatches || this.#client.untimedCalls >= limits.maxWatchesPerClient;
+    if (isTooMany) return false;
+    this.#isWatch = true;
+    untimedCalls.count += 1;
+    this.#client.untimedCalls += 1;
+    return true;
+  }
+
+  #gateRequest() {
+    const call = this;
+    const { protocol, method: path, headers, connection, requestId: id } = this;
+    return {
+      protocol,
+      path,
+      method: this.#descriptor,
+      headers,
+      requestId: id,
+      peer: connection.peer,
+      client: this.#client.name,
+      get tls() {
+        return connection.tls;
+      },
+      get values() {
+        return call.values;
+      },
+    };
+  }
+
+  #expireAt(atMs: number): void {
+    this.#slot?.delete(this);
+    this.#slot = Number.isNaN(atMs) ? undefined : this.policy.wheel.add(this, atMs);
+  }
+
+  #settle(error: ConnectError | undefined): void {
+    this.code = error?.code ?? ok;
+    this.error = error;
+    // What is queued must be read long before a deadline of minutes.
+    const { stallTimeoutMs } = this.policy.limits;
+    const nowMs = performance.now();
+    if (!this.#isClosed && !this.#isFlushing && this.deadlineAtMs > nowMs + 2 * stallTimeoutMs) {
+      this.#isFlushing = true;
+      this.#expireAt(nowMs + stallTimeoutMs);
+    }
+    this.ended(error);
+    this.policy.onEnd(this, this.code);
+  }
+}

@@ -1,0 +1,27 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import { isIP } from 'node:net';
+import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+
+/** Where a call keeps its client's address. */
+export const clientKey = createContextKey('', { description: 'address of the client' });
+
+/** The address of a call's client, to count shares by: behind trusted proxies, the one that they name. */
+export function clientOf(context: Pick<HandlerContext, 'values'>): string {
+  return context.values.get(clientKey);
+}
+
+/**
+ * The client's address as the proxies in front say it: each adds the address that it saw to the right of
+ * `x-forwarded-for`, and what is further left may be the client's own invention.
+ * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
+ *
+ * @param trustedProxies how many proxies stand in front; with none, the header says nothing
+ * @returns `undefined` if they don't say: then it is the address of the connection
+ */
+export function clientName(headers: IncomingHttpHeaders, trustedProxies: number): string | undefined {
+  if (trustedProxies === 0) return undefined;
+  const forwarded = headers['x-forwarded-for'];
+  if (forwarded === undefined) return undefined;
+  const address = String(forwarded).split(',').at(-trustedProxies)?.trim();
+  return address !== undefined && isIP(address) > 0 ? address : undefined;
+}

@@ -1,0 +1,27 @@
+import type { Socket } from 'node:net';
+import type { TLSSocket } from 'node:tls';
+import type { Client } from './clients.ts';
+
+/** What calls come from: a connection of a client, or this process. */
+export interface Connection {
+  /** Address and port of the other side, as logs show it. */
+  readonly peer: string;
+  /** Who the other side is. Behind a load balancer, that is the load balancer. */
+  readonly client: Client;
+  /** The TLS connection, for the client's certificate; `undefined` in plain text. */
+  readonly tls: TLSSocket | undefined;
+  /** What its calls hold in memory. */
+  heldBytes: number;
+}
+
+/** The connection that a socket is. */
+export function connectionOf(socket: Socket, client: Client): Connection {
+  const { remoteAddress = '', remotePort = '' } = socket;
+  // An address of IPv6 stands in brackets before a port (RFC 3986 section 3.2.2).
+  const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
+  return { peer: `${host}:${remotePort}`, client, tls: isTls(socket) ? socket : undefined, heldBytes: 0 };
+}
+
+function isTls(socket: Socket): socket is TLSSocket {
+  return 'getPeerCertificate' in socket;
+}

@@ -1,0 +1,72 @@
+import { stalled } from '../errors.ts';
+import type { Exchange, Receiver } from '../http/exchange.ts';
+import { Call, type CallStart } from './call.ts';
+import type { Timed } from './deadline-wheel.ts';
+import type { CallPolicy } from './policy.ts';
+
+/** A call that comes over the network. A client that reads slowly is waited for; one that has stopped to read is not. */
+export abstract class ExchangeCall extends Call implements Receiver {
+  protected readonly exchange: Exchange;
+  /** Made when a client first lets us wait: most never do. */
+  #stall: { readonly timed: Timed; readonly slot: Set<Timed> } | undefined;
+  #queuedBytes = 0;
+
+  constructor(start: Omit<CallStart, 'headers' | 'connection'>, exchange: Exchange, policy: CallPolicy) {
+    const { headers, connection } = exchange;
+    super({ ...start, headers, connection }, policy);
+    this.exchange = exchange;
+  }
+
+  abstract received(chunk: Buffer): void;
+  abstract receivedAll(): void;
+
+  drained(): void {
+    this.release(this.#queuedBytes);
+    this.#queuedBytes = 0;
+    this.#endStall();
+    this.roomAgain();
+  }
+
+  closed(): void {
+    this.#endStall();
+    this.gone();
+    this.roomAgain();
+  }
+
+  pause(): void {
+    this.exchange.pause();
+  }
+
+  resume(): void {
+    this.exchange.resume();
+  }
+
+  /**
+   * Sends bytes of the response. False: wait for `roomAgain` before the next.
+   *
+   * @throws MEMORY_EXHAUSTED if they would have to wait, and there is no memory for that
+   */
+  protected sendOrWait(bytes: Uint8Array): boolean {
+    if (this.exchange.send(bytes)) return true;
+    this.hold(bytes.length);
+    this.#queuedBytes += bytes.length;
+    if (this.#stall === undefined) {
+      const timed = { expire: () => this.drop(stalled) };
+      const slot = this.policy.wheel.add(timed, performance.now() + this.policy.limits.stallTimeoutMs);
+      this.#stall = { timed, slot };
+    }
+    return false;
+  }
+
+  /** There is room to send again, or the exchange is gone. */
+  protected abstract roomAgain(): void;
+
+  protected override cut(): void {
+    this.exchange.cut();
+  }
+
+  #endStall(): void {
+    this.#stall?.slot.delete(this.#stall.timed);
+    this.#stall = undefined;
+  }
+}

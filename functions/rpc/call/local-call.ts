@@ -1,0 +1,156 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { Message } from '@bufbuild/protobuf';
+import { ConnectError, type ContextValues } from '@connectrpc/connect';
+import { canceled } from '../errors.ts';
+import { Call } from './call.ts';
+import { clientKey } from './client-name.ts';
+import type { Connection } from './connection.ts';
+import { CallContext } from './context.ts';
+import { type Input, invokeMany, invokeSingle } from './invoke.ts';
+import type { Method } from './methods.ts';
+import type { CallPolicy } from './policy.ts';
+
+/** What a caller within the process sets for a call. */
+export interface LocalCallOptions {
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly headers: Headers;
+  readonly contextValues: ContextValues | undefined;
+}
+
+/** A call from within the process: a call like any other, whose messages need no bytes and whose status is a promise's. */
+export class LocalCall extends Call {
+  readonly context: CallContext;
+  readonly #method: Method;
+  readonly #values: ContextValues | undefined;
+  readonly #signal: AbortSignal | undefined;
+  readonly #admission = Promise.withResolvers<void>();
+  /** Those who wait for something of this call, to be told when it ends early. */
+  readonly #waiting = new Set<(error: ConnectError) => void>();
+
+  constructor(method: Method, options: LocalCallOptions, connection: Connection, policy: CallPolicy) {
+    const { signal, timeoutMs, headers, contextValues } = options;
+    const { path, isUntimed, spec } = method;
+    const start = { protocol: 'local', path, method: spec.method, askedMs: timeoutMs, isUntimed };
+    const plain: IncomingHttpHeaders = Object.fromEntries(headers);
+    super({ ...start, headers: plain, connection }, policy);
+    this.context = new CallContext(this, spec.method, { method: 'POST', url: path });
+    this.#method = method;
+    this.#signal = signal;
+    if (contextValues?.get(clientKey) === '') contextValues.set(clientKey, super.values.get(clientKey));
+    this.#values = contextValues;
+  }
+
+  override get values(): ContextValues {
+    return this.#values ?? super.values;
+  }
+
+  /** Lets the call in. @throws the ConnectError that it is refused with */
+  admit(): Promise<void> {
+    // A caller may not look at it: the call has told its log.
+    this.#admission.promise.catch(() => {});
+    if (this.#signal?.aborted) this.#onAbort();
+    else this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
+    if (!this.isOver) this.begin();
+    return this.#admission.promise;
+  }
+
+  /** Calls a method that returns one message. @throws the ConnectError that the call ends with */
+  async single(input: Input): Promise<Message> {
+    const { spec } = this.#method;
+    if (spec.kind !== 'unary' && spec.kind !== 'client_streaming')
+      throw new TypeError(`${spec.kind} is a stream`);
+    try {
+      const output = await this.#orEnd(async () =>
+        invokeSingle(spec, input, this.context, this.policy.interceptors),
+      );
+      this.succeed();
+      return output;
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    } finally {
+      this.#end();
+    }
+  }
+
+  /** Calls a method that returns a stream. The messages throw the ConnectError that the call ends with. */
+  async *many(input: Input): AsyncGenerator<Message, void, undefined> {
+    const { spec } = this.#method;
+    if (spec.kind === 'unary' || spec.kind === 'client_streaming')
+      throw new TypeError(`${spec.kind} is no stream`);
+    let messages: AsyncIterator<Message> | undefined;
+    try {
+      const output = await this.#orEnd(async () =>
+        invokeMany(spec, input, this.context, this.policy.interceptors),
+      );
+      const iterator = output[Symbol.asyncIterator]();
+      messages = iterator;
+      for (;;) {
+        const { done, value } = await this.#orEnd(() => iterator.next());
+        if (done) break;
+        yield value;
+      }
+      messages = undefined;
+      this.succeed();
+    } catch (thrown) {
+      throw this.#failed(thrown);
+    } finally {
+      if (!this.isOver) this.abort(canceled); // its reader has stopped
+      // Not awaited: an iterator that hangs in next() would never come back from return().
+      messages?.return?.()?.catch(() => {});
+      this.#end();
+    }
+  }
+
+  protected override enter(): void {
+    this.#admission.resolve();
+  }
+
+  protected override get usedSignal(): AbortSignal | undefined {
+    return this.context.usedSignal;
+  }
+
+  protected override say(error: ConnectError): void {
+    this.#admission.reject(error);
+    for (const reject of this.#waiting) reject(error);
+  }
+
+  protected override ended(error: ConnectError | undefined): void {
+    if (error !== undefined) {
+      this.context.abort(error);
+      this.#end();
+    }
+  }
+
+  protected override cut(): void {}
+
+  protected override pause(): void {}
+
+  protected override resume(): void {}
+
+  /** What the work results in, unless the call ends before. */
+  #orEnd<T>(work: () => Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      if (this.error !== undefined) return reject(this.error);
+      this.#waiting.add(reject);
+      work()
+        .then(resolve, reject)
+        .finally(() => this.#waiting.delete(reject));
+    });
+  }
+
+  #failed(thrown: unknown): unknown {
+    this.fail(thrown);
+    return this.error ?? thrown;
+  }
+
+  #end(): void {
+    this.#signal?.removeEventListener('abort', this.#onAbort);
+    if (this.isOver) this.gone();
+  }
+
+  readonly #onAbort = (): void => {
+    const reason: unknown = this.#signal?.reason;
+    this.abort(reason instanceof ConnectError ? reason : canceled);
+  };
+}

@@ -1,0 +1,45 @@
+import type { Limits } from '../limits.ts';
+
+/** Whose share of the memory is counted: a connection or a client. */
+export interface Share {
+  heldBytes: number;
+}
+
+/**
+ * What all calls together may hold in memory: bytes received, inflated, decoded and queued for sending. Each connection
+ * and each client has a share, so that one alone can't use it up.
+ */
+export class MemoryBudget {
+  #heldBytes = 0;
+  readonly #limits: Limits;
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** How much is held now. */
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  /** Counts what a call is about to hold. False, and nothing is counted, if that is more than there is. */
+  hold(connection: Share, client: Share, bytes: number): boolean {
+    const { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection } = this.#limits;
+    const isTooMuch =
+      this.#heldBytes + bytes > maxHeldBytes ||
+      client.heldBytes + bytes > maxHeldBytesPerClient ||
+      connection.heldBytes + bytes > maxHeldBytesPerConnection;
+    if (isTooMuch) return false;
+    this.#heldBytes += bytes;
+    client.heldBytes += bytes;
+    connection.heldBytes += bytes;
+    return true;
+  }
+
+  /** Gives back what was held. */
+  release(connection: Share, client: Share, bytes: number): void {
+    this.#heldBytes -= bytes;
+    client.heldBytes -= bytes;
+    connection.heldBytes -= bytes;
+  }
+}

@@ -1,0 +1,26 @@
+import type { Interceptor } from '@connectrpc/connect';
+import type { Limits } from '../limits.ts';
+import type { OnCallEnd } from './access-log.ts';
+import type { Clients } from './clients.ts';
+import type { DeadlineWheel } from './deadline-wheel.ts';
+import type { Gate } from './gate.ts';
+import type { MemoryBudget } from './memory-budget.ts';
+import type { Turns } from './turns.ts';
+
+/** What all calls of a server have in common. */
+export interface CallPolicy {
+  readonly gate: Gate | undefined;
+  readonly interceptors: readonly Interceptor[];
+  readonly limits: Limits;
+  /** @see RpcServerOptions.keepsMessages */
+  readonly keepsMessages: boolean;
+  /** @see RpcServerOptions.trustedProxies */
+  readonly trustedProxies: number;
+  readonly onEnd: OnCallEnd;
+  readonly wheel: DeadlineWheel;
+  readonly memory: MemoryBudget;
+  readonly clients: Clients;
+  readonly turns: Turns;
+  /** How many calls last as long as their clients want. */
+  readonly untimedCalls: { count: number };
+}

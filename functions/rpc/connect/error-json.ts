@@ -1,0 +1,26 @@
+import { create, type JsonObject, toBinary, toJson } from '@bufbuild/protobuf';
+import { base64Encode } from '@bufbuild/protobuf/wire';
+import type { ConnectError } from '@connectrpc/connect';
+import { connectCodeName } from '../call/status.ts';
+
+/** An error in Connect's JSON. Source: https://connectrpc.com/docs/protocol#error-end-stream */
+export function errorJson({ code, rawMessage, details }: ConnectError): JsonObject {
+  return {
+    code: connectCodeName(code),
+    ...(rawMessage === '' ? {} : { message: rawMessage }),
+    ...(details.length === 0 ? {} : { details: details.map(detailJson) }),
+  };
+}
+
+type Detail = ConnectError['details'][number];
+
+/** The value is protobuf; `debug` is the same for people. */
+function detailJson(detail: Detail): JsonObject {
+  if (!('desc' in detail)) {
+    const { type, value, debug } = detail;
+    return { type, ...(debug === undefined ? {} : { debug }), value: base64Encode(value, 'std_raw') };
+  }
+  const message = create(detail.desc, detail.value);
+  const value = base64Encode(toBinary(detail.desc, message), 'std_raw');
+  return { type: detail.desc.typeName, debug: toJson(detail.desc, message), value };
+}

@@ -1,0 +1,8 @@
+/**
+ * Reads a connect-timeout-ms header, in ms. `undefined` when there is none, `NaN` when it is malformed.
+ * Source: https://connectrpc.com/docs/protocol
+ */
+export function parseConnectTimeoutMs(header: string | string[] | undefined): number | undefined {
+  if (header === undefined) return undefined;
+  return typeof header === 'string' && /^\d{1,10}$/.test(header) ? Number(header) : Number.NaN;
+}

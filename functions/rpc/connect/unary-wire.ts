@@ -1,0 +1,96 @@
+import type { ConnectError } from '@connectrpc/connect';
+import { metadataOf } from '../call/metadata.ts';
+import { requestIdHeader } from '../call/request-id.ts';
+import { errorMetadata, httpStatusOf } from '../call/status.ts';
+import type { SentMetadata, Wire } from '../call/wire.ts';
+import { rpcError } from '../errors.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { type Compressions, gzipEncoding, negotiate } from '../message/compression.ts';
+import { errorJson } from './error-json.ts';
+import { parseConnectTimeoutMs } from './timeout.ts';
+
+const unaryContentType = /^application\/(?:(json)|proto)[ \t]*(?:;.*)?$/i;
+
+/** A unary call of Connect by POST, if the request is that. */
+export function connectUnaryWire(exchange: Exchange): UnaryWire | undefined {
+  const match = unaryContentType.exec(exchange.headers['content-type'] ?? '');
+  if (match === null || exchange.method !== 'POST') return undefined;
+  return new UnaryWire(exchange, match[1] === undefined, exchange.headers['content-encoding']);
+}
+
+/** A unary call of Connect by GET, with its message in the URL. Source: https://connectrpc.com/docs/protocol#unary-get-request */
+export function connectGetWire(exchange: Exchange): UnaryWire | undefined {
+  const query = new URLSearchParams(exchange.url.slice(exchange.url.indexOf('?') + 1));
+  const encoding = query.get('encoding');
+  if (exchange.method !== 'GET' || (encoding !== 'json' && encoding !== 'proto')) return undefined;
+  const message = query.get('message') ?? '';
+  const isBase64 = query.get('base64') === '1';
+  // Buffer skips what is no base64: that must not become another message.
+  const isBroken = isBase64 && !/^[\w+/-]*={0,2}$/.test(message);
+  const bytes = Buffer.from(message, isBase64 ? 'base64url' : 'utf8');
+  const compression = query.get('compression') ?? undefined;
+  return new UnaryWire(exchange, encoding === 'proto', compression, bytes, isBroken);
+}
+
+/** A call with one message in each direction, bare in the bodies. Source: https://connectrpc.com/docs/protocol#unary-rpcs */
+class UnaryWire implements Wire {
+  readonly protocol = 'connect';
+  readonly isFramed = false;
+  readonly exchange: Exchange;
+  readonly isBinary: boolean;
+  readonly urlMessage: Uint8Array | undefined;
+  readonly askedMs: number | undefined;
+  readonly compressions: Compressions;
+  readonly refusal: ConnectError | undefined;
+
+  constructor(
+    exchange: Exchange,
+    isBinary: boolean,
+    encoding: string | undefined,
+    urlMessage?: Uint8Array,
+    isUrlBroken = false,
+  ) {
+    const { headers } = exchange;
+    this.exchange = exchange;
+    this.isBinary = isBinary;
+    this.urlMessage = urlMessage;
+    this.askedMs = parseConnectTimeoutMs(headers['connect-timeout-ms']);
+    this.compressions = negotiate(encoding, headers['accept-encoding']?.toString());
+    this.refusal = isUrlBroken ? rpcError('BAD_MESSAGE') : this.compressions.error;
+  }
+
+  /** Headers, message and status leave together. */
+  begin(): void {}
+
+  succeed(
+    requestId: string,
+    last: Uint8Array | undefined,
+    metadata: SentMetadata,
+    isCompressed: boolean,
+  ): void {
+    const headers = this.#headers('200', this.isBinary ? 'proto' : 'json', requestId, metadata);
+    if (metadata.sentHeader !== undefined) headers.push(...metadataOf(metadata.sentHeader).flat());
+    if (isCompressed) headers.push('content-encoding', gzipEncoding);
+    this.#end(headers, last ?? new Uint8Array());
+  }
+
+  fail(requestId: string, error: ConnectError, metadata: SentMetadata): void {
+    const headers = this.#headers(String(httpStatusOf(error.code)), 'json', requestId, metadata);
+    headers.push(...[...errorMetadata(error, metadata.sentHeader)].flat());
+    if (error === this.compressions.error) headers.push('accept-encoding', gzipEncoding);
+    this.#end(headers, Buffer.from(JSON.stringify(errorJson(error))));
+  }
+
+  #headers(status: string, format: string, requestId: string, { sentTrailer }: SentMetadata): string[] {
+    const headers = [':status', status, 'content-type', `application/${format}`, requestIdHeader, requestId];
+    if (sentTrailer === undefined) return headers;
+    for (const [name, value] of metadataOf(sentTrailer)) headers.push(`trailer-${name}`, value);
+    return headers;
+  }
+
+  #end(headers: string[], body: Uint8Array): void {
+    headers.push('content-length', String(body.length));
+    this.exchange.sendHeaders(headers, false);
+    this.exchange.end(body);
+  }
+}

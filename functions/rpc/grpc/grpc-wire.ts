@@ -1,0 +1,105 @@
+import type { OutgoingHttpHeaders } from 'node:http2';
+import type { ConnectError } from '@connectrpc/connect';
+import { metadataOf } from '../call/metadata.ts';
+import { requestIdHeader } from '../call/request-id.ts';
+import type { SentMetadata, Wire } from '../call/wire.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { type Compressions, gzipEncoding, negotiate, noCompressions } from '../message/compression.ts';
+import { errorTrailers, successTrailers } from './status-trailers.ts';
+import { parseGrpcTimeoutMs } from './timeout.ts';
+
+/**
+ * The content types of gRPC with the message formats that we know, and perhaps parameters (RFC 9110 section 8.3.1).
+ * Source: "Content-Type" in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ */
+const grpcContentType = /^application\/grpc(?:\+(?:proto|(json)))?[ \t]*(?:;.*)?$/i;
+
+/** gRPC over HTTP/2, if the request is that. */
+export function grpcWire(exchange: Exchange): GrpcWire | undefined {
+  const contentType = exchange.headers['content-type'];
+  if (contentType === undefined || !exchange.isDuplex || exchange.method !== 'POST') return undefined;
+  if (contentType === 'application/grpc' || contentType === 'application/grpc+proto') {
+    return new GrpcWire(exchange, true);
+  }
+  const match = grpcContentType.exec(contentType);
+  return match === null ? undefined : new GrpcWire(exchange, match[1] === undefined);
+}
+
+const okTrailers = { 'grpc-status': '0' };
+
+/** Source: https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md */
+class GrpcWire implements Wire {
+  readonly protocol = 'grpc';
+  readonly isFramed = true;
+  readonly urlMessage = undefined;
+  readonly exchange: Exchange;
+  readonly isBinary: boolean;
+  readonly askedMs: number | undefined;
+  readonly compressions: Compressions;
+  #isBegun = false;
+
+  constructor(exchange: Exchange, isBinary: boolean) {
+    const { headers } = exchange;
+    this.exchange = exchange;
+    this.isBinary = isBinary;
+    this.askedMs = parseGrpcTimeoutMs(headers['grpc-timeout']);
+    this.compressions = grpcCompressions(exchange);
+  }
+
+  get refusal(): ConnectError | undefined {
+    return this.compressions.error;
+  }
+
+  begin(requestId: string, { sentHeader }: SentMetadata, isCompressed: boolean): void {
+    if (this.#isBegun) return;
+    this.#isBegun = true;
+    this.exchange.sendHeaders(this.#headers(requestId, sentHeader, isCompressed), true);
+  }
+
+  succeed(
+    requestId: string,
+    last: Uint8Array | undefined,
+    metadata: SentMetadata,
+    isCompressed: boolean,
+  ): void {
+    this.begin(requestId, metadata, isCompressed);
+    const { sentTrailer } = metadata;
+    this.exchange.end(last, sentTrailer === undefined ? okTrailers : blockOf(successTrailers(sentTrailer)));
+  }
+
+  fail(requestId: string, error: ConnectError, metadata: SentMetadata): void {
+    const trailers = errorTrailers(error, metadata.sentTrailer);
+    if (error === this.refusal) trailers.push(['grpc-accept-encoding', gzipEncoding]);
+    // Headers that the method has set must not turn into trailers, as they would in a Trailers-Only response.
+    if (metadata.sentHeader !== undefined) this.begin(requestId, metadata, false);
+    if (this.#isBegun) this.exchange.end(undefined, blockOf(trailers));
+    else this.exchange.endWithHeaders([...this.#headers(requestId, undefined, false), ...trailers.flat()]);
+  }
+
+  #headers(requestId: string, sentHeader: Headers | undefined, isCompressed: boolean): string[] {
+    const contentType = this.isBinary ? 'application/grpc+proto' : 'application/grpc+json';
+    const headers = [':status', '200', 'content-type', contentType, requestIdHeader, requestId];
+    if (isCompressed) headers.push('grpc-encoding', gzipEncoding);
+    if (sentHeader !== undefined)
+      for (const [name, value] of metadataOf(sentHeader)) headers.push(name, value);
+    return headers;
+  }
+}
+
+/** What a client of gRPC or gRPC-Web and this server agree on. */
+export function grpcCompressions({ headers }: Exchange): Compressions {
+  const encoding = headers['grpc-encoding'];
+  const accepted = headers['grpc-accept-encoding'];
+  if (encoding === undefined && accepted === undefined) return noCompressions;
+  return negotiate(encoding?.toString(), accepted?.toString());
+}
+
+/** A block of trailers; a name that comes more than once (of `Headers`, only set-cookie) gets all its values. */
+function blockOf(headers: Iterable<readonly [name: string, value: string]>): OutgoingHttpHeaders {
+  const block: OutgoingHttpHeaders = {};
+  for (const [name, value] of headers) {
+    const before = block[name];
+    block[name] = before === undefined ? value : [before, value].flat().map(String);
+  }
+  return block;
+}

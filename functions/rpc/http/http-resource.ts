@@ -1,0 +1,40 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { CallOptions, ConnectError } from '@connectrpc/connect';
+
+/** Something that answers plain HTTP requests beside the calls of methods, such as `/users/`. */
+export interface HttpResource {
+  /** The paths that are its own, without a query. */
+  readonly paths: readonly string[];
+  /** The HTTP methods that it takes, such as GET, with which HEAD goes; others get 405. */
+  readonly methods: readonly string[];
+  /** Headers of each of its responses, names and values in turn. */
+  readonly headers: readonly string[];
+
+  /**
+   * The deadline that a request asks for, in ms; without it, or with `undefined`, the default. A request that can't be
+   * understood is refused here, by a ConnectError, before anything is done.
+   */
+  askedMs?(query: URLSearchParams): number | undefined;
+  /** Answers. What it throws becomes an error for the client: a ConnectError as it is, anything else as INTERNAL. */
+  answer(request: HttpRequest, response: HttpResponse): Promise<void>;
+  /** How its clients read an error: the body, or the last part of it if a response has begun. */
+  errorText(error: ConnectError): string;
+}
+
+/** A request as a resource sees it. */
+export interface HttpRequest {
+  readonly query: URLSearchParams;
+  readonly headers: IncomingHttpHeaders;
+  /** Aborted when the deadline passes, the client goes away, or the server ends. */
+  readonly signal: AbortSignal;
+  /** For calls that the answer needs, by `RpcServer.local`: its deadline, signal, id, metadata and caller. */
+  callOptions(): CallOptions;
+}
+
+/** Takes the answer. */
+export interface HttpResponse {
+  /** The status, if it is not 200. Before the first text. */
+  status: number;
+  /** Adds to the body. With a promise, wait for it before going on: the client reads slowly, or others wait for a turn. */
+  send(text: string): Promise<void> | undefined;
+}

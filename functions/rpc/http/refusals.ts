@@ -1,0 +1,102 @@
+import type { ConnectError } from '@connectrpc/connect';
+import { requestIdHeader } from '../call/request-id.ts';
+import type { Wire } from '../call/wire.ts';
+import { errorJson } from '../connect/error-json.ts';
+import { rpcError } from '../errors.ts';
+import type { Exchange } from './exchange.ts';
+import type { Refusal } from './refused-call.ts';
+
+const nothingSent = { sentHeader: undefined, sentTrailer: undefined };
+
+/** What is told of a path that leads nowhere: no method has a name that long. */
+const maxPathCharacters = 256;
+
+/** A call of a method that does not exist, in a protocol that has its own words for that. */
+export function unknownMethod(wire: Wire, path: string): Refusal {
+  const error = rpcError('UNKNOWN_METHOD', path.slice(0, maxPathCharacters));
+  const { protocol, exchange } = wire;
+  // 404 tells Connect clients the code even where they don't read the body.
+  const answer =
+    protocol === 'connect'
+      ? (requestId: string) => answerJson(exchange, 404, requestId, error)
+      : (requestId: string) => wire.fail(requestId, error, nothingSent);
+  return { protocol, path, error, answer };
+}
+
+/** A request of a path that nobody answers. */
+export function nothingThere(exchange: Exchange, path: string): Refusal {
+  const text = `There is nothing at ${exchange.method} ${path.slice(0, maxPathCharacters)}.\n`;
+  return inText(exchange, path, 404, rpcError('NOT_FOUND'), text);
+}
+
+/** A request of a method by another HTTP method than its protocols use. `allowed`: those. */
+export function methodNotAllowed(exchange: Exchange, path: string, allowed: string): Refusal {
+  return inText(
+    exchange,
+    path,
+    405,
+    rpcError('METHOD_NOT_ALLOWED'),
+    `Call it by ${allowed}.\n`,
+    'allow',
+    allowed,
+  );
+}
+
+/** A request of a method with a body that no protocol has. `taken`: the content types that there are. */
+export function unsupportedMediaType(exchange: Exchange, path: string, taken: string): Refusal {
+  const text = `This method takes ${taken}.\n`;
+  return inText(exchange, path, 415, rpcError('UNKNOWN_CONTENT_TYPE'), text, 'accept-post', taken);
+}
+
+/**
+ * A method with streams in both directions over HTTP/1.1. The connection is closed: clients that expect both may hang
+ * otherwise (as connect-es has it).
+ */
+export function needsHttp2(exchange: Exchange, path: string): Refusal {
+  const text = 'This method needs HTTP/2.\n';
+  return inText(exchange, path, 505, rpcError('NEEDS_HTTP2'), text, 'connection', 'close');
+}
+
+/** A request that says in two ways, or in none, which host it is for (RFC 9112 section 3.2). */
+export function badHost(exchange: Exchange, path: string): Refusal {
+  return inText(
+    exchange,
+    path,
+    400,
+    rpcError('BAD_HOST'),
+    'The request must name one host.\n',
+    'connection',
+    'close',
+  );
+}
+
+function inText(
+  exchange: Exchange,
+  path: string,
+  status: number,
+  error: ConnectError,
+  text: string,
+  ...headers: string[]
+): Refusal {
+  const answer = (requestId: string) => {
+    const body = Buffer.from(text);
+    const all = [
+      ':status',
+      String(status),
+      'content-type',
+      'text/plain',
+      requestIdHeader,
+      requestId,
+      ...headers,
+    ];
+    exchange.sendHeaders([...all, 'content-length', String(body.length)], false);
+    exchange.end(body);
+  };
+  return { protocol: 'http', path, error, answer };
+}
+
+function answerJson(exchange: Exchange, status: number, requestId: string, error: ConnectError): void {
+  const headers = [':status', String(status), 'content-type', 'application/json', requestIdHeader, requestId];
+  exchange.sendHeaders(headers, false);
+  exchange.end(Buffer.from(JSON.stringify(errorJson(error))));
+}

@@ -1,0 +1,16 @@
+/** What `rpc/` offers: a server for connect services, and what services and their composition need of it. */
+export type { Log, MetadataDetail } from './call/access-log.ts';
+export { clientOf } from './call/client-name.ts';
+export type { Gate, GateRequest } from './call/gate.ts';
+export { connectCodeName, faultCodes, httpStatusOf, statusName } from './call/status.ts';
+export { type RpcErrorReason, rpcError, rpcErrors } from './errors.ts';
+export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
+export { type Limits as RpcLimits, rpcLimits } from './limits.ts';
+export type { ElementLimit } from './message/measure.ts';
+export type { TlsOptions } from './port/port.ts';
+export { RpcServer, type RpcServerOptions } from './server.ts';
+export {
+  BadRequestSchema,
+  ErrorInfoSchema,
+  RetryInfoSchema,
+} from './standard/gen/google/rpc/error_details_pb.js';

@@ -1,0 +1,155 @@
+import type { Message } from '@bufbuild/protobuf';
+import type { Method } from '../call/methods.ts';
+import type { CallPolicy } from '../call/policy.ts';
+import type { Wire } from '../call/wire.ts';
+import { canceled, rpcError } from '../errors.ts';
+import { ByteBuffer } from './byte-buffer.ts';
+import type { Codec, Ending } from './codec.ts';
+import { inflate, inflatedBytes, messageTooLarge } from './compression.ts';
+import { compressedFlag, type Frame, FrameReader, framePrefixBytes, payloadOfOnly } from './frame.ts';
+import { RequestQueue } from './request-queue.ts';
+
+/** The call that a request belongs to. */
+export interface RequestOwner extends Ending {
+  /** Counts memory. @throws MEMORY_EXHAUSTED */
+  hold(bytes: number): void;
+  release(bytes: number): void;
+  /** Stops and resumes the client's sending. */
+  pause(): void;
+  resume(): void;
+}
+
+/** Larger messages are read in turns of the event loop. */
+const smallBytes = 4 * 1024;
+
+/**
+ * Reads the request of a call: the one message that the method takes, or the stream of them. What comes is counted before it
+ * is made: its bytes, what it says that it inflates to, and the objects that it would become.
+ */
+export class RequestBody {
+  readonly #call: RequestOwner;
+  readonly #wire: Wire;
+  readonly #method: Method;
+  readonly #policy: CallPolicy;
+  readonly #codec: Codec;
+  #only: Frame | undefined;
+  #queue: RequestQueue | undefined;
+  #frames: FrameReader | undefined;
+  #whole: ByteBuffer | undefined;
+  /** Of the message that the method has: given back when it asks for the next. */
+  #messageBytes = 0;
+
+  constructor(call: RequestOwner, wire: Wire, method: Method, policy: CallPolicy) {
+    this.#call = call;
+    this.#wire = wire;
+    this.#method = method;
+    this.#policy = policy;
+    this.#codec = method.input(wire.isBinary);
+  }
+
+  /** For a method that takes a stream: the messages, as they come. Too many unread ones pause the flow. */
+  messages(): RequestQueue {
+    this.#queue = new RequestQueue(
+      (frame) => this.#decodeNext(frame),
+      this.#call,
+      this.#policy.limits.maxQueuedMessages,
+    );
+    return this.#queue;
+  }
+
+  /** Takes bytes as they arrive. @throws for what can't be part of a request */
+  push(chunk: Buffer): void {
+    this.#call.hold(chunk.length);
+    const { maxRequestBytes } = this.#method;
+    if (!this.#wire.isFramed) return this.#pushWhole(chunk, maxRequestBytes);
+    if (this.#frames === undefined && this.#queue === undefined && this.#only === undefined) {
+      const payload = payloadOfOnly(chunk, maxRequestBytes);
+      if (payload !== undefined) {
+        this.#only = { flags: chunk[0] ?? 0, payload };
+        return;
+      }
+    }
+    this.#frames ??= new FrameReader(maxRequestBytes, (flags, payload) => this.#onFrame({ flags, payload }));
+    this.#frames.push(chunk);
+  }
+
+  /** The request is complete. Returns the message of a method that takes one. @throws if it is not a whole request */
+  end(): Message | Promise<Message> | undefined {
+    if (this.#frames?.isPartial) throw rpcError('TRUNCATED_MESSAGE');
+    if (this.#queue !== undefined) {
+      this.#queue.end();
+      return undefined;
+    }
+    const { isFramed, urlMessage, compressions } = this.#wire;
+    if (!isFramed) {
+      const payload = urlMessage ?? this.#whole?.bytes ?? new Uint8Array();
+      this.#only = { flags: compressions.request ? compressedFlag : 0, payload };
+    }
+    if (this.#only === undefined) throw rpcError('MISSING_MESSAGE');
+    return this.#decode(this.#only);
+  }
+
+  /** The call is over: who reads on gets the error, and what still comes is dropped. */
+  stop(error: Error | undefined): void {
+    if (error !== undefined) this.#queue?.end(error);
+    this.#queue?.discard();
+  }
+
+  #pushWhole(chunk: Buffer, maxBytes: number): void {
+    this.#whole ??= new ByteBuffer();
+    const bytes = this.#whole.length + chunk.length;
+    if (bytes > maxBytes) throw messageTooLarge(bytes, maxBytes);
+    this.#whole.append(chunk);
+  }
+
+  #onFrame(frame: Frame): void {
+    if (this.#queue !== undefined) return this.#queue.push(frame);
+    if (this.#only !== undefined) throw rpcError('EXTRA_MESSAGE');
+    this.#only = frame;
+  }
+
+  async #decodeNext(frame: Frame): Promise<Message> {
+    this.#call.release(this.#messageBytes);
+    this.#messageBytes = 0;
+    const message = await this.#decode(frame);
+    this.#messageBytes += framePrefixBytes + frame.payload.length;
+    return message;
+  }
+
+  #decode({ flags, payload }: Frame): Message | Promise<Message> {
+    // Nothing, compressed, is nothing: some clients send it so.
+    if (flags !== compressedFlag || payload.length === 0) return this.#parse(payload);
+    if (!this.#wire.compressions.request) throw rpcError('UNEXPECTED_COMPRESSION');
+    return this.#inflate(payload);
+  }
+
+  async #inflate(payload: Uint8Array): Promise<Message> {
+    const bytes = inflatedBytes(payload, this.#method.maxRequestBytes, this.#policy.limits);
+    this.#call.hold(bytes);
+    const inflated = await inflate(payload, bytes);
+    if (this.#call.isOver) throw canceled;
+    const message = await this.#parse(inflated);
+    this.#call.release(bytes);
+    return message;
+  }
+
+  #parse(bytes: Uint8Array): Message | Promise<Message> {
+    if (bytes.length > smallBytes) return this.#parseInTurns(bytes);
+    this.#measure(bytes);
+    return this.#codec.parse(bytes);
+  }
+
+  async #parseInTurns(bytes: Uint8Array): Promise<Message> {
+    const { turns } = this.#policy;
+    if (turns.isOver) await turns.next();
+    if (this.#call.isOver) throw canceled;
+    this.#measure(bytes);
+    return this.#codec.parseInTurns(bytes, turns, this.#call);
+  }
+
+  #measure(bytes: Uint8Array): void {
+    const heapBytes = this.#codec.measure(bytes, this.#method);
+    this.#call.hold(heapBytes);
+    this.#messageBytes += heapBytes;
+  }
+}

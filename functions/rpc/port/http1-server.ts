@@ -1,0 +1,116 @@
+import http from 'node:http';
+import type { Socket } from 'node:net';
+import type { Connection } from '../call/connection.ts';
+import type { MemoryBudget } from '../call/memory-budget.ts';
+import { NodeExchange } from '../http/node-exchange.ts';
+import type { Limits } from '../limits.ts';
+
+/** What a request that waits takes, its headers included: node makes its objects when it is parsed. */
+const waitingRequestBytes = 8 * 1024;
+
+/** A connection of HTTP/1.1 whose request is under way. */
+interface Line {
+  /** Starts the requests that the client has sent meanwhile, in their order. */
+  readonly waiting: (() => void)[];
+}
+
+/** Speaks HTTP/1.1 on the connections that it is given: one request of each at a time, the next ones wait. */
+export class Http1Server {
+  readonly #memory: MemoryBudget;
+  readonly #server: http.Server;
+  readonly #connections = new Map<Socket, Connection>();
+  readonly #lines = new Map<Socket, Line>();
+  /** Responses that are under way. */
+  readonly #responses = new Set<http.ServerResponse>();
+  #isClosing = false;
+
+  constructor(onExchange: (exchange: NodeExchange) => void, limits: Limits, memory: MemoryBudget) {
+    this.#memory = memory;
+    const options = {
+      maxHeaderSize: limits.maxHeaderBytes,
+      headersTimeout: limits.handshakeTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      keepAliveTimeout: limits.idleTimeoutMs,
+      connectionsCheckingInterval: 1000,
+    };
+    this.#server = http.createServer(options, (req, res) => {
+      const { socket } = req;
+      const connection = this.#connections.get(socket);
+      if (connection === undefined) return void socket.destroy();
+      const start = () => this.#start(req, res, connection, onExchange);
+      const line = this.#lines.get(socket);
+      if (line === undefined) {
+        this.#lines.set(socket, { waiting: [] });
+        start();
+      } else this.#wait(socket, connection, line, start);
+    });
+  }
+
+  /** Takes over a connection. */
+  take(socket: Socket, connection: Connection): void {
+    this.#connections.set(socket, connection);
+    socket.once('close', () => {
+      this.#connections.delete(socket);
+      this.#release(connection, this.#lines.get(socket)?.waiting.length ?? 0);
+      this.#lines.delete(socket);
+    });
+    this.#server.emit('connection', socket);
+  }
+
+  /** To be called once the port listens: servers that never listen themselves don't enforce their timeouts otherwise. */
+  begin(): void {
+    this.#server.emit('listening');
+  }
+
+  /** Tells clients by `connection: close` to go elsewhere, where the response has not begun. */
+  close(): void {
+    this.#isClosing = true;
+    this.#server.close();
+    for (const response of this.#responses) response.shouldKeepAlive = false;
+  }
+
+  /** Cuts the connections whose requests are not there: node's own timeouts have ended with its server. */
+  cutPartialRequests(): void {
+    const busy = new Set([...this.#responses].map(({ socket }) => socket));
+    for (const socket of this.#connections.keys()) if (!busy.has(socket)) socket.destroy();
+  }
+
+  #start(
+    req: http.IncomingMessage,
+    res: http.ServerResponse,
+    connection: Connection,
+    onExchange: (exchange: NodeExchange) => void,
+  ): void {
+    const { socket } = req;
+    this.#responses.add(res);
+    if (this.#isClosing) res.shouldKeepAlive = false;
+    res.once('close', () => {
+      this.#responses.delete(res);
+      if (this.#isClosing) socket.end();
+      this.#next(socket, connection);
+    });
+    onExchange(new NodeExchange(req, res, connection));
+  }
+
+  /** What has come in one piece is parsed already; what comes later stays in the socket. */
+  #wait(socket: Socket, connection: Connection, line: Line, start: () => void): void {
+    if (!this.#memory.hold(connection, connection.client, waitingRequestBytes)) return void socket.destroy();
+    line.waiting.push(start);
+    socket.pause();
+  }
+
+  #next(socket: Socket, connection: Connection): void {
+    const next = this.#lines.get(socket)?.waiting.shift();
+    if (next !== undefined) {
+      this.#release(connection, 1);
+      next();
+    } else {
+      this.#lines.delete(socket);
+      socket.resume();
+    }
+  }
+
+  #release(connection: Connection, requests: number): void {
+    this.#memory.release(connection, connection.client, requests * waitingRequestBytes);
+  }
+}

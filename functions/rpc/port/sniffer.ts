@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net';
+import type { Limits } from '../limits.ts';
+
+/** The first bytes of an HTTP/2 client that knows what it talks to (RFC 9113 section 3.4). */
+const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+/** Tells the two versions of HTTP apart, in plain text, by the first bytes that a client sends. */
+export class Sniffer {
+  readonly #limits: Limits;
+  /** Of connections that have not said yet what they speak: gives them less time. */
+  readonly #hurry = new Set<() => void>();
+
+  constructor(limits: Limits) {
+    this.#limits = limits;
+  }
+
+  /** Waits for the first bytes, and hands over the socket as fresh as it was. */
+  take(socket: Socket, speaks: (isHttp2: boolean) => void): void {
+    let head: Buffer = Buffer.alloc(0);
+    const { handshakeTimeoutMs, goawayTimeoutMs } = this.#limits;
+    let timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    const hurry = () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => socket.destroy(), goawayTimeoutMs);
+    };
+    this.#hurry.add(hurry);
+    const stop = () => {
+      clearTimeout(timer);
+      this.#hurry.delete(hurry);
+      socket.off('data', onData);
+      socket.off('close', stop);
+    };
+    const onData = (chunk: Buffer) => {
+      head = head.length === 0 ? chunk : Buffer.concat([head, chunk]);
+      const isHttp2 = head.subarray(0, preface.length).equals(preface.subarray(0, head.length));
+      if (isHttp2 && head.length < preface.length) return;
+      stop();
+      // Back to where a fresh socket is, so that the server finds what we have read.
+      socket.pause();
+      socket.unshift(head);
+      speaks(isHttp2);
+      if (!isHttp2) socket.resume();
+    };
+    socket.on('data', onData);
+    socket.on('close', stop);
+  }
+
+  /** Connections that have said nothing yet get `goawayTimeoutMs`: the port is closing. */
+  hurry(): void {
+    for (const hurry of this.#hurry) hurry();
+  }
+}
