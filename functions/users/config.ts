@@ -1,5 +1,5 @@
 import { limits as defaults, type Limits } from '../limits.ts';
-import { readLimits } from './config-limits.ts';
+import { readLimits } from '../process/limit-settings.ts';
 
 /** Where the users are kept. */
 export type StoreConfig =

@@ -2,17 +2,17 @@ import { join } from 'node:path';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { Users } from '../../proto/gen/users_pb.js';
+import { createLog } from '../process/log.ts';
+import { explain } from '../process/start-failure.ts';
+import { readTls, tlsProblems } from '../process/tls-files.ts';
 import { logFaults } from '../rpc/fault-log.ts';
 import { RpcServer } from '../rpc/server.ts';
 import { createUsersHandler } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig, type StoreConfig } from './config.ts';
-import { explain } from './explain.ts';
-import { createLog } from './log.ts';
 import { addSamples } from './samples.ts';
 import { createUsersService } from './service.ts';
 import type { UserStore } from './store.ts';
-import { readTls, tlsProblems } from './tls.ts';
 
 /** Two signals closer than this are one: Ctrl-C reaches a watched process twice. */
 const sameSignalMs = 200;

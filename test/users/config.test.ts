@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
+import { limitRange, limitVariable } from '../../functions/process/limit-settings.ts';
 import { ConfigError, readConfig } from '../../functions/users/config.ts';
-import { limitRange, limitVariable } from '../../functions/users/config-limits.ts';
 
 function problemsOf(env: Record<string, string>): readonly string[] {
   try {

@@ -1,5 +1,5 @@
 import pino, { type Logger } from 'pino';
-import type { Config } from './config.ts';
+import type { Config } from '../users/config.ts';
 
 /** Lines wait for others this long at most: a write for each is a system call for each, and every write delays calls. */
 const flushIntervalMs = 250;

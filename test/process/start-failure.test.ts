@@ -1,7 +1,7 @@
 // Proves that what the system says of an address becomes a line that names the setting to change, as it is set.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { explain } from '../../functions/users/explain.ts';
+import { explain } from '../../functions/process/start-failure.ts';
 
 const systemError = (code: string, syscall: string) =>
   Object.assign(new Error(`${syscall} ${code}`), { code, syscall });

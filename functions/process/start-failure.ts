@@ -1,5 +1,5 @@
-import { ConfigError } from './config.ts';
-import { StoreError } from './store.ts';
+import { ConfigError } from '../users/config.ts';
+import { StoreError } from '../users/store.ts';
 
 /** Says in one line what is wrong, where a person can mend it; anything else is a fault of ours, and comes back whole. */
 export function explain(error: unknown, env: Readonly<Record<string, string | undefined>>): unknown {

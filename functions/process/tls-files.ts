@@ -1,7 +1,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { TlsConfig } from './config.ts';
+import type { TlsConfig } from '../users/config.ts';
 
 /** Reads the PEM files. */
 export function readTls({ certFile, keyFile, clientCaFile }: TlsConfig) {
