@@ -1,5 +1,6 @@
-import { type RpcLimits, rpcLimits } from './rpc/limits.ts';
-import { type UsersLimits, usersLimits } from './users/limits.ts';
+import type { LimitRanges } from './process/limit-settings.ts';
+import { type RpcLimits, rpcLimitRanges, rpcLimits } from './rpc/limits.ts';
+import { type UsersLimits, usersLimitRanges, usersLimits } from './users/limits.ts';
 
 /**
  * Every limit and default of the service, each with its unit in its name.
@@ -12,3 +13,6 @@ export const limits: RpcLimits & UsersLimits = { ...rpcLimits, ...usersLimits };
 
 /** The limits and defaults, as a type for those who are given their own. */
 export type Limits = typeof limits;
+
+/** The values that they may be set to, where those are not the usual ones of `functions/process/limit-settings.ts`. */
+export const limitRanges: LimitRanges<Limits> = { ...rpcLimitRanges, ...usersLimitRanges };

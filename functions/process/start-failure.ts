@@ -1,12 +1,23 @@
-import { ConfigError } from '../users/config.ts';
-import { StoreError } from '../users/store.ts';
+import { defaultAddress } from './server-settings.ts';
+import { ConfigError, type Environment } from './settings.ts';
 
-/** Says in one line what is wrong, where a person can mend it; anything else is a fault of ours, and comes back whole. */
-export function explain(error: unknown, env: Readonly<Record<string, string | undefined>>): unknown {
-  if (error instanceof ConfigError || error instanceof StoreError) return error.message;
-  if (!(error instanceof Error && 'code' in error)) return error;
-  const host = env.HOST || '127.0.0.1';
-  const port = env.PORT || '50051';
+/**
+ * Says in one line why a process can't start, where a person can mend it; anything else is a fault of ours, and comes
+ * back whole, to be shown with its stack.
+ *
+ * @param env where HOST and PORT were read from
+ * @param mendable classes of errors whose message is such a line, besides ConfigError
+ */
+export function describeStartFailure(
+  error: unknown,
+  env: Environment,
+  mendable: readonly (abstract new (...args: never) => Error)[] = [],
+): unknown {
+  if (!(error instanceof Error)) return error;
+  if ([ConfigError, ...mendable].some((type) => error instanceof type)) return error.message;
+  if (!('code' in error)) return error;
+  const host = env.HOST || defaultAddress.host;
+  const port = env.PORT || defaultAddress.port;
   // Files may be refused too.
   if (error.code === 'EACCES' && 'syscall' in error && error.syscall === 'listen') {
     return `There is no right to listen at port ${port} of ${host}: set PORT, to 1024 or more.`;
