@@ -1,3 +1,7 @@
+import type { LimitRanges } from './process/limit-settings.ts';
+import { type RpcLimits, rpcLimitRanges, rpcLimits } from './rpc/index.ts';
+import { type UsersLimits, usersLimitRanges, usersLimits } from './users/limits.ts';
+
 /**
  * Every limit and default of the service, each with its unit in its name.
  *
@@ -5,91 +9,10 @@
  * (`drainTimeoutMs` is `DRAIN_TIMEOUT_MS`); `functions/users/config.ts` reads
  * them, and `docs/limits.md` lists them with what happens when one is exceeded.
  */
-export const limits = {
-  /** The deadline of a call whose client sets none. */
-  defaultDeadlineMs: 30_000,
-  /** The longest deadline: a client that asks for more gets this. */
-  maxDeadlineMs: 300_000,
-
-  /** One message, before compression, in either direction. The default of grpc-go and grpc-js. */
-  maxMessageBytes: 4 * 1024 * 1024,
-  /**
-   * One request message, after decompression. GetUsers with 10,000 of the longest names takes 760 KB; reading ten times
-   * as many small fields, which compress to nothing, would hold up all other calls.
-   */
-  maxRequestBytes: 1024 * 1024,
-  /** Smaller messages are sent uncompressed even if the client accepts gzip: they would grow. */
-  compressMinBytes: 1024,
-  /** All request headers of a call. ALB passes at most 64 KiB. */
-  maxHeaderBytes: 64 * 1024,
-  /** Headers of a call over HTTP/2, each counted, the protocol's own too. */
-  maxHeaderPairs: 256,
-  /** Calls in parallel on one HTTP/2 connection. ALB opens 128. */
-  maxConcurrentStreams: 256,
-  /** Open connections; further ones are closed at once. */
-  maxConnections: 4096,
-  /** From the first byte of a request to its last, for requests without a deadline of their own. */
-  requestTimeoutMs: 60_000,
-  /** From the connection to the end of the first headers (HTTP/2: of its SETTINGS), TLS handshake included. */
-  handshakeTimeoutMs: 10_000,
-  /** A connection without a call is closed after this. Longer than ALB's idle timeout, else clients see 502. */
-  idleTimeoutMs: 4_000_000,
-  /** Streams that a client may reset on a connection in a burst, and per second after it (CVE-2023-44487). */
-  streamResetBurst: 1000,
-  streamResetsPerSecond: 100,
-  /** What Node may hold for one HTTP/2 connection: frames, headers, and data that waits. */
-  maxSessionMemoryMiB: 64,
-  /** Messages that wait to be read by a slow handler, and bytes that wait to be sent to a slow client. */
-  maxQueuedMessages: 16,
-  maxQueuedBytes: 64 * 1024,
-  /** Calls of health Watch, and calls of reflection, that may stay open: nothing but their client ends them. */
-  maxWatches: 1024,
-
-  /**
-   * What is left of a call after its deadline, its status above all, must be read by the client in this time; and a
-   * request whose response is out must end in it.
-   */
-  flushTimeoutMs: 2_000,
-
-  /** From SIGTERM on, the time in which calls are still accepted while the load balancer takes notice. */
-  drainDelayMs: 0,
-  /** After the drain delay, the time in which running calls may finish. */
-  drainTimeoutMs: 20_000,
-  /** After the first GOAWAY, the time in which calls that cross it are still taken: a round trip. */
-  goawayTimeoutMs: 500,
-
-  /** Users in one GetUsers request. */
-  maxUsersPerRequest: 10_000,
-  /** Users read from the store at once: what DynamoDB's BatchGetItem takes. */
-  readChunkUsers: 100,
-  /** Chunks read ahead of what the client has taken. */
-  readAheadChunks: 2,
-  /** Passwords hashed at the same time, and waiting: each takes 19 MiB and some 20 ms of one core. */
-  maxConcurrentHashes: 2,
-  maxQueuedHashes: 64,
-  /** Random user ids tried for one sign-up: of n users, each is taken with the chance n / 2^32. */
-  maxUserIdAttempts: 8,
-  /** For how long a request_id is remembered. */
-  requestIdTtlMs: 24 * 60 * 60 * 1000,
-  /** Sign-ups that SQLite commits together, and that wait to be. */
-  maxGroupedCommits: 256,
-  maxQueuedSignUps: 10_000,
-  /** How long a call waits for another process that writes to the same SQLite file. */
-  sqliteBusyTimeoutMs: 1_000,
-  /** Users that the store in memory takes, some 300 bytes each. */
-  maxMemoryUsers: 2_000_000,
-  /** Sockets to DynamoDB. Each carries one request at a time. */
-  dynamoMaxSockets: 64,
-  /** Until a socket to DynamoDB is connected, and until a request on it is answered, before another try. */
-  dynamoConnectTimeoutMs: 1_000,
-  dynamoAttemptTimeoutMs: 2_000,
-  /** Tries of one request to DynamoDB that is throttled or gets no answer. */
-  dynamoMaxAttempts: 4,
-  /** Tries of a transaction that conflicts with others, or of keys that a batch left out. */
-  dynamoMaxTries: 10,
-  /** How long a store may take for one call, within the deadline of the call. */
-  storeTimeoutMs: 5_000,
-};
+export const limits: RpcLimits & UsersLimits = { ...rpcLimits, ...usersLimits };
 
 /** The limits and defaults, as a type for those who are given their own. */
 export type Limits = typeof limits;
+
+/** The values that they may be set to, where those are not the usual ones of `functions/process/limit-settings.ts`. */
+export const limitRanges: LimitRanges<Limits> = { ...rpcLimitRanges, ...usersLimitRanges };

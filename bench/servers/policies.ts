@@ -1,8 +1,8 @@
 // Ours with the policies that POLICIES names, and none besides: to see what each costs alone.
 import type { Interceptor } from '@connectrpc/connect';
 import { limits } from '../../functions/limits.ts';
+import { createLog } from '../../functions/process/log.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { createLog } from '../../functions/users/log.ts';
 import { createUsersService } from '../../functions/users/service.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { Users } from '../../proto/gen/users_pb.js';

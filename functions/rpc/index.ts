@@ -5,7 +5,7 @@ export type { Gate, GateRequest } from './call/gate.ts';
 export { connectCodeName, faultCodes, httpStatusOf, statusName } from './call/status.ts';
 export { type RpcErrorReason, rpcError, rpcErrors } from './errors.ts';
 export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
-export { type Limits as RpcLimits, rpcLimits } from './limits.ts';
+export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
 export type { TlsOptions } from './port/port.ts';
 export { RpcServer, type RpcServerOptions } from './server.ts';

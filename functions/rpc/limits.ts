@@ -69,4 +69,14 @@ export const rpcLimits = {
 };
 
 /** The limits of serving, as a type for those who are given their own. */
-export type Limits = typeof rpcLimits;
+export type RpcLimits = typeof rpcLimits;
+
+/**
+ * The values that they may be set to, both ends included, where those are not 1 to 2^31 - 1. Zero means at once, never,
+ * none or all, as their names say.
+ */
+export const rpcLimitRanges = {
+  compressMinBytes: { from: 0 },
+  drainDelayMs: { from: 0 },
+  drainTimeoutMs: { from: 0 },
+} satisfies { [Name in keyof RpcLimits]?: { from?: number; to?: number } };

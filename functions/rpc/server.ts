@@ -13,7 +13,7 @@ import type { CallPolicy } from './call/policy.ts';
 import { Turns } from './call/turns.ts';
 import { draining } from './errors.ts';
 import type { HttpResource } from './http/http-resource.ts';
-import { type Limits, rpcLimits } from './limits.ts';
+import { type RpcLimits, rpcLimits } from './limits.ts';
 import type { ElementLimit } from './message/measure.ts';
 import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
@@ -36,7 +36,7 @@ export interface RpcServerOptions {
    */
   readonly keepsMessages?: boolean;
   /** Default: those of `limits.ts`. */
-  readonly limits?: Partial<Limits>;
+  readonly limits?: Partial<RpcLimits>;
   /** Default: nothing is logged. */
   readonly log?: Log;
   /** Whether the log shows the values of harmless metadata, or names alone. Default: names. */
@@ -60,7 +60,7 @@ export class RpcServer {
   readonly health: Health;
   /** For callers within the process: same gate, interceptors, deadlines, drain and log as for everybody. */
   readonly local: Transport;
-  readonly #limits: Limits;
+  readonly #limits: RpcLimits;
   readonly #policy: CallPolicy;
   readonly #port: Port;
 
@@ -132,7 +132,7 @@ export class RpcServer {
   }
 }
 
-function createPolicy(options: RpcServerOptions, limits: Limits): CallPolicy {
+function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy {
   const { gate, interceptors = [], keepsMessages = false, log, logMetadata, trustedProxies = 0 } = options;
   return {
     gate,

@@ -1,44 +1,19 @@
 import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
-import type { Logger } from 'pino';
 import { Users } from '../../proto/gen/users_pb.js';
+import { createLog } from '../process/log.ts';
+import { type Running, runUntilSignal } from '../process/signals.ts';
+import { describeStartFailure } from '../process/start-failure.ts';
+import { readTls, tlsProblems } from '../process/tls-files.ts';
 import { RpcServer } from '../rpc/index.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { type Config, readConfig, type StoreConfig } from './config.ts';
-import { explain } from './explain.ts';
-import { createLog } from './log.ts';
 import { addSamples } from './samples.ts';
 import { createUsersService } from './service.ts';
-import type { UserStore } from './store.ts';
-import { readTls, tlsProblems } from './tls.ts';
+import { StoreError, type UserStore } from './store.ts';
 
-/** Two signals closer than this are one: Ctrl-C reaches a watched process twice. */
-const sameSignalMs = 200;
-
-/** What a signal ends. */
-interface Running {
-  readonly log: Logger;
-  readonly stop: (signal: string) => Promise<void>;
-}
-
-let running: Running | undefined;
-let stoppedAtMs: number | undefined;
-// Before all else: without a handler a signal does nothing to process 1, which this is in a container
-// (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
-for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal));
-running = await start().catch(fail);
-
-function onSignal(signal: string): void {
-  if (running === undefined) process.exit(0);
-  if (stoppedAtMs === undefined) {
-    stoppedAtMs = performance.now();
-    running.stop(signal).catch(fail);
-  } else if (performance.now() - stoppedAtMs > sameSignalMs) {
-    running.log.warn({ signal }, 'ended at once by a second signal');
-    process.exit(1);
-  }
-}
+await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
 
 /** Composes the Users function from its settings, and says how it is ended once it listens. */
 async function start(): Promise<Running> {
@@ -63,12 +38,9 @@ async function start(): Promise<Running> {
 
   return {
     log,
-    async stop(signal) {
-      log.info({ signal }, 'draining');
+    async stop() {
       await server.drain();
       await store.close();
-      log.info({}, 'drained');
-      process.exit(0);
     },
   };
 }
@@ -88,9 +60,4 @@ async function openStore(store: StoreConfig, limits: Config['limits']): Promise<
       return openDynamoStore({ table: store.table, endpoint: store.endpoint, limits });
     }
   }
-}
-
-function fail(error: unknown): never {
-  console.error(explain(error, process.env));
-  process.exit(1);
 }

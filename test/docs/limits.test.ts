@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../functions/limits.ts';
-import { limitVariable } from '../../functions/users/config-limits.ts';
+import { limitVariable } from '../../functions/process/limit-settings.ts';
 import { emailMaxLength, passwordMaxBytes, passwordMinBytes } from '../../functions/users/validation.ts';
 import { page, rowsOf } from './tables.ts';
 

@@ -1,5 +1,5 @@
-// Proves, with real processes under load of every protocol, that SIGTERM ends one with exit code 0 while no call
-// fails for clients that reconnect, that a second signal ends it at once, and that one that does not listen yet ends too.
+// Proves, with real processes under load of every protocol, that SIGTERM ends one with exit code 0 while no call fails for
+// clients that reconnect, and that one whose store does not answer yet ends too.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { createUsersClient, type UsersClient } from '../../client/client.ts';
-import { runMain } from './main-process.ts';
+import { runMain } from '../support/main-process.ts';
 
 const protocols = [
   { protocol: 'grpc', httpVersion: '2' },
@@ -66,44 +66,22 @@ it('no call fails when a process is replaced under load', async (t) => {
   assert.deepEqual(await second.ended, { code: 0, signal: null });
 });
 
-it('a second signal ends it at once', async (t) => {
-  const main = runMain(t);
-  const { port } = await main.line('listening');
-  // A call that is never done: its request does not end.
-  const socket = net.connect(Number(port), '127.0.0.1');
-  t.after(() => socket.destroy());
-  socket.on('error', () => {});
-  socket.write(
-    'POST /Users/CreateUser HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n',
-  );
-  // The server has begun with it when it asks for the rest.
-  await new Promise((resolve) => socket.once('data', resolve));
-  main.child.kill('SIGTERM');
-  await main.line('draining');
-  // Two signals that are less than 200 ms apart are one: Ctrl-C reaches a watched process twice.
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  main.child.kill('SIGTERM');
-  assert.deepEqual(await main.ended, { code: 1, signal: null });
-});
-
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  it(`${signal} ends it while it starts`, async (t) => {
-    // A table that does not answer: the start waits for it.
-    const table = net.createServer().listen(0, '127.0.0.1');
-    t.after(() => table.close());
-    await once(table, 'listening');
-    const { port } = table.address() as net.AddressInfo; // of a listening TCP server
-    const main = runMain(t, {
-      USERS_STORE: 'dynamodb',
-      USERS_TABLE: 'users',
-      DYNAMODB_ENDPOINT: `http://127.0.0.1:${port}`,
-      AWS_REGION: 'us-east-1',
-      AWS_ACCESS_KEY_ID: 'none',
-      AWS_SECRET_ACCESS_KEY: 'none',
-    });
-    const [socket] = await once(table, 'connection');
-    socket.on('error', () => {});
-    main.child.kill(signal);
-    assert.deepEqual(await main.ended, { code: 0, signal: null });
+it('SIGTERM ends it while it waits for its store', async (t) => {
+  // A table that does not answer: the start waits for it.
+  const table = net.createServer().listen(0, '127.0.0.1');
+  t.after(() => table.close());
+  await once(table, 'listening');
+  const { port } = table.address() as net.AddressInfo; // of a listening TCP server
+  const main = runMain(t, {
+    USERS_STORE: 'dynamodb',
+    USERS_TABLE: 'users',
+    DYNAMODB_ENDPOINT: `http://127.0.0.1:${port}`,
+    AWS_REGION: 'us-east-1',
+    AWS_ACCESS_KEY_ID: 'none',
+    AWS_SECRET_ACCESS_KEY: 'none',
   });
-}
+  const [socket] = await once(table, 'connection');
+  socket.on('error', () => {});
+  main.child.kill('SIGTERM');
+  assert.deepEqual(await main.ended, { code: 0, signal: null });
+});

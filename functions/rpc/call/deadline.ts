@@ -1,4 +1,4 @@
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 
 /**
  * The time a call gets: what the client asks for, or the default, and never more than the cap.
@@ -6,7 +6,7 @@ import type { Limits } from '../limits.ts';
  */
 export function clampDeadlineMs(
   requestedMs: number | undefined,
-  limits: Pick<Limits, 'defaultDeadlineMs' | 'maxDeadlineMs'>,
+  limits: Pick<RpcLimits, 'defaultDeadlineMs' | 'maxDeadlineMs'>,
 ): number {
   return Math.min(requestedMs ?? limits.defaultDeadlineMs, limits.maxDeadlineMs);
 }

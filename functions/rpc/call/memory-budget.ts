@@ -1,4 +1,4 @@
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 
 /** Whose share of the memory is counted: a connection or a client. */
 export interface Share {
@@ -11,9 +11,9 @@ export interface Share {
  */
 export class MemoryBudget {
   #heldBytes = 0;
-  readonly #limits: Limits;
+  readonly #limits: RpcLimits;
 
-  constructor(limits: Limits) {
+  constructor(limits: RpcLimits) {
     this.#limits = limits;
   }
 

@@ -11,7 +11,7 @@ import {
   createServiceImplSpec,
   type MethodImplSpec,
 } from '@connectrpc/connect';
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 import { BinaryCodec, type Codec, JsonCodec } from '../message/codec.ts';
 import type { ElementLimit, MeasureLimits } from '../message/measure.ts';
 
@@ -20,7 +20,7 @@ export type AddServices = (router: ConnectRouter) => void;
 
 /** What methods are made with. */
 export interface MethodOptions {
-  readonly limits: Limits;
+  readonly limits: RpcLimits;
   readonly elementLimits: readonly ElementLimit[];
   /** Methods whose calls last as long as their client wants, if that sets no deadline. */
   readonly untimedPaths: ReadonlySet<string>;

@@ -1,5 +1,5 @@
 import type { Interceptor } from '@connectrpc/connect';
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 import type { OnCallEnd } from './access-log.ts';
 import type { Clients } from './clients.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
@@ -11,7 +11,7 @@ import type { Turns } from './turns.ts';
 export interface CallPolicy {
   readonly gate: Gate | undefined;
   readonly interceptors: readonly Interceptor[];
-  readonly limits: Limits;
+  readonly limits: RpcLimits;
   /** @see RpcServerOptions.keepsMessages */
   readonly keepsMessages: boolean;
   /** @see RpcServerOptions.trustedProxies */

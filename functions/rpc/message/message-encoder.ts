@@ -1,5 +1,5 @@
 import type { Message } from '@bufbuild/protobuf';
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 import type { Codec } from './codec.ts';
 import { compress, messageTooLarge } from './compression.ts';
 import { compressedFlag } from './frame.ts';
@@ -11,13 +11,13 @@ export class MessageEncoder {
   readonly isBinary: boolean;
   /** Whether messages are compressed, where they are large enough. */
   readonly isCompressing: boolean;
-  readonly limits: Pick<Limits, 'compressMinBytes' | 'maxMessageBytes'>;
+  readonly limits: Pick<RpcLimits, 'compressMinBytes' | 'maxMessageBytes'>;
 
   constructor(
     codec: Codec,
     isBinary: boolean,
     isCompressing: boolean,
-    limits: Pick<Limits, 'compressMinBytes' | 'maxMessageBytes'>,
+    limits: Pick<RpcLimits, 'compressMinBytes' | 'maxMessageBytes'>,
   ) {
     this.codec = codec;
     this.isBinary = isBinary;

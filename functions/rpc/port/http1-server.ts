@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import { NodeExchange } from '../http/node-exchange.ts';
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 
 /** What a request that waits takes, its headers included: node makes its objects when it is parsed. */
 const waitingRequestBytes = 8 * 1024;
@@ -24,7 +24,7 @@ export class Http1Server {
   readonly #responses = new Set<http.ServerResponse>();
   #isClosing = false;
 
-  constructor(onExchange: (exchange: NodeExchange) => void, limits: Limits, memory: MemoryBudget) {
+  constructor(onExchange: (exchange: NodeExchange) => void, limits: RpcLimits, memory: MemoryBudget) {
     this.#memory = memory;
     const options = {
       maxHeaderSize: limits.maxHeaderBytes,

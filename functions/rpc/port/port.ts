@@ -6,7 +6,7 @@ import { connectionOf } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { Http2Server } from '../http2/node/http2-server.ts';
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 import { Http1Server } from './http1-server.ts';
 import { Sniffer } from './sniffer.ts';
 
@@ -20,7 +20,7 @@ export interface TlsOptions {
 
 /** What a port needs. */
 export interface PortOptions {
-  readonly limits: Limits;
+  readonly limits: RpcLimits;
   readonly clients: Clients;
   readonly memory: MemoryBudget;
   /** Whether connections come from load balancers: these may have as many as they want. */
@@ -149,7 +149,7 @@ export class Port {
   }
 }
 
-function createTls(options: TlsOptions, { handshakeTimeoutMs }: Limits): tls.Server {
+function createTls(options: TlsOptions, { handshakeTimeoutMs }: RpcLimits): tls.Server {
   return tls.createServer({
     cert: options.cert,
     key: options.key,

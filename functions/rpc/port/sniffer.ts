@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net';
-import type { Limits } from '../limits.ts';
+import type { RpcLimits } from '../limits.ts';
 
 /** The first bytes of an HTTP/2 client that knows what it talks to (RFC 9113 section 3.4). */
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 
 /** Tells the two versions of HTTP apart, in plain text, by the first bytes that a client sends. */
 export class Sniffer {
-  readonly #limits: Limits;
+  readonly #limits: RpcLimits;
   /** Of connections that have not said yet what they speak: gives them less time. */
   readonly #hurry = new Set<() => void>();
 
-  constructor(limits: Limits) {
+  constructor(limits: RpcLimits) {
     this.#limits = limits;
   }
 

@@ -1,7 +1,7 @@
 import http2, { type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Connection } from '../../call/connection.ts';
-import type { Limits } from '../../limits.ts';
+import type { RpcLimits } from '../../limits.ts';
 import { Sessions } from './sessions.ts';
 import { StreamExchange } from './stream-exchange.ts';
 
@@ -11,7 +11,7 @@ export class Http2Server {
   readonly #sessions: Sessions;
   readonly #connections = new WeakMap<ServerHttp2Session, Connection>();
 
-  constructor(onExchange: (exchange: StreamExchange) => void, limits: Limits) {
+  constructor(onExchange: (exchange: StreamExchange) => void, limits: RpcLimits) {
     this.#sessions = new Sessions(limits);
     this.#server = http2.createServer({
       maxSessionMemory: limits.maxSessionMemoryMiB,

@@ -1,19 +1,19 @@
 import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
-import type { Limits } from '../../limits.ts';
+import type { RpcLimits } from '../../limits.ts';
 
 /** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
 const maxStreamId = 2 ** 31 - 1;
 
 /** The HTTP/2 sessions of a port, from their handshake to their GOAWAY. */
 export class Sessions {
-  readonly #limits: Limits;
+  readonly #limits: RpcLimits;
   readonly #open = new Set<ServerHttp2Session>();
   /** Those that have had a call since the last sweep. */
   readonly #used = new Set<Http2Session | undefined>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor(limits: Limits) {
+  constructor(limits: RpcLimits) {
     this.#limits = limits;
   }
 

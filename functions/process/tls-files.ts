@@ -1,10 +1,16 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createSecureContext } from 'node:tls';
-import type { TlsConfig } from './config.ts';
+
+/** PEM files. With `clientCaFile`, only clients with a certificate of that authority are served. */
+export interface TlsFiles {
+  readonly certFile: string;
+  readonly keyFile: string;
+  readonly clientCaFile?: string;
+}
 
 /** Reads the PEM files. */
-export function readTls({ certFile, keyFile, clientCaFile }: TlsConfig) {
+export function readTls({ certFile, keyFile, clientCaFile }: TlsFiles) {
   return {
     cert: readFileSync(certFile, 'utf8'),
     key: readFileSync(keyFile, 'utf8'),
@@ -16,7 +22,7 @@ export function readTls({ certFile, keyFile, clientCaFile }: TlsConfig) {
  * Looks whether the files that are given can be used: a line for each that can't, under the name of its setting. OpenSSL
  * by itself says nothing of which file it means, and takes an authority without a certificate for none.
  */
-export function tlsProblems({ certFile, keyFile, clientCaFile }: Partial<TlsConfig>): string[] {
+export function tlsProblems({ certFile, keyFile, clientCaFile }: Partial<TlsFiles>): string[] {
   const problems: string[] = [];
   function check<T>(setting: string, problem: string, read: () => T): T | undefined {
     try {

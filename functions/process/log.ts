@@ -1,5 +1,13 @@
 import pino, { type Logger } from 'pino';
-import type { Config } from './config.ts';
+
+export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
+export const logFormats = ['json', 'pretty'] as const;
+
+/** What is logged, and how. */
+export interface LogConfig {
+  readonly level: (typeof logLevels)[number];
+  readonly format: (typeof logFormats)[number];
+}
 
 /** Lines wait for others this long at most: a write for each is a system call for each, and every write delays calls. */
 const flushIntervalMs = 250;
@@ -13,7 +21,7 @@ const maxWaitingBytes = 8 * 1024 * 1024;
  *
  * @throws Error when pino-pretty is not installed, with a line that says what to do
  */
-export async function createLog({ level, format }: Config['log']): Promise<Logger> {
+export async function createLog({ level, format }: LogConfig): Promise<Logger> {
   if (format === 'pretty') return pino({ level }, await prettyStream());
   return pino({ level, base: undefined, timestamp }, bufferedOutput());
 }

@@ -6,8 +6,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { ConfigError, readConfig } from '../../functions/users/config.ts';
-import { readTls, tlsProblems } from '../../functions/users/tls.ts';
+import { ConfigError } from '../../functions/process/settings.ts';
+import { readTls, tlsProblems } from '../../functions/process/tls-files.ts';
+import { readConfig } from '../../functions/users/config.ts';
 import { createAuthority } from '../client/certificates.ts';
 
 describe('the TLS files', () => {

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import type { TestContext } from 'node:test';
 
-/** The Users function as a process of its own. */
+/** A server as a process of its own. */
 export interface MainProcess {
   readonly child: ChildProcess;
   /** What ended it. */
@@ -15,9 +15,17 @@ export interface MainProcess {
   line(message: string): Promise<Record<string, unknown>>;
 }
 
-/** Starts main.ts with these settings and no others; it is killed at the end of the test if it still runs. */
-export function runMain(t: TestContext, settings: Record<string, string> = {}): MainProcess {
-  const child = spawn(process.execPath, ['functions/users/main.ts'], {
+/**
+ * Starts a server with these settings and no others; it is killed at the end of the test if it still runs.
+ *
+ * @param entry its main, from the root of the repository; by default that of the Users function
+ */
+export function runMain(
+  t: TestContext,
+  settings: Record<string, string> = {},
+  entry = 'functions/users/main.ts',
+): MainProcess {
+  const child = spawn(process.execPath, [entry], {
     env: { PATH: process.env.PATH, PORT: '0', USERS_STORE: 'memory', ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,0 +1,54 @@
+import type { RpcLimits } from '../rpc/limits.ts';
+import type { Settings } from './settings.ts';
+
+/** The values that a limit may be set to, both ends included. */
+export interface LimitRange {
+  readonly from: number;
+  readonly to: number;
+}
+
+/** For each limit whose values are not the usual ones, what is different: `from` is usually 1, `to` 2^31 - 1. */
+export type LimitRanges<L> = { readonly [Name in keyof L]?: Partial<LimitRange> };
+
+/** Node fires a timer of more ms at once, and takes no more for its sizes. */
+const usualRange: LimitRange = { from: 1, to: 2 ** 31 - 1 };
+
+/** The environment variable that sets a limit: `drainTimeoutMs` is set by DRAIN_TIMEOUT_MS. */
+export function limitVariable(name: string): string {
+  return name.replace('MiB', 'Mib').replaceAll(/[A-Z]/g, '_$&').toUpperCase();
+}
+
+/** The values that a limit may be set to. */
+export function limitRange<L>(name: keyof L, ranges: LimitRanges<L>): LimitRange {
+  return { ...usualRange, ...ranges[name] };
+}
+
+/**
+ * Reads the limits that the settings set over the defaults. What is out of range, or contradicts another, is told to the
+ * settings as a problem.
+ */
+export function readLimits<L extends RpcLimits>(settings: Settings, defaults: L, ranges: LimitRanges<L>): L {
+  const changed: Partial<Record<keyof L, number>> = {};
+  for (const name in defaults) {
+    const value = settings.wholeNumber(limitVariable(name), limitRange(name, ranges));
+    if (value !== undefined) changed[name] = value;
+  }
+  const limits: L = { ...defaults, ...changed };
+  const { defaultDeadlineMs, maxDeadlineMs, handshakeTimeoutMs, requestTimeoutMs } = limits;
+  // A part can't take longer than the whole; node refuses it.
+  if (handshakeTimeoutMs > requestTimeoutMs) {
+    settings.problem(
+      `HANDSHAKE_TIMEOUT_MS (${handshakeTimeoutMs}) must not be above REQUEST_TIMEOUT_MS (${requestTimeoutMs})`,
+    );
+  }
+  // Who lowers the cap alone means every call; who sets both must have mistaken one.
+  if (changed.defaultDeadlineMs === undefined) {
+    return { ...limits, defaultDeadlineMs: Math.min(defaultDeadlineMs, maxDeadlineMs) };
+  }
+  if (defaultDeadlineMs > maxDeadlineMs) {
+    settings.problem(
+      `DEFAULT_DEADLINE_MS (${defaultDeadlineMs}) must not be above MAX_DEADLINE_MS (${maxDeadlineMs})`,
+    );
+  }
+  return limits;
+}

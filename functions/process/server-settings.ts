@@ -1,0 +1,66 @@
+import { type LogConfig, logFormats, logLevels } from './log.ts';
+import type { Settings } from './settings.ts';
+import type { TlsFiles } from './tls-files.ts';
+
+/** What a server is told from outside, whatever it serves. */
+export interface ServerConfig {
+  readonly host: string;
+  /** Zero takes a free one. */
+  readonly port: number;
+  /** Without it, connections are not encrypted. */
+  readonly tls?: TlsFiles;
+  /** Origins whose pages may call the service; `*` is every one. None: CORS is off. */
+  readonly corsOrigins: readonly string[];
+  readonly log: LogConfig;
+}
+
+/** Where a server listens that is told nothing. */
+export const defaultAddress = { host: '127.0.0.1', port: 50051 };
+
+/**
+ * Reads HOST, PORT, LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TLS_CERT_FILE, TLS_KEY_FILE and
+ * TLS_CLIENT_CA_FILE. What is wrong is told to the settings as problems.
+ *
+ * @param checkTls what is wrong with the TLS files that are named, a line each; by default they are not looked at
+ */
+export function readServerSettings(
+  settings: Settings,
+  checkTls: (files: Partial<TlsFiles>) => readonly string[] = () => [],
+): ServerConfig {
+  return {
+    host: settings.host('HOST', defaultAddress.host),
+    port: settings.port('PORT', defaultAddress.port),
+    log: {
+      level: settings.choice('LOG_LEVEL', logLevels, 'info'),
+      format: settings.choice('LOG_FORMAT', logFormats, 'json'),
+    },
+    corsOrigins: settings.list(
+      'CORS_ORIGINS',
+      (one) => one === '*' || isOrigin(one),
+      'origins such as https://example.com',
+    ),
+    tls: readTlsSettings(settings, checkTls),
+  };
+}
+
+function readTlsSettings(
+  settings: Settings,
+  checkTls: (files: Partial<TlsFiles>) => readonly string[],
+): TlsFiles | undefined {
+  const certFile = settings.text('TLS_CERT_FILE');
+  const keyFile = settings.text('TLS_KEY_FILE');
+  const clientCaFile = settings.text('TLS_CLIENT_CA_FILE');
+  if (certFile && !keyFile) settings.problem('TLS_CERT_FILE needs TLS_KEY_FILE, which is not set');
+  if (keyFile && !certFile) settings.problem('TLS_KEY_FILE needs TLS_CERT_FILE, which is not set');
+  if (clientCaFile && !certFile) {
+    settings.problem('TLS_CLIENT_CA_FILE needs TLS_CERT_FILE, which is not set');
+  }
+  settings.problem(...checkTls({ certFile, keyFile, clientCaFile }));
+  return certFile && keyFile ? { certFile, keyFile, clientCaFile } : undefined;
+}
+
+/** Scheme, host and port as a browser sends them, and nothing else (RFC 6454 section 6.2). */
+function isOrigin(text: string): boolean {
+  const origin = URL.parse(text)?.origin;
+  return origin !== 'null' && origin === text;
+}

@@ -1,0 +1,102 @@
+/** Where settings come from: `process.env`, or the like. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+/** Settings that can't be used, each with a line that says what it must be. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly string[];
+
+  constructor(problems: readonly string[]) {
+    super(problems.join('\n'));
+    this.problems = problems;
+  }
+}
+
+/**
+ * Reads settings by their kind. One that is empty counts as not set. What is wrong is collected, so that it can all be
+ * told at once: a reader goes on with the default, and `check` throws at the end.
+ */
+export class Settings {
+  readonly #environment: Environment;
+  readonly #problems: string[] = [];
+
+  constructor(environment: Environment) {
+    this.#environment = environment;
+  }
+
+  /** Any text; undefined when it is not set. */
+  text(name: string): string | undefined {
+    return this.#environment[name] || undefined;
+  }
+
+  /** One of some words. */
+  choice<T extends string>(name: string, choices: readonly T[], fallback: T): T {
+    const value = this.text(name) ?? fallback;
+    const known = choices.find((one) => one === value);
+    if (known === undefined) this.refuse(name, `one of ${choices.join(', ')}`);
+    return known ?? fallback;
+  }
+
+  /** 1 for yes; 0 for no, which is the default. */
+  flag(name: string): boolean {
+    return this.choice(name, ['0', '1'], '0') === '1';
+  }
+
+  /** A whole number in decimal digits, both ends of its range included; undefined when it is not set. */
+  wholeNumber(name: string, { from, to }: { from: number; to: number }): number | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const number = /^\d+$/.test(text) ? Number(text) : Number.NaN;
+    if (number >= from && number <= to) return number;
+    this.refuse(name, `a whole number from ${from} to ${to}`);
+    return undefined;
+  }
+
+  /** A TCP port; 0 takes a free one. */
+  port(name: string, fallback: number): number {
+    return this.wholeNumber(name, { from: 0, to: 65_535 }) ?? fallback;
+  }
+
+  /** A host name or an IP address, which is not looked up. */
+  host(name: string, fallback: string): string {
+    const host = this.text(name) ?? fallback;
+    if (/[\s/]/.test(host)) this.refuse(name, 'a host name or an IP address');
+    return host;
+  }
+
+  /** An http or https URL; undefined when it is not set. */
+  url(name: string): string | undefined {
+    const url = this.text(name);
+    if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
+      this.refuse(name, 'an http or https URL');
+    }
+    return url;
+  }
+
+  /**
+   * What is separated by commas, without the spaces around it.
+   *
+   * @param expected what the items are, in the plural, for the line that refuses them
+   */
+  list(name: string, isItem: (text: string) => boolean, expected: string): readonly string[] {
+    const items = (this.text(name) ?? '').split(',').map((one) => one.trim());
+    const given = items.filter((one) => one !== '');
+    if (!given.every(isItem)) this.refuse(name, `${expected}, separated by commas`);
+    return given;
+  }
+
+  /** Adds a problem: that a setting must be something else than it is. */
+  refuse(name: string, expected: string): void {
+    this.problem(`${name} must be ${expected}, not "${this.#environment[name]}"`);
+  }
+
+  /** Adds problems, a line each. */
+  problem(...lines: readonly string[]): void {
+    this.#problems.push(...lines);
+  }
+
+  /** @throws ConfigError with everything that was wrong so far */
+  check(): void {
+    if (this.#problems.length > 0) throw new ConfigError(this.#problems);
+  }
+}

@@ -1,0 +1,49 @@
+import type { Logger } from 'pino';
+
+/** What a signal ends. */
+export interface Running {
+  readonly log: Logger;
+  /** Finishes what is under way and releases everything; the process exits after it. */
+  stop(): Promise<void>;
+}
+
+/** Two signals closer than this are one: Ctrl-C reaches a watched process twice. */
+const sameSignalMs = 200;
+
+/**
+ * Starts what a process is for, and ends the process by SIGTERM or SIGINT: with 0 once all is stopped, also when it was
+ * only starting; at once, with 1, by a second signal. To be called before all else: without a handler a signal does
+ * nothing to process 1, which this is in a container (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
+ *
+ * @param describe what to write to standard error of what makes the start or the end impossible, before exiting with 1
+ */
+export async function runUntilSignal(
+  start: () => Promise<Running>,
+  describe: (error: unknown) => unknown,
+): Promise<void> {
+  let running: Running | undefined;
+  let stoppedAtMs: number | undefined;
+  const fail = (error: unknown): never => {
+    console.error(describe(error));
+    process.exit(1);
+  };
+  const onSignal = (signal: string) => {
+    if (running === undefined) process.exit(0);
+    if (stoppedAtMs === undefined) {
+      stoppedAtMs = performance.now();
+      stop(running, signal).catch(fail);
+    } else if (performance.now() - stoppedAtMs > sameSignalMs) {
+      running.log.warn({ signal }, 'ended at once by a second signal');
+      process.exit(1);
+    }
+  };
+  for (const signal of ['SIGTERM', 'SIGINT']) process.on(signal, () => onSignal(signal));
+  running = await start().catch(fail);
+}
+
+async function stop(running: Running, signal: string): Promise<never> {
+  running.log.info({ signal }, 'draining');
+  await running.stop();
+  running.log.info({}, 'drained');
+  process.exit(0);
+}

@@ -1,0 +1,34 @@
+import { defaultAddress } from './server-settings.ts';
+import { ConfigError, type Environment } from './settings.ts';
+
+/**
+ * Says in one line why a process can't start, where a person can mend it; anything else is a fault of ours, and comes
+ * back whole, to be shown with its stack.
+ *
+ * @param env where HOST and PORT were read from
+ * @param mendable classes of errors whose message is such a line, besides ConfigError
+ */
+export function describeStartFailure(
+  error: unknown,
+  env: Environment,
+  mendable: readonly (abstract new (...args: never) => Error)[] = [],
+): unknown {
+  if (!(error instanceof Error)) return error;
+  if ([ConfigError, ...mendable].some((type) => error instanceof type)) return error.message;
+  if (!('code' in error)) return error;
+  const host = env.HOST || defaultAddress.host;
+  const port = env.PORT || defaultAddress.port;
+  // Files may be refused too.
+  if (error.code === 'EACCES' && 'syscall' in error && error.syscall === 'listen') {
+    return `There is no right to listen at port ${port} of ${host}: set PORT, to 1024 or more.`;
+  }
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return `The port ${port} of ${host} is in use: end the program that listens there, or set PORT.`;
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return `${host} is not an address of this machine: set HOST.`;
+    default:
+      return error;
+  }
+}

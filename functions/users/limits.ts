@@ -1,0 +1,52 @@
+/**
+ * Every limit and default of the Users service and its stores, each with its unit in its name. `docs/limits.md` lists
+ * them with what happens when one is exceeded.
+ */
+export const usersLimits = {
+  /** Users in one GetUsers request. */
+  maxUsersPerRequest: 10_000,
+  /** Users read from the store at once: what DynamoDB's BatchGetItem takes. */
+  readChunkUsers: 100,
+  /** Chunks read ahead of what the client has taken. */
+  readAheadChunks: 2,
+  /** Passwords hashed at the same time, and waiting: each takes 19 MiB and some 20 ms of one core. */
+  maxConcurrentHashes: 2,
+  maxQueuedHashes: 64,
+  /** Random user ids tried for one sign-up: of n users, each is taken with the chance n / 2^32. */
+  maxUserIdAttempts: 8,
+  /** For how long a request_id is remembered. */
+  requestIdTtlMs: 24 * 60 * 60 * 1000,
+  /** Sign-ups that SQLite commits together, and that wait to be. */
+  maxGroupedCommits: 256,
+  maxQueuedSignUps: 10_000,
+  /** How long a call waits for another process that writes to the same SQLite file. */
+  sqliteBusyTimeoutMs: 1_000,
+  /** Users that the store in memory takes, some 300 bytes each. */
+  maxMemoryUsers: 2_000_000,
+  /** Sockets to DynamoDB. Each carries one request at a time. */
+  dynamoMaxSockets: 64,
+  /** Until a socket to DynamoDB is connected, and until a request on it is answered, before another try. */
+  dynamoConnectTimeoutMs: 1_000,
+  dynamoAttemptTimeoutMs: 2_000,
+  /** Tries of one request to DynamoDB that is throttled or gets no answer. */
+  dynamoMaxAttempts: 4,
+  /** Tries of a transaction that conflicts with others, or of keys that a batch left out. */
+  dynamoMaxTries: 10,
+  /** How long a store may take for one call, within the deadline of the call. */
+  storeTimeoutMs: 5_000,
+};
+
+/** The limits of the Users service, as a type for those who are given their own. */
+export type UsersLimits = typeof usersLimits;
+
+/**
+ * The values that they may be set to, both ends included, where those are not 1 to 2^31 - 1. Zero means none, or at once,
+ * as their names say.
+ */
+export const usersLimitRanges = {
+  maxQueuedHashes: { from: 0 },
+  readAheadChunks: { from: 0 },
+  /** A date in the store, not a timer. */
+  requestIdTtlMs: { to: Number.MAX_SAFE_INTEGER },
+  sqliteBusyTimeoutMs: { from: 0 },
+} satisfies { [Name in keyof UsersLimits]?: { from?: number; to?: number } };

@@ -1,0 +1,59 @@
+// A service that is not Users, composed of functions/process and functions/rpc alone. `ECHO_GREETING` is a setting of
+// its own; `ECHO_START=hang` never gets to listen, and `ECHO_START=mend` can't, which a person can mend.
+
+import { readLimits } from '../../functions/process/limit-settings.ts';
+import { createLog } from '../../functions/process/log.ts';
+import { readServerSettings } from '../../functions/process/server-settings.ts';
+import { Settings } from '../../functions/process/settings.ts';
+import { type Running, runUntilSignal } from '../../functions/process/signals.ts';
+import { describeStartFailure } from '../../functions/process/start-failure.ts';
+import { readTls, tlsProblems } from '../../functions/process/tls-files.ts';
+import { rpcLimitRanges, rpcLimits } from '../../functions/rpc/limits.ts';
+import { RpcServer } from '../../functions/rpc/server.ts';
+import { Echo } from '../rpc/gen/echo_pb.js';
+
+class GreetingError extends Error {}
+
+await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [GreetingError]));
+
+async function start(): Promise<Running> {
+  const settings = new Settings(process.env);
+  const { host, port, tls, corsOrigins, ...config } = readServerSettings(settings, tlsProblems);
+  const limits = readLimits(settings, rpcLimits, rpcLimitRanges);
+  const greeting = settings.text('ECHO_GREETING') ?? 'hello';
+  const mood = settings.choice('ECHO_START', ['well', 'hang', 'mend', 'fault'], 'well');
+  settings.check();
+  const log = await createLog(config.log);
+  if (mood === 'hang') {
+    process.stdout.write('{"msg":"starting"}\n');
+    setInterval(() => {}, 1_000);
+    await new Promise(() => {});
+  }
+  if (mood === 'mend') throw new GreetingError('ECHO_GREETING must be kind');
+  if (mood === 'fault') throw new TypeError('a fault of ours');
+  const server = new RpcServer({
+    routes: (router) =>
+      router.service(Echo, {
+        async unary({ text, hang }) {
+          if (hang) {
+            log.info({}, 'hanging');
+            await new Promise(() => {});
+          }
+          return { text: `${greeting} ${text}` };
+        },
+      }),
+    limits,
+    log,
+    tls: tls && readTls(tls),
+    corsOrigins,
+  });
+  const address = await server.listen({ host, port });
+  log.info({ port: address.port }, 'listening');
+  return {
+    log,
+    async stop() {
+      await server.drain();
+      if (greeting === 'stuck') throw new GreetingError('ECHO_GREETING must let it end');
+    },
+  };
+}
