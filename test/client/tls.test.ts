@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
-import { createAuthority, type Pair } from './certificates.ts';
+import { createAuthority, type Pair } from '../support/certificates.ts';
 import { startServer } from './server.ts';
 
 const balancer = 'users-1234.eu-central-1.elb.amazonaws.test';

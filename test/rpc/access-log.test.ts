@@ -3,10 +3,10 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
-import { all, endsWith } from './outcome.ts';
-import { call } from './raw.ts';
-import { eventually, serve } from './serving.ts';
-import { echoOf, nameOf, wires } from './wire.ts';
+import { all, endsWith } from '../support/outcome.ts';
+import { call } from '../support/raw-request.ts';
+import { eventually, serve } from '../support/server.ts';
+import { echoOf, nameOf, wires } from '../support/transports.ts';
 
 const secret = 'correct horse battery staple';
 

@@ -7,13 +7,13 @@ import { after, describe, it } from 'node:test';
 import type { Interceptor } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { RpcServer } from '../../functions/rpc/server.ts';
+import { startStockServer } from '../support/stock-server.ts';
 import { behaviourCases } from './differential-behaviour.ts';
 import { type Case, maxMessageBytes, type Part } from './differential-call.ts';
 import { wireCases } from './differential-wire.ts';
 import { echoService, type Observed } from './echo-service.ts';
 import { Echo } from './gen/echo_pb.js';
 import { type RawAnswer, rawCall } from './raw-call.ts';
-import { startStockServer } from './stock-server.ts';
 
 /** Of both servers, in both directions. */
 const limits = { maxMessageBytes };

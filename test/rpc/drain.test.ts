@@ -7,10 +7,10 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
-import { all, endsWith } from './outcome.ts';
-import { call } from './raw.ts';
-import { closeBefore, eventually, serve, withPatience } from './serving.ts';
-import { clientOf, echoOf, nameOf, wires } from './wire.ts';
+import { all, endsWith } from '../support/outcome.ts';
+import { call } from '../support/raw-request.ts';
+import { closeBefore, eventually, serve, withPatience } from '../support/server.ts';
+import { clientOf, echoOf, nameOf, wires } from '../support/transports.ts';
 
 for (const wire of wires) {
   describe(`a drain over ${nameOf(wire)}`, () => {

@@ -7,10 +7,10 @@ import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
 import fc from 'fast-check';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { createAuthority } from '../client/certificates.ts';
-import { call, contentType, framed } from './raw.ts';
-import { closeBefore, type Serving, serve, withPatience } from './serving.ts';
-import { echoOf, nameOf, wires } from './wire.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { call, contentType, framed } from '../support/raw-request.ts';
+import { closeBefore, type Serving, serve, withPatience } from '../support/server.ts';
+import { echoOf, nameOf, wires } from '../support/transports.ts';
 
 const unary = { unary: ({ text }: { text: string }) => ({ text }) };
 

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { createUsersClient, type UsersClient } from '../../client/client.ts';
-import { runMain } from './main-process.ts';
+import { runMain } from '../support/process.ts';
 
 const protocols = [
   { protocol: 'grpc', httpVersion: '2' },

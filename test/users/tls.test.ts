@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { ConfigError, readConfig } from '../../functions/users/config.ts';
 import { readTls, tlsProblems } from '../../functions/users/tls.ts';
-import { createAuthority } from '../client/certificates.ts';
+import { createAuthority } from '../support/certificates.ts';
 
 describe('the TLS files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'users-tls-'));

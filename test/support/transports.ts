@@ -10,8 +10,8 @@ import {
   type GrpcTransportOptions,
   Http2SessionManager,
 } from '@connectrpc/connect-node';
-import { Echo } from './gen/echo_pb.js';
-import { closeBefore, type Serving } from './serving.ts';
+import { Echo } from '../rpc/gen/echo_pb.js';
+import { closeBefore, type Serving } from './server.ts';
 
 /** A protocol over a version of HTTP. */
 export interface Wire {

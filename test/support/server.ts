@@ -4,7 +4,7 @@ import type { ServiceImpl } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
 import type { Log } from '../../functions/rpc/call/access-log.ts';
 import { RpcServer, type RpcServerOptions } from '../../functions/rpc/server.ts';
-import { Echo } from './gen/echo_pb.js';
+import { Echo } from '../rpc/gen/echo_pb.js';
 
 /** A line of the log, as its level and fields. */
 export interface LogLine {

@@ -2,9 +2,9 @@ import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
 import { toBinary } from '@bufbuild/protobuf';
-import { EchoRequestSchema } from './gen/echo_pb.js';
-import { closeBefore, type Serving, withPatience } from './serving.ts';
-import type { Wire } from './wire.ts';
+import { EchoRequestSchema } from '../rpc/gen/echo_pb.js';
+import { closeBefore, type Serving, withPatience } from './server.ts';
+import type { Wire } from './transports.ts';
 
 /** What came back, as text; headers and trailers as lines. */
 export interface RawAnswer {
