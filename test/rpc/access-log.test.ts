@@ -4,9 +4,10 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { all, endsWith } from '../support/outcome.ts';
-import { call } from '../support/raw-request.ts';
-import { eventually, serve } from '../support/server.ts';
-import { echoOf, nameOf, wires } from '../support/transports.ts';
+import { eventually } from '../support/patience.ts';
+import { nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
+import { call } from './raw.ts';
 
 const secret = 'correct horse battery staple';
 

@@ -13,7 +13,7 @@ import { type Case, maxMessageBytes, type Part } from './differential-call.ts';
 import { wireCases } from './differential-wire.ts';
 import { echoService, type Observed } from './echo-service.ts';
 import { Echo } from './gen/echo_pb.js';
-import { type RawAnswer, rawCall } from './raw-call.ts';
+import { type GrpcAnswer, rawCall } from './raw-call.ts';
 
 /** Of both servers, in both directions. */
 const limits = { maxMessageBytes };
@@ -69,7 +69,7 @@ for (const { name, ...options } of ways) {
 
 type Parts = Record<Part, unknown>;
 
-async function partsOf(answer: RawAnswer, observed: Observed, key: string): Promise<Parts> {
+async function partsOf(answer: GrpcAnswer, observed: Observed, key: string): Promise<Parts> {
   // A method that runs learns of a reset a little later than its client.
   for (let turns = 0; observed.get(key) === 'called' && turns < 1000; turns++) {
     await new Promise((resolve) => setTimeout(resolve, 1));

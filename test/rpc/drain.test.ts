@@ -8,9 +8,11 @@ import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
 import { all, endsWith } from '../support/outcome.ts';
-import { call } from '../support/raw-request.ts';
-import { closeBefore, eventually, serve, withPatience } from '../support/server.ts';
-import { clientOf, echoOf, nameOf, wires } from '../support/transports.ts';
+import { eventually, withPatience } from '../support/patience.ts';
+import { closeBefore } from '../support/server.ts';
+import { clientOf, nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
+import { call } from './raw.ts';
 
 for (const wire of wires) {
   describe(`a drain over ${nameOf(wire)}`, () => {

@@ -7,10 +7,11 @@ import { create, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { all, endsWith } from '../support/outcome.ts';
-import { call, framed } from '../support/raw-request.ts';
-import { eventually, serve, withPatience } from '../support/server.ts';
-import { echoOf, nameOf, timeoutHeader, wires } from '../support/transports.ts';
+import { eventually, withPatience } from '../support/patience.ts';
+import { nameOf, timeoutHeader, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { EchoRequestSchema } from './gen/echo_pb.js';
+import { call, framed } from './raw.ts';
 
 const text = 'x'.repeat(20_000);
 

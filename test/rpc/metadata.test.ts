@@ -11,8 +11,8 @@ import {
   type Interceptor,
 } from '@connectrpc/connect';
 import { all, endsWith } from '../support/outcome.ts';
-import { serve } from '../support/server.ts';
-import { echoOf, nameOf, wires } from '../support/transports.ts';
+import { nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { MetadataSchema } from './gen/echo_pb.js';
 
 for (const wire of wires) {

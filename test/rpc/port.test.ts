@@ -8,9 +8,11 @@ import tls from 'node:tls';
 import fc from 'fast-check';
 import { RpcServer } from '../../functions/rpc/server.ts';
 import { createAuthority } from '../support/certificates.ts';
-import { call, contentType, framed } from '../support/raw-request.ts';
-import { closeBefore, type Serving, serve, withPatience } from '../support/server.ts';
-import { echoOf, nameOf, wires } from '../support/transports.ts';
+import { withPatience } from '../support/patience.ts';
+import { closeBefore, type Serving } from '../support/server.ts';
+import { nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
+import { call, contentType, framed } from './raw.ts';
 
 const unary = { unary: ({ text }: { text: string }) => ({ text }) };
 

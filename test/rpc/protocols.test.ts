@@ -6,9 +6,9 @@ import { Code } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { Users } from '../../proto/gen/users_pb.js';
 import { all, endsWith } from '../support/outcome.ts';
-import { call } from '../support/raw-request.ts';
-import { serve } from '../support/server.ts';
-import { clientOf, echoOf, nameOf, type WireOptions, wires } from '../support/transports.ts';
+import { clientOf, nameOf, type WireOptions, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
+import { call } from './raw.ts';
 
 const long = 'long '.repeat(2_000);
 
