@@ -1,16 +1,15 @@
 // Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
 // it, that source maps lead back to the sources, and that a bundle over its budget is told of.
 import assert from 'node:assert/strict';
-import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { budgets, build, overBudget } from '../build.ts';
 import { createUsersClient } from '../client/client.ts';
+import { ServerProcess } from './support/process.ts';
 
 // Outside of the repository: nothing up from here has a node_modules folder.
 const folder = mkdtempSync(join(tmpdir(), 'users-build-'));
@@ -34,29 +33,19 @@ test('the server serves and drains, without the files that only DynamoDB or nobo
     readdirSync(join(users, 'chunks')).filter((file) => /dynamodb.*\.mjs$/.test(file)),
     [],
   );
-  const server = spawn(process.execPath, ['main.mjs'], {
-    cwd: users,
-    env: { ...env, USERS_DATA: join(folder, 'data') },
-    stdio: ['ignore', 'pipe', 'inherit'],
+  await using server = new ServerProcess({
+    args: ['main.mjs'],
+    folder: users,
+    settings: { USERS_DATA: join(folder, 'data') },
   });
-  try {
-    const lines = createInterface({ input: server.stdout });
-    const died = once(server, 'exit').then(([code]) => assert.fail(`ended with ${code} before it served`));
-    died.catch(() => {}); // looked at until it serves; it ends later, too
-    const [line] = await Promise.race([once(lines, 'line'), died]);
-    const { port, store } = JSON.parse(line);
-    assert.equal(store, 'sqlite');
-    {
-      using client = createUsersClient({ endpoint: `http://127.0.0.1:${port}` });
-      const { user } = await client.createUser({ username: 'bundled' });
-      assert.equal(user?.username, 'bundled');
-    }
-    const ended = once(server, 'exit');
-    server.kill('SIGTERM');
-    assert.deepEqual(await ended, [0, null]);
-  } finally {
-    server.kill('SIGKILL');
+  const { store } = await server.line('listening');
+  assert.equal(store, 'sqlite');
+  {
+    using client = createUsersClient({ endpoint: await server.url() });
+    const { user } = await client.createUser({ username: 'bundled' });
+    assert.equal(user?.username, 'bundled');
   }
+  await server.stop();
   bundles = await build(folder);
 });
 

@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
-import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
+import { createUsersClient } from '../../client/client.ts';
 import { UsersError } from '../../client/errors.ts';
 import {
   BadRequestSchema,
@@ -13,16 +13,10 @@ import {
   RetryInfoSchema,
 } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { StatusSchema } from '../../proto/gen/google/rpc/status_pb.js';
+import { ways } from '../support/transports.ts';
 import { startListener, startRawServer, startServer } from './server.ts';
 
 const tom = { username: 'tom' };
-const ways: Pick<UsersClientOptions, 'protocol' | 'httpVersion'>[] = [
-  { protocol: 'grpc' },
-  { protocol: 'grpc-web' },
-  { protocol: 'connect' },
-  { protocol: 'grpc-web', httpVersion: '1.1' },
-  { protocol: 'connect', httpVersion: '1.1' },
-];
 
 test('deadlines are sent exactly: default, own, none, a fraction of a millisecond, a month', async () => {
   const { server, seen } = await startListener();

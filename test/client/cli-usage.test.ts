@@ -7,7 +7,7 @@ import { delimiter, join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { after, before, test } from 'node:test';
 import packageJson from '../../package.json' with { type: 'json' };
-import { createAuthority } from './certificates.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { root, UsersCommand } from './command.ts';
 import { startServer, type TestServer } from './server.ts';
 

@@ -1,21 +1,13 @@
-import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
-import type { AddressInfo, Server, Socket } from 'node:net';
 import type { ConnectRouter, ServiceImpl } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
 import { Users } from '../../proto/gen/users_pb.js';
+import { type Listener, listen } from '../support/listener.ts';
 
 /** A server of the tests: stock connect-node, so that the client is tested against code that is not ours. */
-export interface TestServer extends AsyncDisposable {
-  readonly endpoint: string;
-  readonly port: number;
-  /** HTTP/2 sessions in the order they came. */
-  readonly sessions: http2.ServerHttp2Session[];
-  /** Sockets in the order they came. */
-  readonly sockets: Socket[];
-}
+export type TestServer = Listener;
 
 const echo: Partial<ServiceImpl<typeof Users>> = {
   createUser: (request) => ({ user: { username: request.username, userId: 1 } }),
@@ -85,38 +77,4 @@ export function answer(stream: http2.ServerHttp2Stream): void {
   stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
   stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
   stream.end(Buffer.alloc(5));
-}
-
-/** Listens on a free port of this machine. */
-export async function listen(server: Server | http2.Http2Server): Promise<TestServer> {
-  const sessions: http2.ServerHttp2Session[] = [];
-  const sockets: Socket[] = [];
-  server.on('session', (session: http2.ServerHttp2Session) => {
-    sessions.push(session);
-    session.on('error', () => {});
-  });
-  server.on('connection', (socket: Socket) => sockets.push(socket));
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  // A server on a port, not on a pipe, has an address with a port.
-  const { port } = server.address() as AddressInfo;
-  const secure = server instanceof http.Server ? false : 'setSecureContext' in server;
-  return {
-    endpoint: `${secure ? 'https' : 'http'}://127.0.0.1:${port}`,
-    port,
-    sessions,
-    sockets,
-    async [Symbol.asyncDispose]() {
-      // The end of a client's socket takes a moment to arrive; what is open after that is a leak.
-      const closed = once(server, 'close');
-      server.close();
-      const left = setTimeout(() => {
-        const open = sockets.filter((socket) => !socket.destroyed).length;
-        for (const socket of sockets) socket.destroy();
-        throw new Error(`${open} connections were left open`);
-      }, 2_000);
-      await closed;
-      clearTimeout(left);
-    },
-  };
 }

@@ -4,18 +4,12 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
-import { createAuthority, type Pair } from './certificates.ts';
+import { createAuthority, type Pair } from '../support/certificates.ts';
+import { ways } from '../support/transports.ts';
 import { startServer } from './server.ts';
 
 const balancer = 'users-1234.eu-central-1.elb.amazonaws.test';
 const tom = { username: 'tom' };
-const ways: Pick<UsersClientOptions, 'protocol' | 'httpVersion'>[] = [
-  { protocol: 'grpc' },
-  { protocol: 'grpc-web' },
-  { protocol: 'connect' },
-  { protocol: 'grpc-web', httpVersion: '1.1' },
-  { protocol: 'connect', httpVersion: '1.1' },
-];
 
 let ca: string;
 let server: Pair;

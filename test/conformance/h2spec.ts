@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { HttpHandler } from '../../functions/rpc/http/http-call.ts';
 import type { NodeRequest, NodeResponse } from '../../functions/rpc/http/node-http.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { createAuthority } from '../client/certificates.ts';
+import { createAuthority } from '../support/certificates.ts';
 import expected from './h2spec-expected.json' with { type: 'json' };
 import { interopRoutes } from './interop-service.ts';
 import type { Counts } from './suite.ts';

@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { createAuthority } from '../client/certificates.ts';
+import { createAuthority } from '../support/certificates.ts';
 import { interopRoutes } from './interop-service.ts';
 import type { Counts } from './suite.ts';
 import { goTool, run } from './tool.ts';

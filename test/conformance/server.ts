@@ -2,7 +2,7 @@
 // reads the port from stdout. With --stock it is connect-node's server, to tell its failures from ours.
 import { create, createRegistry } from '@bufbuild/protobuf';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { startStockServer } from '../rpc/stock-server.ts';
+import { startStockServer } from '../support/stock-server.ts';
 import { HTTPVersion } from './gen/connectrpc/conformance/v1/config_pb.js';
 import {
   type ServerCompatRequest,

@@ -2,8 +2,7 @@
 // of the console blocks and the TypeScript block against it, and compares what they print. The Python block is run by
 // `npm run test:peers`; installing, testing and deploying, which the README shows too, by `.ci/run`.
 import assert from 'node:assert/strict';
-import { type ChildProcess, execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
+import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,6 +10,7 @@ import { after, before, describe, it } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import project from '../../package.json' with { type: 'json' };
+import { ServerProcess } from '../support/process.ts';
 import { examples, matches, readmeBlocks } from './readme.ts';
 
 const run = promisify(execFile);
@@ -21,30 +21,24 @@ const elsewhere = /^npm ci|^npx cdk|outputs\.json|ca\.pem/;
 describe('README.md', () => {
   const data = mkdtempSync(join(tmpdir(), 'users-readme-'));
   const blocks = readmeBlocks();
-  let server: ChildProcess;
+  let server: ServerProcess;
   let printed = '';
   let url = '';
 
   before(async () => {
-    const env = { ...process.env, PORT: '0', USERS_DATA: data };
     // Without watching: who edits a file while the tests run would have it start anew on another port.
-    const dev = project.scripts.dev.split(' ').slice(1);
-    server = spawn(
-      process.execPath,
-      dev.filter((it) => !it.startsWith('--watch')),
-      { cwd: root, env },
-    );
-    server.stdout?.setEncoding('utf8');
-    while (!printed.includes('/users/\n')) {
-      const [chunk] = await once(server.stdout ?? assert.fail('no output'), 'data');
-      printed += chunk;
-    }
+    const args = project.scripts.dev.split(' ').slice(1);
+    server = new ServerProcess({
+      args: args.filter((it) => !it.startsWith('--watch')),
+      settings: { ...process.env, PORT: '0', USERS_DATA: data },
+    });
+    await server.prints('/users/');
+    printed = server.printed();
     url = /http:\/\/[\d.]+:\d+/.exec(printed)?.[0] ?? assert.fail(printed);
   });
 
   after(async () => {
-    server.kill();
-    await once(server, 'exit');
+    await server.stop();
     rmSync(data, { recursive: true });
   });
 

@@ -3,7 +3,8 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { UsersError } from '../../client/errors.ts';
-import { open, type Target, uniqueName, type Way, ways } from './target.ts';
+import { type Way, ways } from '../support/transports.ts';
+import { open, type Target, uniqueName } from './target.ts';
 import { webRequest } from './web.ts';
 
 /** Proves sign-up, look-up and errors with their details, in every protocol. */

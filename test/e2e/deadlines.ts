@@ -14,8 +14,9 @@ import {
   GetUsersRequestSchema,
   GetUsersResultSchema,
 } from '../../proto/gen/users_types_pb.js';
+import { ways } from '../support/transports.ts';
 import { rawCall } from './raw.ts';
-import { open, type Target, uniqueName, ways } from './target.ts';
+import { open, type Target, uniqueName } from './target.ts';
 import { webRequest } from './web.ts';
 
 /** argon2id takes tens of milliseconds: the server can't have finished before a deadline of one. */

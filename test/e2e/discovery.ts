@@ -6,8 +6,9 @@ import { Code, createClient } from '@connectrpc/connect';
 import { ServerReflection as ReflectionV1 } from '../../functions/rpc/standard/gen/grpc/reflection/v1/reflection_pb.js';
 import { ServerReflection as ReflectionV1Alpha } from '../../functions/rpc/standard/gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { ways } from '../support/transports.ts';
 import { rawCall } from './raw.ts';
-import { open, type Target, ways } from './target.ts';
+import { open, type Target } from './target.ts';
 
 /** Proves what a client can find out about the service: its health, its methods and messages, and what it lacks. */
 export function proveDiscovery(target: () => Target): void {

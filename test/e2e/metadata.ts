@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, encodeBinaryHeader, type Interceptor } from '@connectrpc/connect';
 import { UsersError } from '../../client/errors.ts';
-import { open, type Target, uniqueName, ways } from './target.ts';
+import { ways } from '../support/transports.ts';
+import { open, type Target, uniqueName } from './target.ts';
 
 /** Proves that metadata of every kind passes, and what may not pass is refused clearly, in every protocol. */
 export function proveMetadata(target: () => Target): void {

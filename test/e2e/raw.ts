@@ -8,10 +8,12 @@ import {
   toBinary,
 } from '@bufbuild/protobuf';
 import { dial, parseAddress } from '../../client/dial.ts';
-import type { Target } from './target.ts';
+import { frame, readFrames } from '../support/frames.ts';
+import { requestHttp2 } from '../support/raw-request.ts';
+import { authorization, type Target } from './target.ts';
 
 /** What came back, frame by frame put together. */
-export interface RawAnswer<O extends DescMessage> {
+export interface GrpcAnswer<O extends DescMessage> {
   readonly headers: IncomingHttpHeaders;
   readonly messages: MessageShape<O>[];
   /** From the trailers, or the headers if nothing else came. */
@@ -38,51 +40,31 @@ export async function rawCall<I extends DescMessage, O extends DescMessage>(
     /** Called for every message; the next is not read before it is done. */
     readonly onMessage?: (message: MessageShape<O>) => void | Promise<void>;
   },
-): Promise<RawAnswer<O>> {
+): Promise<GrpcAnswer<O>> {
   const address = parseAddress(target.endpoint, target.serverName, { ca: target.ca });
   const session = http2.connect(address.origin, {
     createConnection: () => dial(address, 'h2'),
     settings: { enablePush: false, ...(call.window === undefined ? {} : { initialWindowSize: call.window }) },
   });
   try {
-    const failed = new Promise<never>((_, reject) => session.once('error', reject));
-    const stream = session.request({
-      ':method': 'POST',
-      ':path': call.path,
-      'content-type': 'application/grpc',
-      te: 'trailers',
-      ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
-      ...call.headers,
+    const exchange = requestHttp2(session, {
+      path: call.path,
+      headers: {
+        'content-type': 'application/grpc',
+        te: 'trailers',
+        ...authorization(target),
+        ...call.headers,
+      },
     });
-    let headers: IncomingHttpHeaders = {};
-    let trailers: IncomingHttpHeaders = {};
-    stream.on('response', (received) => {
-      headers = received;
-    });
-    stream.on('trailers', (received) => {
-      trailers = received;
-    });
-    const body = toBinary(call.input, create(call.input, call.message));
-    const prefix = Buffer.alloc(5);
-    prefix.writeUInt32BE(body.length, 1);
-    stream.end(Buffer.concat([prefix, body]));
-
+    exchange.request.end(frame(toBinary(call.input, create(call.input, call.message))));
     const messages: MessageShape<O>[] = [];
     let firstMs = Number.NaN;
-    const read = async () => {
-      let rest: Buffer = Buffer.alloc(0);
-      for await (const chunk of stream) {
-        rest = Buffer.concat([rest, chunk]);
-        while (rest.length >= 5 && rest.length >= 5 + rest.readUInt32BE(1)) {
-          const end = 5 + rest.readUInt32BE(1);
-          const message = fromBinary(call.output, rest.subarray(5, end));
-          rest = rest.subarray(end);
-          if (messages.push(message) === 1) firstMs = performance.now();
-          await call.onMessage?.(message);
-        }
-      }
-    };
-    await Promise.race([read(), failed]);
+    for await (const { payload } of readFrames(exchange.chunks())) {
+      const message = fromBinary(call.output, payload);
+      if (messages.push(message) === 1) firstMs = performance.now();
+      await call.onMessage?.(message);
+    }
+    const { headers, trailers } = exchange;
     const { 'grpc-status': status, 'grpc-message': statusMessage } = { ...headers, ...trailers };
     return {
       headers,

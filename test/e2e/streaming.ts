@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { GetUsersRequestSchema, GetUsersResultSchema } from '../../proto/gen/users_types_pb.js';
+import { ways } from '../support/transports.ts';
 import { rawCall } from './raw.ts';
-import { open, type Target, uniqueName, ways } from './target.ts';
+import { open, type Target, uniqueName } from './target.ts';
 
 const many = Array.from({ length: 10_000 }, (_, n) => ({ userId: 4_000_000_000 + n }));
 

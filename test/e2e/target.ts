@@ -1,12 +1,9 @@
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
-import { text } from 'node:stream/consumers';
+import { join } from 'node:path';
 import { createUsersClient, type UsersClient, type UsersClientOptions } from '../../client/client.ts';
+import { ServerProcess } from '../support/process.ts';
 
 /** A running service, and how to call it. Nothing else is known of it. */
 export interface Target extends AsyncDisposable {
@@ -17,17 +14,10 @@ export interface Target extends AsyncDisposable {
   readonly token?: string;
 }
 
-/** A protocol over an HTTP version. */
-export type Way = Required<Pick<UsersClientOptions, 'protocol' | 'httpVersion'>> & { readonly name: string };
-
-/** All ways to call the service. */
-export const ways: readonly Way[] = [
-  { name: 'gRPC', protocol: 'grpc', httpVersion: '2' },
-  { name: 'gRPC-Web over HTTP/2', protocol: 'grpc-web', httpVersion: '2' },
-  { name: 'gRPC-Web over HTTP/1.1', protocol: 'grpc-web', httpVersion: '1.1' },
-  { name: 'Connect over HTTP/2', protocol: 'connect', httpVersion: '2' },
-  { name: 'Connect over HTTP/1.1', protocol: 'connect', httpVersion: '1.1' },
-];
+/** The header that shows its token, if it has one. */
+export function authorization({ token }: Target): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
+}
 
 /** A client of the target; to be disposed. */
 export function open(target: Target, options: UsersClientOptions = {}): UsersClient {
@@ -69,27 +59,18 @@ export function targetFromEnvironment(): Target {
  */
 export async function startTarget(main: string): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'users-e2e-'));
-  const child = spawn(process.execPath, [resolve(main)], {
-    env: { PATH: process.env.PATH, PORT: '0', USERS_DATA: folder, USERS_SAMPLES: '1', LOG_FORMAT: 'json' },
-    stdio: ['ignore', 'pipe', 'pipe'],
+  const server = new ServerProcess({
+    args: [main],
+    settings: { USERS_DATA: folder, USERS_SAMPLES: '1' },
   });
-  const errors = text(child.stderr);
-  const closed = once(child, 'close');
-  const listening = Promise.withResolvers<number>();
-  // Read to the end: a full pipe would stop the server.
-  createInterface(child.stdout).on('line', (line) => {
-    const { msg, port } = JSON.parse(line);
-    if (msg === 'listening') listening.resolve(port);
-  });
-  closed.then(async () => listening.reject(new Error(`${main} ended: ${await errors}`)));
-  const port = await listening.promise;
   return {
-    endpoint: `http://127.0.0.1:${port}`,
+    endpoint: await server.url(),
     async [Symbol.asyncDispose]() {
-      child.kill('SIGTERM');
-      const [code, signal] = await closed;
-      rmSync(folder, { recursive: true });
-      if (code !== 0) throw new Error(`${main} ended with ${code ?? signal}: ${await errors}`);
+      try {
+        await server.stop();
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     },
   };
 }

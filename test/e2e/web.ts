@@ -1,8 +1,7 @@
-import http, { type IncomingMessage } from 'node:http';
-import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { dial, parseAddress } from '../../client/dial.ts';
-import type { Target } from './target.ts';
+import { requestHttp1 } from '../support/raw-request.ts';
+import { authorization, type Target } from './target.ts';
 
 /** What came back over HTTP/1.1. */
 export interface WebAnswer {
@@ -15,19 +14,16 @@ export async function webRequest(
   target: Target,
   path: string,
   headers: Readonly<Record<string, string>> = {},
-  body?: string,
+  content?: string,
 ): Promise<WebAnswer> {
   const address = parseAddress(target.endpoint, target.serverName, { ca: target.ca });
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const request = (address.secure ? https : http).request(new URL(path, address.origin), {
-    method: body === undefined ? 'GET' : 'POST',
-    headers: {
-      ...(target.token === undefined ? {} : { authorization: `Bearer ${target.token}` }),
-      ...headers,
-    },
-    createConnection: () => dial(address, 'http/1.1'),
-  });
-  request.on('response', resolve).on('error', reject).end(body);
-  const response = await promise;
-  return { status: response.statusCode ?? 0, body: await text(response) };
+  const head = {
+    method: content === undefined ? 'GET' : 'POST',
+    path,
+    headers: { ...authorization(target), ...headers },
+  };
+  const exchange = requestHttp1(address.origin, head, { createConnection: () => dial(address, 'http/1.1') });
+  exchange.request.end(content);
+  const body = await text(exchange.chunks());
+  return { status: exchange.status, body };
 }

@@ -19,7 +19,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type Client, Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { Users } from '../../proto/gen/users_pb.js';
-import { type ServerProcess, startServer } from './server-process.ts';
+import { ServerProcess } from '../support/process.ts';
 
 const rounds = Number(process.env.CRASH_ROUNDS ?? 20);
 const callers = 32;
@@ -50,16 +50,16 @@ test(`SQLite survives ${rounds} kills under concurrent sign-ups`, async (context
   let unanswered = 0;
   try {
     for (let round = 1; round <= rounds; round++) {
-      server = await startServer({ USERS_STORE: 'sqlite', USERS_DATA: folder });
+      server = new ServerProcess({ settings: { USERS_DATA: folder } });
       const before = attempts.filter(({ userId }) => userId !== undefined);
-      await withClient(server.url, (client) => assertFound(client, before.slice(-mostPerRound)));
+      await withClient(await server.url(), (client) => assertFound(client, before.slice(-mostPerRound)));
       await crashUnderLoad(server, attempts);
       const acknowledged = attempts.filter(({ userId }) => userId !== undefined).length;
       interrupted += attempts.length - acknowledged;
       unanswered += assertWhole(folder, attempts) - acknowledged;
     }
-    server = await startServer({ USERS_STORE: 'sqlite', USERS_DATA: folder });
-    await withClient(server.url, async (client) => {
+    server = new ServerProcess({ settings: { USERS_DATA: folder } });
+    await withClient(await server.url(), async (client) => {
       for (const attempt of attempts) if (attempt.userId === undefined) await signUp(client, attempt);
       await assertFound(client, attempts);
     });
@@ -97,7 +97,7 @@ async function crashUnderLoad(server: ServerProcess, attempts: Attempt[]): Promi
     }
   }
 
-  await withClient(server.url, async (client) => {
+  await withClient(await server.url(), async (client) => {
     const calls = Promise.all(Array.from({ length: callers }, () => keepSigningUp(client)));
     await Promise.race([calls, enough.promise]);
     // Every other time right after an answer, which may have been given too early; else anywhere in its work.

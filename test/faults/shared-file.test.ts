@@ -8,18 +8,18 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { createUsersClient, type UsersClient } from '../../client/client.ts';
-import { startServer } from './server-process.ts';
+import { ServerProcess } from '../support/process.ts';
 
 const names = Array.from({ length: 150 }, (_, i) => `User-${i}`);
 
 test('two servers share one SQLite file', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'users-shared-'));
-  const starting = [0, 1].map(() => startServer({ USERS_STORE: 'sqlite', USERS_DATA: folder }));
+  const servers = [0, 1].map(() => new ServerProcess({ settings: { USERS_DATA: folder } }));
   const clients: UsersClient[] = [];
   const atBoth = <T>(call: (client: UsersClient) => Promise<T>) => Promise.allSettled(clients.map(call));
   try {
-    for (const { url } of await Promise.all(starting)) {
-      clients.push(createUsersClient({ endpoint: url, retry: { maxAttempts: 20 } }));
+    for (const endpoint of await Promise.all(servers.map((it) => it.url()))) {
+      clients.push(createUsersClient({ endpoint, retry: { maxAttempts: 20 } }));
     }
     await Promise.all(
       names.map(async (username) => {
@@ -39,9 +39,7 @@ test('two servers share one SQLite file', async () => {
     );
   } finally {
     for (const client of clients) client.close();
-    for (const started of await Promise.allSettled(starting)) {
-      if (started.status === 'fulfilled') await started.value.kill();
-    }
+    await Promise.all(servers.map((it) => it.kill()));
     rmSync(folder, { recursive: true });
   }
 });

@@ -6,7 +6,7 @@ import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { Echo } from '../rpc/gen/echo_pb.js';
-import { runMain } from '../support/main-process.ts';
+import { runMain } from '../support/process.ts';
 
 const run = (t: TestContext, settings: Record<string, string> = {}) =>
   runMain(t, settings, 'test/process/second-service.ts');

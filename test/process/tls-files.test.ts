@@ -9,7 +9,7 @@ import { after, before, describe, it } from 'node:test';
 import { ConfigError } from '../../functions/process/settings.ts';
 import { readTls, tlsProblems } from '../../functions/process/tls-files.ts';
 import { readConfig } from '../../functions/users/config.ts';
-import { createAuthority } from '../client/certificates.ts';
+import { createAuthority } from '../support/certificates.ts';
 
 describe('the TLS files', () => {
   const folder = mkdtempSync(join(tmpdir(), 'users-tls-'));

@@ -3,10 +3,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
-import { all, endsWith } from './outcome.ts';
+import { all, endsWith } from '../support/outcome.ts';
+import { eventually } from '../support/patience.ts';
+import { nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { call } from './raw.ts';
-import { eventually, serve } from './serving.ts';
-import { echoOf, nameOf, wires } from './wire.ts';
 
 const secret = 'correct horse battery staple';
 

@@ -5,9 +5,10 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net, { type Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { eventually, withPatience } from '../support/patience.ts';
+import { closeBefore, type Serving } from '../support/server.ts';
+import { echoOf, serve } from './echo.ts';
 import { call, framed } from './raw.ts';
-import { closeBefore, eventually, type Serving, serve, withPatience } from './serving.ts';
-import { echoOf } from './wire.ts';
 
 describe('limits of a connection', () => {
   it('bound the streams that run in parallel', async (t) => {

@@ -1,7 +1,8 @@
 // Proves that browsers of the configured origins may call, that no others may, and that nothing is said by default.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
-import { type Serving, serve } from './serving.ts';
+import type { Serving } from '../support/server.ts';
+import { serve } from './echo.ts';
 
 const origin = 'https://example.com';
 const path = '/test.echo.v1.Echo/Unary';

@@ -4,10 +4,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { all, endsWith } from './outcome.ts';
+import { all, endsWith } from '../support/outcome.ts';
+import { eventually } from '../support/patience.ts';
+import { nameOf, timeoutHeader, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { call } from './raw.ts';
-import { eventually, serve } from './serving.ts';
-import { echoOf, nameOf, timeoutHeader, wires } from './wire.ts';
 
 const never = () => new Promise<never>(() => {});
 const hangingStream = () => ({ [Symbol.asyncIterator]: () => ({ next: never }) });

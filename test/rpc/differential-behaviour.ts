@@ -2,9 +2,9 @@ import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
 import { BadRequestSchema, ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
+import { frame } from '../support/frames.ts';
 import {
   type Case,
-  frame,
   isCalledAtOnce,
   isStream,
   message,

@@ -1,5 +1,6 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { frame } from '../support/frames.ts';
 import { EchoRequestSchema } from './gen/echo_pb.js';
 import type { RawCall } from './raw-call.ts';
 
@@ -34,14 +35,6 @@ export const methods = ['Unary', 'ServerStream', 'ClientStream', 'Bidi'] as cons
 export type Method = (typeof methods)[number];
 /** Whether its response is a stream. */
 export const isStream = (method: Method) => method === 'ServerStream' || method === 'Bidi';
-
-/** A message as it is on the wire. */
-export function frame(payload: Uint8Array, flags = 0): Buffer {
-  const prefix = Buffer.alloc(5);
-  prefix[0] = flags;
-  prefix.writeUInt32BE(payload.length, 1);
-  return Buffer.concat([prefix, payload]);
-}
 
 /** A request as it is on the wire. */
 export function message(request: Request): Buffer {

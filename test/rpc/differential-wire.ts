@@ -1,10 +1,10 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { create, toJsonString } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
+import { frame } from '../support/frames.ts';
 import {
   type Case,
   type Difference,
-  frame,
   isCalledAtOnce,
   isStream,
   maxMessageBytes,

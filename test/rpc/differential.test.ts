@@ -7,13 +7,13 @@ import { after, describe, it } from 'node:test';
 import type { Interceptor } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { RpcServer } from '../../functions/rpc/server.ts';
+import { startStockServer } from '../support/stock-server.ts';
 import { behaviourCases } from './differential-behaviour.ts';
 import { type Case, maxMessageBytes, type Part } from './differential-call.ts';
 import { wireCases } from './differential-wire.ts';
 import { echoService, type Observed } from './echo-service.ts';
 import { Echo } from './gen/echo_pb.js';
-import { type RawAnswer, rawCall } from './raw-call.ts';
-import { startStockServer } from './stock-server.ts';
+import { type GrpcAnswer, rawCall } from './raw-call.ts';
 
 /** Of both servers, in both directions. */
 const limits = { maxMessageBytes };
@@ -69,7 +69,7 @@ for (const { name, ...options } of ways) {
 
 type Parts = Record<Part, unknown>;
 
-async function partsOf(answer: RawAnswer, observed: Observed, key: string): Promise<Parts> {
+async function partsOf(answer: GrpcAnswer, observed: Observed, key: string): Promise<Parts> {
   // A method that runs learns of a reset a little later than its client.
   for (let turns = 0; observed.get(key) === 'called' && turns < 1000; turns++) {
     await new Promise((resolve) => setTimeout(resolve, 1));

@@ -7,10 +7,12 @@ import net from 'node:net';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
-import { all, endsWith } from './outcome.ts';
+import { all, endsWith } from '../support/outcome.ts';
+import { eventually, withPatience } from '../support/patience.ts';
+import { closeBefore } from '../support/server.ts';
+import { clientOf, nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { call } from './raw.ts';
-import { closeBefore, eventually, serve, withPatience } from './serving.ts';
-import { clientOf, echoOf, nameOf, wires } from './wire.ts';
 
 for (const wire of wires) {
   describe(`a drain over ${nameOf(wire)}`, () => {

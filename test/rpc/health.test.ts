@@ -4,10 +4,11 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { endsWith } from '../support/outcome.ts';
+import { eventually } from '../support/patience.ts';
+import { clientOf, nameOf, wires } from '../support/transports.ts';
+import { serve } from './echo.ts';
 import { Echo } from './gen/echo_pb.js';
-import { endsWith } from './outcome.ts';
-import { eventually, serve } from './serving.ts';
-import { clientOf, nameOf, wires } from './wire.ts';
 
 for (const wire of wires) {
   describe(`health over ${nameOf(wire)}`, () => {

@@ -5,7 +5,7 @@ import http from 'node:http';
 import { it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { serve } from './serving.ts';
+import { serve } from './echo.ts';
 
 it('gives each request an id and a line in the log', async () => {
   const lines: object[] = [];

@@ -6,11 +6,12 @@ import { gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
+import { all, endsWith } from '../support/outcome.ts';
+import { eventually, withPatience } from '../support/patience.ts';
+import { nameOf, timeoutHeader, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { EchoRequestSchema } from './gen/echo_pb.js';
-import { all, endsWith } from './outcome.ts';
 import { call, framed } from './raw.ts';
-import { eventually, serve, withPatience } from './serving.ts';
-import { echoOf, nameOf, timeoutHeader, wires } from './wire.ts';
 
 const text = 'x'.repeat(20_000);
 

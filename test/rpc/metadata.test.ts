@@ -10,10 +10,10 @@ import {
   encodeBinaryHeader,
   type Interceptor,
 } from '@connectrpc/connect';
+import { all, endsWith } from '../support/outcome.ts';
+import { nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { MetadataSchema } from './gen/echo_pb.js';
-import { all, endsWith } from './outcome.ts';
-import { serve } from './serving.ts';
-import { echoOf, nameOf, wires } from './wire.ts';
 
 for (const wire of wires) {
   describe(`metadata of ${nameOf(wire)}`, () => {

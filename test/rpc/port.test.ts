@@ -7,10 +7,12 @@ import { describe, it, type TestContext } from 'node:test';
 import tls from 'node:tls';
 import fc from 'fast-check';
 import { RpcServer } from '../../functions/rpc/server.ts';
-import { createAuthority } from '../client/certificates.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { withPatience } from '../support/patience.ts';
+import { closeBefore, type Serving } from '../support/server.ts';
+import { nameOf, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { call, contentType, framed } from './raw.ts';
-import { closeBefore, type Serving, serve, withPatience } from './serving.ts';
-import { echoOf, nameOf, wires } from './wire.ts';
 
 const unary = { unary: ({ text }: { text: string }) => ({ text }) };
 

@@ -5,10 +5,10 @@ import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
 import { Users } from '../../proto/gen/users_pb.js';
-import { all, endsWith } from './outcome.ts';
+import { all, endsWith } from '../support/outcome.ts';
+import { clientOf, nameOf, type WireOptions, wires } from '../support/transports.ts';
+import { echoOf, serve } from './echo.ts';
 import { call } from './raw.ts';
-import { serve } from './serving.ts';
-import { clientOf, echoOf, nameOf, type WireOptions, wires } from './wire.ts';
 
 const long = 'long '.repeat(2_000);
 

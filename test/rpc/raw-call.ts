@@ -1,7 +1,9 @@
-import { once } from 'node:events';
 import type http2 from 'node:http2';
 import { gunzipSync } from 'node:zlib';
 import { fromBinary, fromJsonString } from '@bufbuild/protobuf';
+import { type Frame, framesOf } from '../support/frames.ts';
+import { withPatience } from '../support/patience.ts';
+import { requestHttp2 } from '../support/raw-request.ts';
 import { EchoResponseSchema } from './gen/echo_pb.js';
 
 /** What a gRPC client does, byte by byte. */
@@ -16,7 +18,7 @@ export interface RawCall {
 }
 
 /** All that a client sees of a response. What differs with every call, and what both HTTP layers add, is left out. */
-export interface RawAnswer {
+export interface GrpcAnswer {
   readonly httpStatus: number | undefined;
   readonly headers: Record<string, unknown>;
   /** Decoded, with the flags of its frame if they are not 0; as hex if it is no message. */
@@ -33,68 +35,52 @@ export interface RawAnswer {
 const patienceMs = 2_000;
 
 /** Makes a call and waits for its end. */
-export async function rawCall(session: http2.ClientHttp2Session, call: RawCall): Promise<RawAnswer> {
-  const { path, method = 'POST', headers, body, isOpen } = call;
-  const stream = session.request({ ':method': method, ':path': path, ...headers }, { endStream: false });
-  let received = Buffer.alloc(0);
-  let head: http2.IncomingHttpHeaders = {};
-  let trailers: http2.IncomingHttpHeaders = {};
-  let isHung = false;
-  /** How many more arrive before a reset is chance. */
+export async function rawCall(session: http2.ClientHttp2Session, call: RawCall): Promise<GrpcAnswer> {
+  const { body, isOpen } = call;
+  const exchange = requestHttp2(session, call);
+  const { request } = exchange;
+  /** How many messages arrive before a reset is chance. */
   let comparable = Number.POSITIVE_INFINITY;
-  let awaited = 0;
-  stream.on('response', (it) => {
-    head = it;
-  });
-  stream.on('trailers', (it) => {
-    trailers = it;
-  });
-  stream.on('data', (chunk: Buffer) => {
-    received = Buffer.concat([received, chunk]);
-    stream.emit('received');
-  });
-  // 'close' follows, and the code of the reset says the same.
-  stream.on('error', () => {});
-  const { promise: closed, resolve } = Promise.withResolvers<void>();
-  stream.once('close', resolve);
-  const timer = setTimeout(() => {
-    isHung = true;
-    stream.close(8); // CANCEL
-  }, patienceMs);
-  send().catch(() => stream.destroy());
+  exchange.read();
+  send().catch(() => request.destroy());
   // The answer to a request that stays open is complete with its trailers.
-  if (isOpen) stream.once('end', () => stream.end());
-  await closed;
-  clearTimeout(timer);
+  if (isOpen) exchange.ended.then(() => request.end());
+  const isHung = !(await withPatience(
+    exchange.closed.then(() => true),
+    patienceMs,
+  ));
+  if (isHung) exchange.cancel();
+  await exchange.closed;
 
   async function send() {
+    let awaited = 0;
     for (const step of body) {
-      if (stream.closed || stream.destroyed) return;
+      if (request.closed || request.destroyed) return;
       if (step === 'reset') {
         comparable = awaited;
-        stream.close(8);
-      } else if (step === 'end') stream.end();
-      else if (typeof step !== 'number') stream.write(step);
+        exchange.cancel();
+      } else if (step === 'end') request.end();
+      else if (typeof step !== 'number') request.write(step);
       else {
         awaited = step;
-        while (framesOf(received).length < step && !stream.closed) await once(stream, 'received');
+        await exchange.until((received) => framesOf(received).length >= step);
       }
     }
-    if (!isOpen && !stream.closed && !stream.writableEnded) stream.end();
+    if (!isOpen && !request.closed && !request.writableEnded) request.end();
   }
 
+  const { body: received, headers: head, trailers } = exchange;
   const isTrailersOnly = received.length === 0 && head['grpc-status'] !== undefined;
-  const { ':status': httpStatus, ...rest } = head;
-  const [plain, ended] = isTrailersOnly ? splitTrailersOnly(rest) : [rest, trailers];
+  const [plain, ended] = isTrailersOnly ? splitTrailersOnly(head) : [head, trailers];
   return {
-    httpStatus: Number(httpStatus) || undefined,
+    httpStatus: exchange.status || undefined,
     headers: visible(plain),
     messages: framesOf(received)
       .slice(0, comparable)
       .map((frame) => messageOf(frame, String(head['content-type']))),
     trailers: visible(ended),
     isTrailersOnly,
-    reset: stream.rstCode ?? 0,
+    reset: exchange.resetCode,
     isHung,
   };
 }
@@ -113,18 +99,7 @@ function visible(headers: http2.IncomingHttpHeaders): Record<string, unknown> {
   return Object.fromEntries(Object.entries(headers).filter(([name]) => !/^(date|x-request-id)$/.test(name)));
 }
 
-function framesOf(bytes: Buffer): { flags: number; payload: Buffer }[] {
-  const frames = [];
-  for (let offset = 0; offset + 5 <= bytes.length; ) {
-    const end = offset + 5 + bytes.readUInt32BE(offset + 1);
-    if (end > bytes.length) break;
-    frames.push({ flags: bytes[offset] ?? 0, payload: bytes.subarray(offset + 5, end) });
-    offset = end;
-  }
-  return frames;
-}
-
-function messageOf({ flags, payload }: { flags: number; payload: Buffer }, contentType: string): unknown {
+function messageOf({ flags, payload }: Frame, contentType: string): unknown {
   try {
     const bytes = flags === 1 ? gunzipSync(payload) : payload;
     const message = contentType.includes('json')

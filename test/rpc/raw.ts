@@ -1,35 +1,36 @@
 import { once } from 'node:events';
-import http from 'node:http';
 import http2 from 'node:http2';
-import { toBinary } from '@bufbuild/protobuf';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { contentTypeOf, framed as frameFor } from '../support/frames.ts';
+import { withPatience } from '../support/patience.ts';
+import { requestHttp1, requestHttp2 } from '../support/raw-request.ts';
+import { closeBefore, type Serving } from '../support/server.ts';
+import type { Wire } from '../support/transports.ts';
 import { EchoRequestSchema } from './gen/echo_pb.js';
-import { closeBefore, type Serving, withPatience } from './serving.ts';
-import type { Wire } from './wire.ts';
 
 /** What came back, as text; headers and trailers as lines. */
-export interface RawAnswer {
+export interface TextAnswer {
+  /** 0 for none. */
   readonly status: number;
   readonly headers: string;
   readonly body: string;
 }
 
-/** The content type of a method in a protocol. */
-export function contentType({ protocol }: Wire, method: string): string {
-  if (protocol === 'connect') return method === 'Unary' ? 'application/proto' : 'application/connect+proto';
-  return `application/${protocol}+proto`;
+/** The content type of a method of Echo in a protocol. */
+export function contentType(wire: Wire, method: string): string {
+  return contentTypeOf(wire, method === 'Unary');
 }
 
-/** A message as the protocol frames it. */
+/** A message to a method of Echo as the protocol frames it. */
 export function framed(wire: Wire, method: string, payload: Uint8Array = new Uint8Array()): Buffer {
-  if (wire.protocol === 'connect' && method === 'Unary') return Buffer.from(payload);
-  const prefix = Buffer.alloc(5);
-  prefix.writeUInt32BE(payload.length, 1);
-  return Buffer.concat([prefix, payload]);
+  return frameFor(wire, method === 'Unary', payload);
 }
+
+const emptyRequest = toBinary(EchoRequestSchema, create(EchoRequestSchema));
 
 /**
- * Calls a method with node's own client, which does only what it is told: no timer, an `isEndless` request whose
- * end never comes, or with `isReading: false` an answer of which nobody reads the body.
+ * Calls a method of Echo by hand: with no timer, an `isEndless` request whose end never comes, or with
+ * `isReading: false` an answer of which nobody reads the body.
  */
 export async function call(
   serving: Serving,
@@ -37,11 +38,7 @@ export async function call(
   {
     method = 'Unary',
     headers = {},
-    body = framed(
-      wire,
-      method,
-      toBinary(EchoRequestSchema, { $typeName: 'test.echo.v1.EchoRequest', ...empty }),
-    ),
+    body = framed(wire, method, emptyRequest),
     isEndless = false,
     isReading = true,
   }: {
@@ -51,64 +48,39 @@ export async function call(
     isEndless?: boolean;
     isReading?: boolean;
   } = {},
-): Promise<RawAnswer> {
-  const { promise, resolve } = Promise.withResolvers<RawAnswer>();
-  const answer = { status: 0, headers: '', body: '' };
-  const end = () => resolve(answer);
-  const all = { 'content-type': contentType(wire, method), ...headers };
-  const path = `/test.echo.v1.Echo/${method}`;
-  const note = (fields: object) => {
-    for (const [name, value] of Object.entries(fields)) answer.headers += `${name}: ${value}\n`;
+): Promise<TextAnswer> {
+  const head = {
+    path: `/test.echo.v1.Echo/${method}`,
+    headers: { 'content-type': contentType(wire, method), ...headers },
   };
-  const read = (response: http.IncomingMessage | http2.ClientHttp2Stream) => {
-    // In bytes: the trailers of gRPC-Web are in the body.
-    if (isReading)
-      response.on('data', (chunk: Buffer) => {
-        answer.body += chunk.toString('latin1');
-        if (wire.protocol === 'grpc-web') answer.headers += chunk.toString('latin1');
-      });
-    else {
-      response.pause();
-      end();
-    }
-  };
-  if (wire.http === '2') {
-    const session = http2.connect(serving.url, isReading ? {} : { settings: { initialWindowSize: 1024 } });
-    closeBefore(serving, () => session.destroy());
-    session.on('error', end);
-    // From then on the limits of the server hold.
-    await withPatience(once(session, 'remoteSettings'));
-    const stream = session.request({ ':method': 'POST', ':path': path, te: 'trailers', ...all });
-    stream.on('response', (fields) => {
-      answer.status = fields[':status'] ?? 0;
-      note(fields);
-    });
-    stream.on('trailers', note).on('error', end).on('close', end);
-    stream.on('end', end);
-    if (isReading) read(stream);
-    else stream.on('response', () => read(stream));
-    isEndless ? stream.write(body) : stream.end(body);
-  } else {
-    const request = http.request(`${serving.url}${path}`, { method: 'POST', headers: all, agent: false });
-    closeBefore(serving, () => request.destroy());
-    request.on('response', (response) => {
-      answer.status = response.statusCode ?? 0;
-      note(response.headers);
-      response.on('end', end).on('error', end);
-      read(response);
-    });
-    request.on('error', end).on('close', end);
-    isEndless ? request.write(body) : request.end(body);
-  }
-  return (await withPatience(promise)) ?? answer;
+  const exchange = await begin(serving, wire, head, isReading);
+  isEndless ? exchange.request.write(body) : exchange.request.end(body);
+  if (isReading) exchange.read();
+  await withPatience(isReading ? exchange.ended : exchange.responded);
+  const text = exchange.body.toString('latin1');
+  const lines = Object.entries({ ':status': exchange.status, ...exchange.headers, ...exchange.trailers }).map(
+    ([name, value]) => `${name}: ${value}\n`,
+  );
+  // The trailers of gRPC-Web are in the body.
+  if (wire.protocol === 'grpc-web') lines.push(text);
+  return { status: exchange.status, headers: lines.join(''), body: text };
 }
 
-const empty = {
-  text: '',
-  count: 0,
-  headers: [],
-  trailers: [],
-  show: [],
-  pad: 0,
-  hang: false,
-};
+async function begin(
+  serving: Serving,
+  wire: Wire,
+  head: { path: string; headers: Record<string, string> },
+  isReading: boolean,
+) {
+  if (wire.http === '1.1') {
+    const exchange = requestHttp1(serving.url, head);
+    closeBefore(serving, () => exchange.cancel());
+    return exchange;
+  }
+  const session = http2.connect(serving.url, isReading ? {} : { settings: { initialWindowSize: 1024 } });
+  closeBefore(serving, () => session.destroy());
+  session.on('error', () => {});
+  // From then on the limits of the server hold.
+  await withPatience(once(session, 'remoteSettings'));
+  return requestHttp2(session, { ...head, headers: { te: 'trailers', ...head.headers } });
+}

@@ -8,10 +8,11 @@ import { Code } from '@connectrpc/connect';
 import { ServerReflection as V1 } from '../../functions/rpc/standard/gen/grpc/reflection/v1/reflection_pb.js';
 import { ServerReflection as V1alpha } from '../../functions/rpc/standard/gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
+import { all, endsWith } from '../support/outcome.ts';
+import type { Serving } from '../support/server.ts';
+import { clientOf } from '../support/transports.ts';
+import { serve } from './echo.ts';
 import { Echo } from './gen/echo_pb.js';
-import { all, endsWith } from './outcome.ts';
-import { type Serving, serve } from './serving.ts';
-import { clientOf } from './wire.ts';
 
 const wire = { protocol: 'grpc', http: '2' } as const;
 

@@ -6,7 +6,9 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { describe, it } from 'node:test';
-import { closeBefore, eventually, type Serving, serve, withPatience } from './serving.ts';
+import { eventually, withPatience } from '../support/patience.ts';
+import { closeBefore, type Serving } from '../support/server.ts';
+import { serve } from './echo.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 

@@ -8,15 +8,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
 import { createUsersClient, type UsersClient } from '../../client/client.ts';
-import { runMain } from '../support/main-process.ts';
-
-const protocols = [
-  { protocol: 'grpc', httpVersion: '2' },
-  { protocol: 'grpc-web', httpVersion: '2' },
-  { protocol: 'grpc-web', httpVersion: '1.1' },
-  { protocol: 'connect', httpVersion: '2' },
-  { protocol: 'connect', httpVersion: '1.1' },
-] as const;
+import { runMain } from '../support/process.ts';
+import { ways } from '../support/transports.ts';
 
 it('no call fails when a process is replaced under load', async (t) => {
   const folder = await mkdtemp(join(tmpdir(), 'users-'));
@@ -43,7 +36,7 @@ it('no call fails when a process is replaced under load', async (t) => {
       }
     }
   }
-  const clients = protocols.flatMap((it) => {
+  const clients = ways.flatMap((it) => {
     const client = createUsersClient({ endpoint, ...it, retry: { maxAttempts: 50, maxBackoffMs: 200 } });
     const name = `${it.protocol}-${it.httpVersion}`;
     return [load(client, `${name}-a`), load(client, `${name}-b`)].map((done) => ({ client, done }));

@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
 import { createUsersClient } from '../../client/client.ts';
-import { createAuthority } from '../client/certificates.ts';
-import { runMain } from '../support/main-process.ts';
+import { createAuthority } from '../support/certificates.ts';
+import { runMain } from '../support/process.ts';
 
 /** Starts it with settings that can't be, and returns its only line. */
 async function refusal(t: TestContext, settings: Record<string, string>): Promise<string> {

@@ -1,12 +1,13 @@
 import type { TestContext } from 'node:test';
-import { type Client, createClient, createContextValues, createHandlerContext } from '@connectrpc/connect';
-import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
+import { type Client, createContextValues, createHandlerContext } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
-import { RpcServer } from '../../functions/rpc/server.ts';
+import type { RpcServerOptions } from '../../functions/rpc/server.ts';
 import { createUsersService, type UsersServiceOptions } from '../../functions/users/service.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { Users } from '../../proto/gen/users_pb.js';
+import { serve } from '../support/server.ts';
+import { clientOf } from '../support/transports.ts';
 
 /** The defaults with some of them changed. */
 export function limitsWith(changed: Partial<Limits> = {}): Limits {
@@ -18,22 +19,16 @@ export function usersService(options: Partial<UsersServiceOptions> = {}) {
   return createUsersService({ store: memoryStore(), limits: limitsWith(), ...options });
 }
 
-/** A server of the Users service on a free port, and a gRPC client of it. Both end with the test. */
+/** A gRPC client of a server of the Users service, which `serve` starts and closes. */
 export async function serveUsers(
   t: TestContext,
   options: Partial<UsersServiceOptions> = {},
 ): Promise<Client<typeof Users>> {
   const { limits = limitsWith() } = options;
   const service = usersService({ ...options, limits });
-  const server = new RpcServer({ routes: (router) => router.service(Users, service), limits });
-  const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const sessionManager = new Http2SessionManager(baseUrl);
-  t.after(async () => {
-    sessionManager.abort();
-    await server.close();
-  });
-  return createClient(Users, createGrpcTransport({ baseUrl, sessionManager }));
+  const routes: RpcServerOptions['routes'] = (router) => router.service(Users, service);
+  const serving = await serve(t, { routes, limits: { ...limits, goawayTimeoutMs: 0 } });
+  return clientOf(Users, serving, { protocol: 'grpc', http: '2' });
 }
 
 /** The context of a call of a method, as handlers get it. */

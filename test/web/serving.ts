@@ -1,7 +1,6 @@
-import { once } from 'node:events';
 import http from 'node:http';
 import http2 from 'node:http2';
-import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
 import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
@@ -10,6 +9,8 @@ import { createUsersService } from '../../functions/users/service.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { createUsersHandler } from '../../functions/web/users.ts';
 import { Users } from '../../proto/gen/users_pb.js';
+import { listen } from '../support/listener.ts';
+import { type RawExchange, type RawRequest, requestHttp1, requestHttp2 } from '../support/raw-request.ts';
 
 /** What a test got as the answer to a request. */
 export interface Answer {
@@ -24,8 +25,8 @@ export type Ask = (path: string, init?: { method?: string; body?: string }) => P
 
 /** A request whose answer the test reads itself. */
 export interface Opened {
-  /** Text as it arrives; as long as it is not read, nothing is taken from the connection. */
-  readonly chunks: AsyncIterable<string>;
+  /** As they arrive; as long as it is not read, nothing is taken from the connection. */
+  readonly chunks: AsyncIterable<Buffer>;
   readonly close: () => void;
 }
 
@@ -68,72 +69,49 @@ export async function serveClient(
     res.statusCode = 404;
     res.end();
   };
-  const server = version === '2' ? http2.createServer(onRequest) : http.createServer(onRequest);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo; // not a pipe: it listens on a port
-  const origin = `http://127.0.0.1:${port}`;
-  // Fails the test with a timeout if the page leaves a connection open that its client has closed.
-  t.after(() => new Promise((resolve) => server.close(resolve)));
-  const start = (path: string) => (version === '2' ? startHttp2 : startHttp1)(origin, path);
+  const listener = await listen(
+    version === '2' ? http2.createServer(onRequest) : http.createServer(onRequest),
+  );
+  // Fails if the page leaves a connection open that its client has closed.
+  t.after(() => listener[Symbol.asyncDispose]());
+  const start = version === '2' ? startHttp2 : startHttp1;
   return {
-    ask: version === '2' ? askHttp2(origin) : askHttp1(origin),
-    open: (path) => start(path).opened,
-    send: (path) => start(path).close,
+    async ask(path, { method = 'GET', body } = {}) {
+      const { exchange, close } = start(listener.endpoint, { method, path });
+      exchange.request.end(body);
+      const received = await text(exchange.chunks());
+      close();
+      return { status: exchange.status, headers: exchange.headers, lines: linesOf(received) };
+    },
+    async open(path) {
+      const { exchange, close } = start(listener.endpoint, { method: 'GET', path });
+      exchange.request.end();
+      await exchange.responded;
+      return { chunks: exchange.chunks(), close };
+    },
+    send(path) {
+      const { exchange, close } = start(listener.endpoint, { method: 'GET', path });
+      exchange.request.end();
+      return close;
+    },
     released,
   };
 }
 
 interface Started {
-  readonly opened: Promise<Opened>;
+  readonly exchange: RawExchange;
+  /** Closes its connection. */
   readonly close: () => void;
 }
 
-function startHttp1(origin: string, path: string): Started {
-  const request = http.get(`${origin}${path}`, { agent: false });
-  const close = () => void request.destroy();
-  const opened = new Promise<Opened>((resolve, reject) => {
-    request.once('error', reject);
-    request.once('response', (response) => resolve({ chunks: response.setEncoding('utf8'), close }));
-  });
-  opened.catch(() => {}); // a request that is cut before its answer, as some tests want it
-  return { opened, close };
+function startHttp1(origin: string, request: RawRequest): Started {
+  const exchange = requestHttp1(origin, request);
+  return { exchange, close: () => exchange.cancel() };
 }
 
-function startHttp2(origin: string, path: string): Started {
+function startHttp2(origin: string, request: RawRequest): Started {
   const session = http2.connect(origin);
-  const stream = session.request({ ':path': path });
-  const close = () => void session.destroy();
-  const opened = new Promise<Opened>((resolve, reject) => {
-    for (const emitter of [session, stream]) emitter.once('error', reject);
-    stream.once('response', () => resolve({ chunks: stream.setEncoding('utf8'), close }));
-  });
-  opened.catch(() => {}); // as above
-  return { opened, close };
-}
-
-function askHttp1(origin: string): Ask {
-  return async (path, init) => {
-    const response = await fetch(`${origin}${path}`, { ...init, headers: { connection: 'close' } });
-    return {
-      status: response.status,
-      headers: Object.fromEntries(response.headers),
-      lines: linesOf(await response.text()),
-    };
-  };
-}
-
-function askHttp2(origin: string): Ask {
-  return async (path, init) => {
-    const session = http2.connect(origin);
-    const stream = session.request({ ':path': path, ':method': init?.method ?? 'GET' });
-    stream.setEncoding('utf8');
-    stream.end(init?.body);
-    const [headers] = await once(stream, 'response');
-    let text = '';
-    for await (const chunk of stream) text += chunk;
-    session.close();
-    return { status: Number(headers[':status']), headers, lines: linesOf(text) };
-  };
+  return { exchange: requestHttp2(session, request), close: () => session.destroy() };
 }
 
 function linesOf(text: string): unknown[] {

@@ -10,8 +10,8 @@ import {
   type GrpcTransportOptions,
   Http2SessionManager,
 } from '@connectrpc/connect-node';
-import { Echo } from './gen/echo_pb.js';
-import { closeBefore, type Serving } from './serving.ts';
+import type { UsersClientOptions } from '../../client/client.ts';
+import { closeBefore, type Serving } from './server.ts';
 
 /** A protocol over a version of HTTP. */
 export interface Wire {
@@ -33,6 +33,16 @@ export function nameOf({ protocol, http: version }: Wire): string {
   return `${protocol} over HTTP/${version}`;
 }
 
+/** The same as our client's options name it. */
+export type Way = Required<Pick<UsersClientOptions, 'protocol' | 'httpVersion'>>;
+
+/** All that our client speaks. */
+export const ways: readonly (Way & { readonly name: string })[] = wires.map((wire) => ({
+  name: nameOf(wire),
+  protocol: wire.protocol,
+  httpVersion: wire.http,
+}));
+
 /** What connect-node's transports take, for TLS also the trust. */
 export type WireOptions = Pick<
   Partial<GrpcTransportOptions & ConnectTransportOptions>,
@@ -44,7 +54,7 @@ export type WireOptions = Pick<
   | 'writeMaxBytes'
 > & { readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } };
 
-/** A connection to the server that closes before it drains. */
+/** connect-node's own transport to the server, of which the connection closes before the server drains. */
 export function transportOf(
   serving: Serving,
   wire: Wire,
@@ -67,12 +77,7 @@ export function transportOf(
   return create({ ...options, baseUrl, httpVersion: '2', sessionManager });
 }
 
-/** A client of Echo. */
-export function echoOf(serving: Serving, wire: Wire, options?: WireOptions): Client<typeof Echo> {
-  return clientOf(Echo, serving, wire, options);
-}
-
-/** A client of another service. */
+/** connect's own client of a service. */
 export function clientOf<S extends DescService>(
   service: S,
   serving: Serving,

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
-import type { ServiceImpl } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
 import type { Log } from '../../functions/rpc/call/access-log.ts';
 import { RpcServer, type RpcServerOptions } from '../../functions/rpc/server.ts';
-import { Echo } from './gen/echo_pb.js';
+import { watchLeaks } from './leaks.ts';
+import { patienceMs, withPatience } from './patience.ts';
 
 /** A line of the log, as its level and fields. */
 export interface LogLine {
@@ -28,19 +28,15 @@ export interface Serving {
   line(matches: (line: LogLine) => boolean): Promise<LogLine>;
 }
 
-/** How long a test waits for what must happen: long enough for a slow machine that is busy. */
-export const patienceMs = 5_000;
+/** Those of a server; limits that are not given have their defaults, but for short time-outs of the drain. */
+export type ServingOptions = Omit<RpcServerOptions, 'limits'> & { readonly limits?: Partial<Limits> };
 
 /**
- * Serves the methods of Echo on a free port. At the end of the test its clients close (`closeBefore`), the server
- * drains, and the test fails when a connection, a call or a timer is left.
+ * Serves on a free port of 127.0.0.1. At the end of the test its clients close (`closeBefore`), the server drains, and
+ * the test fails when a connection, a call or a timer is left.
  */
-export async function serve(
-  t: TestContext,
-  echo: Partial<ServiceImpl<typeof Echo>> = {},
-  options: Omit<Partial<RpcServerOptions>, 'limits'> & { limits?: Partial<Limits> } = {},
-): Promise<Serving> {
-  const before = resources();
+export async function serve(t: TestContext, options: ServingOptions): Promise<Serving> {
+  const assertNothingLeft = watchLeaks();
   const limits = { ...defaults, goawayTimeoutMs: 20, drainTimeoutMs: patienceMs, ...options.limits };
   const lines: LogLine[] = [];
   const waiting = new Set<() => void>();
@@ -49,7 +45,6 @@ export async function serve(
     for (const look of waiting) look();
   };
   const server = new RpcServer({
-    routes: (router) => router.service(Echo, echo),
     log: { info: write('info'), warn: write('warn'), error: write('error') },
     ...options,
     limits,
@@ -57,13 +52,15 @@ export async function serve(
   const { port } = await server.listen({ host: '127.0.0.1', port: 0 });
   const closers: (() => void)[] = [];
   closersOf.set(server, closers);
+  const cut = () => {
+    for (const close of closers.splice(0)) close();
+  };
   t.after(async () => {
-    for (const close of closers) close();
+    cut();
     const isDrained = await withPatience(server.drain().then(() => true));
     if (!isDrained) await server.close();
     assert.ok(isDrained, 'connections or calls were left open');
-    const isLeft = () => [...resources()].some(([kind, count]) => count > (before.get(kind) ?? 0));
-    assert.ok(await eventually(() => !isLeft()), `left open: ${JSON.stringify([...resources()])}`);
+    await assertNothingLeft();
   });
   return {
     server,
@@ -71,9 +68,7 @@ export async function serve(
     url: `${options.tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`,
     limits,
     lines,
-    cut() {
-      for (const close of closers.splice(0)) close();
-    },
+    cut,
     async line(matches) {
       const { promise, resolve } = Promise.withResolvers<LogLine>();
       const look = () => {
@@ -95,34 +90,4 @@ const closersOf = new WeakMap<RpcServer, (() => void)[]>();
 /** Closes a client of the server at the end of the test, before the server is asked whether something is left. */
 export function closeBefore(serving: Serving, close: () => void): void {
   closersOf.get(serving.server)?.push(close);
-}
-
-/** What it resolves to, or undefined when that takes too long. */
-export async function withPatience<T>(work: Promise<T>, ms = patienceMs): Promise<T | undefined> {
-  const { promise, resolve } = Promise.withResolvers<undefined>();
-  const timer = setTimeout(() => resolve(undefined), ms);
-  try {
-    return await Promise.race([work, promise]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
-
-/** Whether the condition comes true in a time that is long for any machine. */
-export async function eventually(condition: () => boolean): Promise<boolean> {
-  const giveUpAtMs = performance.now() + patienceMs;
-  while (!condition()) {
-    if (performance.now() > giveUpAtMs) return false;
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-  return true;
-}
-
-/** What keeps the process alive, by kind: sockets, servers and timers. */
-function resources(): Map<string, number> {
-  const counts = new Map<string, number>();
-  for (const kind of process.getActiveResourcesInfo()) {
-    if (/TCP|TLS|HTTP|Timeout/.test(kind)) counts.set(kind, (counts.get(kind) ?? 0) + 1);
-  }
-  return counts;
 }

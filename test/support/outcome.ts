@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { withPatience } from './serving.ts';
+import { withPatience } from './patience.ts';
 
 /** Fails when the call does not end with the code in any bearable time. */
 export async function endsWith(code: Code, call: Promise<unknown>): Promise<ConnectError> {
