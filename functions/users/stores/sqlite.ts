@@ -29,15 +29,15 @@ interface Waiting {
 
 /**
  * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may
- * use one file; one that has to wait for another goes on with other work. Sign-ups that arrive in the same turn of the event loop are committed together, since what a
- * commit costs is its sync of the disk.
+ * use one file; one that has to wait for another goes on with other work. Sign-ups that arrive in the same turn of the
+ * event loop are committed together, since what a commit costs is its sync of the disk.
  *
  * @throws StoreError if the file can't be opened, with one line that says why
  */
 export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   const { path, limits = defaultLimits, now = Date.now } = options;
   const db = openSqliteFile(path);
-  const checkFile = fileWatch(path);
+  const checkFiles = fileWatch(path, db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
@@ -114,7 +114,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     let answers: (() => void)[];
     let waitOn: Waiting[] = [];
     try {
-      checkFile();
+      checkFiles();
       begin.run();
       const nowMs = now();
       answers = group.map((call) => answer(call, nowMs));
