@@ -12,10 +12,10 @@ import {
   type User,
 } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
-import { usersError } from './errors.ts';
+import { type UsersErrorReason, usersError } from './errors.ts';
 import { passwordHasher, saltBytes } from './password.ts';
 import { readAhead, readChunk } from './read-ahead.ts';
-import type { StoredUser, UserStore } from './store.ts';
+import type { Candidate, Refusal, StoredUser, UserStore } from './store.ts';
 import { callStore } from './store-call.ts';
 import { checkCreateUser, checkGetUsers } from './validation.ts';
 
@@ -28,6 +28,11 @@ export interface UsersServiceOptions {
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
   readonly now?: () => number;
 }
+
+const refusalReasons = {
+  username_taken: 'USERNAME_TAKEN',
+  email_taken: 'EMAIL_TAKEN',
+} as const satisfies Record<Refusal, UsersErrorReason>;
 
 /** Chance decides the next time too. */
 const userIdRetryAfterMs = 1000;
@@ -42,19 +47,32 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
   const { store, limits, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
   const hasher = passwordHasher(limits);
 
+  async function refuseTaken(candidate: Candidate, context: HandlerContext): Promise<void> {
+    const refusal = await callStore((within) => store.precheck(candidate, within), {
+      context,
+      limits,
+      retrySafe: true,
+    });
+    if (refusal) throw usersError(refusalReasons[refusal]);
+  }
+
   async function createUser(request: CreateUserRequest, context: HandlerContext): Promise<CreateUserResult> {
     checkCreateUser(request);
-    const requestId = request.requestId.toLowerCase();
-    const passwordHash =
-      request.password === ''
-        ? undefined
-        : await hasher.hash(request.password, saltOf(requestId, request.username), context.signal);
+    const { username, password } = request;
+    const email = request.email || undefined;
+    const requestId = request.requestId.toLowerCase() || undefined;
+    let passwordHash: string | undefined;
+    if (password !== '') {
+      // A hash takes 20 ms of a core, and others wait for it meanwhile.
+      await refuseTaken({ username, email, requestId }, context);
+      passwordHash = await hasher.hash(password, saltOf(requestId, username), context.signal);
+    }
     const valid = {
-      username: request.username,
-      email: request.email === '' ? undefined : request.email,
+      username,
+      email,
       passwordHash,
       request:
-        requestId === ''
+        requestId === undefined
           ? undefined
           : {
               id: requestId,
@@ -68,7 +86,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
         context,
         limits,
         // Without an id to know it by, the repeat of a sign-up that did happen finds its own name taken.
-        retrySafe: requestId !== '',
+        retrySafe: requestId !== undefined,
       });
       switch (result.outcome) {
         case 'created':
@@ -77,9 +95,8 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
         case 'request_id_reused':
           throw usersError('REQUEST_ID_REUSED');
         case 'username_taken':
-          throw usersError('USERNAME_TAKEN');
         case 'email_taken':
-          throw usersError('EMAIL_TAKEN');
+          throw usersError(refusalReasons[result.outcome]);
         case 'user_id_taken':
       }
     }
@@ -111,8 +128,8 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
 }
 
 /** So that a repeat makes the same hash and, with it, the same fingerprint; else random, as it should be. */
-function saltOf(requestId: string, username: string): Uint8Array {
-  if (requestId === '') return randomBytes(saltBytes);
+function saltOf(requestId: string | undefined, username: string): Uint8Array {
+  if (requestId === undefined) return randomBytes(saltBytes);
   const digest = hash('sha256', JSON.stringify(['users password salt', requestId, username]), 'buffer');
   return digest.subarray(0, saltBytes);
 }

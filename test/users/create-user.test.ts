@@ -98,6 +98,24 @@ describe('CreateUser', () => {
     );
   });
 
+  it('refuses what is taken before a password is hashed, and what is taken meanwhile after it', async (t) => {
+    const { store, signUps } = recordingStore();
+    const users = await serveUsers(t, { store });
+    const tom = { username: 'Tom', email: 'tom@example.com', password: 'open sesame' };
+    const calls = await Promise.allSettled([1, 2].map(() => users.createUser(tom)));
+    const [loser] = calls.filter((it) => it.status === 'rejected').map((it) => told(it.reason).reason);
+    assert.equal(loser, 'USERNAME_TAKEN');
+    assert.equal(signUps.length, 2, 'both were hashed, one was first');
+    const others = [
+      { ...tom, username: 'tOM', requestId: randomUUID() },
+      { ...tom, username: 'thomas' },
+    ];
+    const reasons = [];
+    for (const other of others) reasons.push(told(await failureOf(users.createUser(other))).reason);
+    assert.deepEqual(reasons, ['USERNAME_TAKEN', 'EMAIL_TAKEN']);
+    assert.equal(signUps.length, 2, 'no more hashes');
+  });
+
   it('answers every repeat of a request id with the first result, also in upper case', async (t) => {
     const users = await serveUsers(t);
     const request = {
@@ -146,13 +164,14 @@ describe('CreateUser', () => {
     const requestId = randomUUID();
     await users.createUser({ username: 'tom', password: 'open sesame', requestId });
     await users.createUser({ username: 'ann', password: 'open sesame' });
-    await failureOf(users.createUser({ username: 'ann', password: 'open sesame' }));
+    await users.createUser({ username: 'bob', password: 'open sesame' });
     await users.createUser({ username: 'joe' });
-    const [tom, ann, annAgain, joe] = signUps;
+    const [tom, ann, bob, joe] = signUps;
     assert.match(tom?.passwordHash ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     assert.equal(tom?.request?.id, requestId);
     assert.equal(tom?.request?.expiresAtMs, 1_000_500);
-    assert.notEqual(ann?.passwordHash, annAgain?.passwordHash, 'salts are random');
+    assert.equal(ann?.passwordHash?.length, bob?.passwordHash?.length);
+    assert.notEqual(ann?.passwordHash, bob?.passwordHash, 'salts are random');
     assert.equal(ann?.request, undefined);
     assert.equal(joe?.passwordHash, undefined);
     assert.equal(joe?.email, undefined);
@@ -208,6 +227,13 @@ describe('CreateUser, when the store does not answer,', () => {
     assert.ok(!safe.message.includes('disk'));
     retrySafe = false;
     assert.equal(told(await failureOf(users.createUser({ username: 'tom' }))).retryAfterMs, undefined);
+  });
+
+  it('says that a retry is safe where it does not even know whether the name is taken', async (t) => {
+    const store = storeWith({ precheck: () => new Promise(() => {}) });
+    const users = await serveUsers(t, { store, limits: limitsWith({ storeTimeoutMs: 20 }) });
+    const error = told(await failureOf(users.createUser({ username: 'tom', password: 'open sesame' })));
+    assert.deepEqual([error.reason, error.retryAfterMs], ['STORE_UNAVAILABLE', 1000]);
   });
 
   it('gives a store that hangs up after its time; a retry is safe if a request id was sent', async (t) => {
