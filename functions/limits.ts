@@ -67,6 +67,8 @@ export const limits = {
   /** Passwords hashed at the same time, and waiting: each takes 19 MiB and some 20 ms of one core. */
   maxConcurrentHashes: 2,
   maxQueuedHashes: 64,
+  /** Passwords of one client that wait: a quarter of the queue, so that others find room. */
+  maxQueuedHashesPerClient: 16,
   /** Random user ids tried for one sign-up: of n users, each is taken with the chance n / 2^32. */
   maxUserIdAttempts: 8,
   /** For how long a request_id is remembered. */

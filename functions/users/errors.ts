@@ -50,7 +50,8 @@ export const usersErrors = {
   HASHING_OVERLOADED: {
     code: Code.Unavailable,
     message: 'too many passwords are waiting to be hashed',
-    advice: 'Retry after the time in `RetryInfo`. Nothing was stored.',
+    advice:
+      'Retry after the time in `RetryInfo`. Nothing was stored. Send fewer sign-ups at once: a client has a share of the queue, not all of it.',
   },
   STORE_UNAVAILABLE: {
     code: Code.Unavailable,

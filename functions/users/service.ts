@@ -23,6 +23,10 @@ import { checkCreateUser, checkGetUsers } from './validation.ts';
 export interface UsersServiceOptions {
   readonly store: UserStore;
   readonly limits: Limits;
+  /**
+   * Tells clients apart, by a key, so that none takes all of the queue for hashes. Default: all are one, which may.
+   */
+  readonly clientOf?: (context: HandlerContext) => string;
   /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
   readonly newUserId?: () => number;
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
@@ -44,8 +48,12 @@ const userIdRetryAfterMs = 1000;
  * when the store hangs; a store that takes longer than `storeTimeoutMs` ends it with STORE_UNAVAILABLE.
  */
 export function createUsersService(options: UsersServiceOptions): ServiceImpl<typeof Users> {
-  const { store, limits, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
-  const hasher = passwordHasher(limits);
+  const { store, limits, clientOf, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
+  const { maxQueuedHashes, maxQueuedHashesPerClient } = limits;
+  const hasher = passwordHasher({
+    ...limits,
+    maxQueuedHashesPerClient: clientOf ? maxQueuedHashesPerClient : maxQueuedHashes,
+  });
 
   async function refuseTaken(candidate: Candidate, context: HandlerContext): Promise<void> {
     const refusal = await callStore((within) => store.precheck(candidate, within), {
@@ -65,7 +73,11 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     if (password !== '') {
       // A hash takes 20 ms of a core, and others wait for it meanwhile.
       await refuseTaken({ username, email, requestId }, context);
-      passwordHash = await hasher.hash(password, saltOf(requestId, username), context.signal);
+      const salt = saltOf(requestId, username);
+      passwordHash = await hasher.hash(password, salt, {
+        signal: context.signal,
+        client: clientOf?.(context),
+      });
     }
     const valid = {
       username,
