@@ -73,6 +73,10 @@ export const limits = {
   maxUserIdAttempts: 8,
   /** For how long a request_id is remembered. */
   requestIdTtlMs: 24 * 60 * 60 * 1000,
+  /** Requests with other content that may come with a request_id that is known. More would be guessing. */
+  maxRequestIdMismatches: 5,
+  /** Request ids whose mismatches are counted, some 150 bytes each. */
+  maxMismatchedRequestIds: 10_000,
   /** Sign-ups that SQLite commits together, and that wait to be. */
   maxGroupedCommits: 256,
   maxQueuedSignUps: 10_000,

@@ -35,6 +35,13 @@ export const usersErrors = {
     message: 'the request_id was used before with other content',
     advice: 'Send a new request_id with each new sign-up; only a repeat keeps it.',
   },
+  // Not INVALID_ARGUMENT: what is sent may well be the repeat of the first request, which is not told.
+  REQUEST_ID_SPENT: {
+    code: Code.ResourceExhausted,
+    message: 'too many requests with other content came with this request_id',
+    advice:
+      'Look with `GetUsers` whether the user was stored. Keep a request_id secret, and send a new one with each new sign-up.',
+  },
   USERNAME_TAKEN: {
     code: Code.AlreadyExists,
     message: 'the username is taken',

@@ -13,6 +13,7 @@ import {
 } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
 import { type UsersErrorReason, usersError } from './errors.ts';
+import { countMismatches } from './mismatches.ts';
 import { passwordHasher, saltBytes } from './password.ts';
 import { readAhead, readChunk } from './read-ahead.ts';
 import type { Candidate, Refusal, StoredUser, UserStore } from './store.ts';
@@ -55,6 +56,13 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     maxQueuedHashesPerClient: clientOf ? maxQueuedHashesPerClient : maxQueuedHashes,
   });
 
+  const mismatches = countMismatches(limits, now);
+
+  /** Once it throws for a request id, nothing more about the id's sign-up is answered, a right guess neither. */
+  function checkRequestId(requestId: string | undefined): void {
+    if (requestId !== undefined && mismatches.areTooMany(requestId)) throw usersError('REQUEST_ID_SPENT');
+  }
+
   async function refuseTaken(candidate: Candidate, context: HandlerContext): Promise<void> {
     const refusal = await callStore((within) => store.precheck(candidate, within), {
       context,
@@ -69,6 +77,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     const { username, password } = request;
     const email = request.email || undefined;
     const requestId = request.requestId.toLowerCase() || undefined;
+    checkRequestId(requestId);
     let passwordHash: string | undefined;
     if (password !== '') {
       // A hash takes 20 ms of a core, and others wait for it meanwhile.
@@ -102,9 +111,13 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
       });
       switch (result.outcome) {
         case 'created':
+          return create(CreateUserResultSchema, { user: result.user });
         case 'repeated':
+          checkRequestId(requestId); // others may have come in the meantime
           return create(CreateUserResultSchema, { user: result.user });
         case 'request_id_reused':
+          checkRequestId(requestId);
+          if (requestId !== undefined) mismatches.add(requestId);
           throw usersError('REQUEST_ID_REUSED');
         case 'username_taken':
         case 'email_taken':

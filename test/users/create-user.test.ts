@@ -45,8 +45,8 @@ function told(error: ConnectError): Told {
 }
 
 /** A store in memory that tells which sign-ups it gets. */
-function recordingStore() {
-  const store = memoryStore();
+function recordingStore(now?: () => number) {
+  const store = memoryStore({ now });
   const signUps: SignUp[] = [];
   return {
     signUps,
@@ -145,6 +145,55 @@ describe('CreateUser', () => {
       const { code, reason } = told(await failureOf(users.createUser({ ...request, ...other })));
       assert.deepEqual([code, reason], ['InvalidArgument', 'REQUEST_ID_REUSED'], JSON.stringify(other));
     }
+  });
+
+  it('answers nothing more about a request id that comes with other content too often, until it expires', async (t) => {
+    let nowMs = 1_000_000;
+    const { store, signUps } = recordingStore(() => nowMs);
+    const limits = limitsWith({ maxRequestIdMismatches: 3, requestIdTtlMs: 1000 });
+    const users = await serveUsers(t, { store, limits, now: () => nowMs });
+    const request = { username: 'tom', email: 'tom@example.com', requestId: randomUUID() };
+    const other = { username: 'ann', requestId: randomUUID() };
+    await users.createUser(request);
+    await users.createUser(other);
+    const guess = async (email: string) => told(await failureOf(users.createUser({ ...request, email })));
+    for (let i = 0; i < 3; i += 1) assert.equal((await guess(`${i}@x.org`)).reason, 'REQUEST_ID_REUSED');
+    const asked = signUps.length;
+    const right = told(await failureOf(users.createUser(request)));
+    assert.deepEqual(right, await guess('wrong@x.org'), 'what is right can not be told from what is wrong');
+    const { code, reason, retryAfterMs } = right;
+    assert.deepEqual([code, reason, retryAfterMs], ['ResourceExhausted', 'REQUEST_ID_SPENT', undefined]);
+    const upperCase = { ...request, requestId: request.requestId.toUpperCase(), password: 'open sesame' };
+    assert.equal(told(await failureOf(users.createUser(upperCase))).reason, 'REQUEST_ID_SPENT');
+    assert.equal(signUps.length, asked, 'nothing was compared');
+    assert.equal((await users.createUser(other)).user?.username, 'ann', 'other ids are as they were');
+    nowMs += 1000;
+    assert.equal(told(await failureOf(users.createUser(request))).reason, 'USERNAME_TAKEN');
+  });
+
+  it('tells no more of a request id to those who guess all at once', async (t) => {
+    const store = memoryStore();
+    const allCompared = Promise.withResolvers<void>();
+    let compared = 0;
+    const gated = storeWith({
+      ...store,
+      async signUp(signUp, signal) {
+        const result = await store.signUp(signUp, signal);
+        if (result.outcome === 'created') return result;
+        compared += 1;
+        if (compared === 51) allCompared.resolve();
+        await allCompared.promise;
+        return result;
+      },
+    });
+    const users = await serveUsers(t, { store: gated });
+    const request = { username: 'tom', email: 'tom@example.com', requestId: randomUUID() };
+    await users.createUser(request);
+    const guesses = Array.from({ length: 50 }, (_, i) => ({ ...request, email: `${i}@x.org` }));
+    const calls = [...guesses, request].map((it) => failureOf(users.createUser(it)));
+    const reasons = (await Promise.all(calls)).map((it) => told(it).reason);
+    assert.equal(reasons.filter((it) => it === 'REQUEST_ID_REUSED').length, 5);
+    assert.equal(reasons.filter((it) => it === 'REQUEST_ID_SPENT').length, 46);
   });
 
   it('tells fields apart, so that none can stand in for another in the fingerprint', async (t) => {
