@@ -15,7 +15,7 @@ import type { Limits } from '../limits.ts';
 import { type UsersErrorReason, usersError } from './errors.ts';
 import { countMismatches } from './mismatches.ts';
 import { passwordHasher, saltBytes } from './password.ts';
-import { readAhead, readChunk } from './read-ahead.ts';
+import { readAhead, readChunk, released } from './read-ahead.ts';
 import type { Candidate, Refusal, StoredUser, UserStore } from './store.ts';
 import { callStore } from './store-call.ts';
 import { checkCreateUser, checkGetUsers } from './validation.ts';
@@ -44,6 +44,8 @@ const userIdRetryAfterMs = 1000;
 
 /**
  * The Users service over a store: `CreateUser` and `GetUsers` as `proto/users.proto` describes them.
+ *
+ * `GetUsers` takes the users out of its request as it answers them, so a request serves one call.
  *
  * Its own errors are those of `errors.ts`. A call whose signal is aborted ends with the signal's reason, also
  * when the store hangs; a store that takes longer than `storeTimeoutMs` ends it with STORE_UNAVAILABLE.
@@ -143,6 +145,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
       let place = 0;
       for (const user of asked) {
         if (context.signal.aborted) throw context.signal.reason;
+        asked[place] = released;
         yield resultOf(user, found[place]);
         place += 1;
       }
