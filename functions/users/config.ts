@@ -1,13 +1,6 @@
 import { limits as defaults, type Limits } from '../limits.ts';
 import { readLimits } from './config-limits.ts';
-
-/** Where the users are kept. */
-export type StoreConfig =
-  | { readonly kind: 'memory' }
-  /** `dataFolder` is made when it is missing; `users.sqlite` lies in it. */
-  | { readonly kind: 'sqlite'; readonly dataFolder: string }
-  /** Without `endpoint`, the AWS SDK finds it. */
-  | { readonly kind: 'dynamodb'; readonly table: string; readonly endpoint?: string };
+import { type StoreConfig, storeKinds } from './stores/registry.ts';
 
 /** PEM files. With `clientCaFile`, only clients with a certificate of that authority are served. */
 export interface TlsConfig {
@@ -18,7 +11,6 @@ export interface TlsConfig {
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 const logFormats = ['json', 'pretty'] as const;
-const storeKinds = ['sqlite', 'dynamodb', 'memory'] as const;
 
 /** The settings of the Users function. */
 export interface Config {

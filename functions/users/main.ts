@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { createClient, createRouterTransport } from '@connectrpc/connect';
 import type { Logger } from 'pino';
 import { Users } from '../../proto/gen/users_pb.js';
@@ -6,12 +5,12 @@ import { logFaults } from '../rpc/call/fault-log.ts';
 import { RpcServer } from '../rpc/server.ts';
 import { createUsersHandler } from '../web/users.ts';
 import { banner } from './banner.ts';
-import { type Config, readConfig, type StoreConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { explain } from './explain.ts';
 import { createLog } from './log.ts';
 import { addSamples } from './samples.ts';
 import { createUsersService } from './service.ts';
-import type { UserStore } from './store.ts';
+import { openStore } from './stores/registry.ts';
 import { readTls, tlsProblems } from './tls.ts';
 
 /** Two signals closer than this are one: Ctrl-C reaches a watched process twice. */
@@ -78,23 +77,6 @@ async function start(): Promise<Running> {
       process.exit(0);
     },
   };
-}
-
-/** The stores are loaded when they are wanted: the AWS SDK alone takes longer to load than all the rest. */
-async function openStore(store: StoreConfig, limits: Config['limits']): Promise<UserStore> {
-  switch (store.kind) {
-    case 'memory':
-      return (await import('./stores/memory.ts')).memoryStore({ limits });
-    case 'sqlite':
-      return (await import('./stores/sqlite.ts')).openSqliteStore({
-        path: join(store.dataFolder, 'users.sqlite'),
-        limits,
-      });
-    case 'dynamodb': {
-      const { openDynamoStore } = await import('./stores/dynamodb.ts');
-      return openDynamoStore({ table: store.table, endpoint: store.endpoint, limits });
-    }
-  }
 }
 
 function fail(error: unknown): never {
