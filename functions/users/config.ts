@@ -3,14 +3,7 @@ import { readLimits } from '../process/limit-settings.ts';
 import { readServerSettings, type ServerConfig } from '../process/server-settings.ts';
 import { type Environment, Settings } from '../process/settings.ts';
 import type { TlsFiles } from '../process/tls-files.ts';
-
-/** Where the users are kept. */
-export type StoreConfig =
-  | { readonly kind: 'memory' }
-  /** `dataFolder` is made when it is missing; `users.sqlite` lies in it. */
-  | { readonly kind: 'sqlite'; readonly dataFolder: string }
-  /** Without `endpoint`, the AWS SDK finds it. */
-  | { readonly kind: 'dynamodb'; readonly table: string; readonly endpoint?: string };
+import { type StoreConfig, storeKinds } from './stores/registry.ts';
 
 /** The settings of the Users function. */
 export interface Config extends ServerConfig {
@@ -19,8 +12,6 @@ export interface Config extends ServerConfig {
   readonly samples: boolean;
   readonly limits: Limits;
 }
-
-const storeKinds = ['sqlite', 'dynamodb', 'memory'] as const;
 
 /**
  * Reads the settings from environment variables; one that is empty counts as not set.

@@ -4,7 +4,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   RetryInfoSchema,
-} from '../../proto/gen/google/rpc/error_details_pb.js';
+} from '../rpc/index.ts';
 
 /** What one of the service's own errors says, whenever it is raised. */
 export interface UsersErrorEntry {
@@ -35,6 +35,13 @@ export const usersErrors = {
     message: 'the request_id was used before with other content',
     advice: 'Send a new request_id with each new sign-up; only a repeat keeps it.',
   },
+  // Not INVALID_ARGUMENT: what is sent may well be the repeat of the first request, which is not told.
+  REQUEST_ID_SPENT: {
+    code: Code.ResourceExhausted,
+    message: 'too many requests with other content came with this request_id',
+    advice:
+      'Look with `GetUsers` whether the user was stored. Keep a request_id secret, and send a new one with each new sign-up.',
+  },
   USERNAME_TAKEN: {
     code: Code.AlreadyExists,
     message: 'the username is taken',
@@ -50,7 +57,8 @@ export const usersErrors = {
   HASHING_OVERLOADED: {
     code: Code.Unavailable,
     message: 'too many passwords are waiting to be hashed',
-    advice: 'Retry after the time in `RetryInfo`. Nothing was stored.',
+    advice:
+      'Retry after the time in `RetryInfo`. Nothing was stored. Send fewer sign-ups at once: a client has a share of the queue, not all of it.',
   },
   STORE_UNAVAILABLE: {
     code: Code.Unavailable,

@@ -12,10 +12,16 @@ export const usersLimits = {
   /** Passwords hashed at the same time, and waiting: each takes 19 MiB and some 20 ms of one core. */
   maxConcurrentHashes: 2,
   maxQueuedHashes: 64,
+  /** Passwords of one client that wait: a quarter of the queue, so that others find room. */
+  maxQueuedHashesPerClient: 16,
   /** Random user ids tried for one sign-up: of n users, each is taken with the chance n / 2^32. */
   maxUserIdAttempts: 8,
   /** For how long a request_id is remembered. */
   requestIdTtlMs: 24 * 60 * 60 * 1000,
+  /** Requests with other content that may come with a request_id that is known. More would be guessing. */
+  maxRequestIdMismatches: 5,
+  /** Request ids whose mismatches are counted, some 150 bytes each. */
+  maxMismatchedRequestIds: 10_000,
   /** Sign-ups that SQLite commits together, and that wait to be. */
   maxGroupedCommits: 256,
   maxQueuedSignUps: 10_000,

@@ -1,17 +1,18 @@
-import { join } from 'node:path';
 import { createClient } from '@connectrpc/connect';
 import { Users } from '../../proto/gen/users_pb.js';
 import { createLog } from '../process/log.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
-import { RpcServer } from '../rpc/index.ts';
+import { clientOf, RpcServer } from '../rpc/index.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
-import { type Config, readConfig, type StoreConfig } from './config.ts';
+import { readConfig } from './config.ts';
 import { addSamples } from './samples.ts';
 import { createUsersService } from './service.ts';
-import { StoreError, type UserStore } from './store.ts';
+import { StoreError } from './store.ts';
+import { openStore } from './stores/registry.ts';
+import { elementLimits } from './validation.ts';
 
 await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
 
@@ -20,9 +21,10 @@ async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
   const store = await openStore(config.store, config.limits);
-  const users = createUsersService({ store, limits: config.limits });
+  const users = createUsersService({ store, limits: config.limits, clientOf });
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
+    elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,
     log,
@@ -43,21 +45,4 @@ async function start(): Promise<Running> {
       await store.close();
     },
   };
-}
-
-/** The stores are loaded when they are wanted: the AWS SDK alone takes longer to load than all the rest. */
-async function openStore(store: StoreConfig, limits: Config['limits']): Promise<UserStore> {
-  switch (store.kind) {
-    case 'memory':
-      return (await import('./stores/memory.ts')).memoryStore({ limits });
-    case 'sqlite':
-      return (await import('./stores/sqlite.ts')).openSqliteStore({
-        path: join(store.dataFolder, 'users.sqlite'),
-        limits,
-      });
-    case 'dynamodb': {
-      const { openDynamoStore } = await import('./stores/dynamodb.ts');
-      return openDynamoStore({ table: store.table, endpoint: store.endpoint, limits });
-    }
-  }
 }

@@ -2,6 +2,7 @@ import { type Argon2Parameters, argon2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Limits } from '../limits.ts';
 import { usersError } from './errors.ts';
+import { fairQueue } from './fair-queue.ts';
 
 /**
  * OWASP's first choice for argon2id (Password Storage Cheat Sheet), over RFC 9106's sizes of salt and tag.
@@ -19,6 +20,14 @@ const overloadRetryAfterMs = 1000;
 
 const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
 
+/** For whom a password is hashed. */
+export interface HashCall {
+  /** Ends the wait. */
+  readonly signal: AbortSignal;
+  /** Whose share of the queue it takes, as a key that each client has its own of. Default: one for all. */
+  readonly client?: string;
+}
+
 /** Hashes passwords, a bounded number at a time. */
 export interface PasswordHasher {
   /**
@@ -26,55 +35,58 @@ export interface PasswordHasher {
    * salt make the same string.
    *
    * @param salt `saltBytes` bytes
-   * @throws HASHING_OVERLOADED at once when the queue is full; the signal's reason when it is aborted: at once
-   * while waiting, else when the hash is done, since nothing stops argon2 once it runs
+   * @throws HASHING_OVERLOADED at once when the queue, or the client's share of it, is full; the signal's reason when
+   * it is aborted: at once while waiting, else when the hash is done, since nothing stops argon2 once it runs
    */
-  hash(password: string, salt: Uint8Array, signal: AbortSignal): Promise<string>;
+  hash(password: string, salt: Uint8Array, call: HashCall): Promise<string>;
 }
 
 /**
  * Makes a hasher. What hashes at the same time is bounded, since each takes 19 MiB and a core, which makes
- * sign-ups a means of attack; what waits is bounded too, since a long queue outlasts every deadline in it.
+ * sign-ups a means of attack; what waits is bounded too, since a long queue outlasts every deadline in it. Clients
+ * that wait are served in turn, one password each, and none may take more than its share of the queue.
  */
 export function passwordHasher(
-  limits: Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes'>,
+  limits: Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes' | 'maxQueuedHashesPerClient'>,
 ): PasswordHasher {
   let running = 0;
-  const waiting = new Set<() => void>();
+  const queue = fairQueue<() => void>();
 
-  function waitForTurn(signal: AbortSignal): Promise<void> {
+  function waitForTurn({ signal, client = '' }: HashCall): Promise<void> {
     return new Promise((resolve, reject) => {
       const onAbort = () => {
-        waiting.delete(begin);
+        queue.remove(client, begin);
         reject(signal.reason);
       };
       const begin = () => {
         signal.removeEventListener('abort', onAbort);
         resolve();
       };
-      waiting.add(begin);
+      queue.add(client, begin);
       signal.addEventListener('abort', onAbort, { once: true });
     });
   }
 
-  /** Hands the place on to who waits longest, so that no newcomer can take it in between. */
+  function hasRoomFor(client = ''): boolean {
+    const { maxQueuedHashes, maxQueuedHashesPerClient } = limits;
+    return queue.size() < maxQueuedHashes && queue.sizeOf(client) < maxQueuedHashesPerClient;
+  }
+
+  /** Hands the place on to whose turn it is, so that no newcomer can take it in between. */
   function leave(): void {
-    const [next] = waiting;
-    if (next === undefined) {
-      running -= 1;
-      return;
-    }
-    waiting.delete(next);
-    next();
+    const begin = queue.next();
+    if (begin) begin();
+    else running -= 1;
   }
 
   return {
-    async hash(password, salt, signal) {
+    async hash(password, salt, call) {
+      const { signal } = call;
       signal.throwIfAborted();
       if (running < limits.maxConcurrentHashes) {
         running += 1;
-      } else if (waiting.size < limits.maxQueuedHashes) {
-        await waitForTurn(signal);
+      } else if (hasRoomFor(call.client)) {
+        await waitForTurn(call);
       } else {
         throw usersError('HASHING_OVERLOADED', { retryAfterMs: overloadRetryAfterMs });
       }

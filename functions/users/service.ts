@@ -12,10 +12,11 @@ import {
   type User,
 } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
-import { usersError } from './errors.ts';
+import { type UsersErrorReason, usersError } from './errors.ts';
+import { countMismatches } from './mismatches.ts';
 import { passwordHasher, saltBytes } from './password.ts';
-import { readAhead, readChunk } from './read-ahead.ts';
-import type { StoredUser, UserStore } from './store.ts';
+import { readAhead, readChunk, released } from './read-ahead.ts';
+import type { Candidate, Refusal, StoredUser, UserStore } from './store.ts';
 import { callStore } from './store-call.ts';
 import { checkCreateUser, checkGetUsers } from './validation.ts';
 
@@ -23,11 +24,20 @@ import { checkCreateUser, checkGetUsers } from './validation.ts';
 export interface UsersServiceOptions {
   readonly store: UserStore;
   readonly limits: Limits;
+  /**
+   * Tells clients apart, by a key, so that none takes all of the queue for hashes. Default: all are one, which may.
+   */
+  readonly clientOf?: (context: HandlerContext) => string;
   /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
   readonly newUserId?: () => number;
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
   readonly now?: () => number;
 }
+
+const refusalReasons = {
+  username_taken: 'USERNAME_TAKEN',
+  email_taken: 'EMAIL_TAKEN',
+} as const satisfies Record<Refusal, UsersErrorReason>;
 
 /** Chance decides the next time too. */
 const userIdRetryAfterMs = 1000;
@@ -35,26 +45,57 @@ const userIdRetryAfterMs = 1000;
 /**
  * The Users service over a store: `CreateUser` and `GetUsers` as `proto/users.proto` describes them.
  *
+ * `GetUsers` takes the users out of its request as it answers them, so a request serves one call.
+ *
  * Its own errors are those of `errors.ts`. A call whose signal is aborted ends with the signal's reason, also
  * when the store hangs; a store that takes longer than `storeTimeoutMs` ends it with STORE_UNAVAILABLE.
  */
 export function createUsersService(options: UsersServiceOptions): ServiceImpl<typeof Users> {
-  const { store, limits, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
-  const hasher = passwordHasher(limits);
+  const { store, limits, clientOf, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
+  const { maxQueuedHashes, maxQueuedHashesPerClient } = limits;
+  const hasher = passwordHasher({
+    ...limits,
+    maxQueuedHashesPerClient: clientOf ? maxQueuedHashesPerClient : maxQueuedHashes,
+  });
+
+  const mismatches = countMismatches(limits, now);
+
+  /** Once it throws for a request id, nothing more about the id's sign-up is answered, a right guess neither. */
+  function checkRequestId(requestId: string | undefined): void {
+    if (requestId !== undefined && mismatches.areTooMany(requestId)) throw usersError('REQUEST_ID_SPENT');
+  }
+
+  async function refuseTaken(candidate: Candidate, context: HandlerContext): Promise<void> {
+    const refusal = await callStore((within) => store.precheck(candidate, within), {
+      context,
+      limits,
+      retrySafe: true,
+    });
+    if (refusal) throw usersError(refusalReasons[refusal]);
+  }
 
   async function createUser(request: CreateUserRequest, context: HandlerContext): Promise<CreateUserResult> {
     checkCreateUser(request);
-    const requestId = request.requestId.toLowerCase();
-    const passwordHash =
-      request.password === ''
-        ? undefined
-        : await hasher.hash(request.password, saltOf(requestId, request.username), context.signal);
+    const { username, password } = request;
+    const email = request.email || undefined;
+    const requestId = request.requestId.toLowerCase() || undefined;
+    checkRequestId(requestId);
+    let passwordHash: string | undefined;
+    if (password !== '') {
+      // A hash takes 20 ms of a core, and others wait for it meanwhile.
+      await refuseTaken({ username, email, requestId }, context);
+      const salt = saltOf(requestId, username);
+      passwordHash = await hasher.hash(password, salt, {
+        signal: context.signal,
+        client: clientOf?.(context),
+      });
+    }
     const valid = {
-      username: request.username,
-      email: request.email === '' ? undefined : request.email,
+      username,
+      email,
       passwordHash,
       request:
-        requestId === ''
+        requestId === undefined
           ? undefined
           : {
               id: requestId,
@@ -68,18 +109,21 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
         context,
         limits,
         // Without an id to know it by, the repeat of a sign-up that did happen finds its own name taken.
-        retrySafe: requestId !== '',
+        retrySafe: requestId !== undefined,
       });
       switch (result.outcome) {
         case 'created':
+          return create(CreateUserResultSchema, { user: result.user });
         case 'repeated':
+          checkRequestId(requestId); // others may have come in the meantime
           return create(CreateUserResultSchema, { user: result.user });
         case 'request_id_reused':
+          checkRequestId(requestId);
+          if (requestId !== undefined) mismatches.add(requestId);
           throw usersError('REQUEST_ID_REUSED');
         case 'username_taken':
-          throw usersError('USERNAME_TAKEN');
         case 'email_taken':
-          throw usersError('EMAIL_TAKEN');
+          throw usersError(refusalReasons[result.outcome]);
         case 'user_id_taken':
       }
     }
@@ -101,6 +145,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
       let place = 0;
       for (const user of asked) {
         if (context.signal.aborted) throw context.signal.reason;
+        asked[place] = released;
         yield resultOf(user, found[place]);
         place += 1;
       }
@@ -111,8 +156,8 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
 }
 
 /** So that a repeat makes the same hash and, with it, the same fingerprint; else random, as it should be. */
-function saltOf(requestId: string, username: string): Uint8Array {
-  if (requestId === '') return randomBytes(saltBytes);
+function saltOf(requestId: string | undefined, username: string): Uint8Array {
+  if (requestId === undefined) return randomBytes(saltBytes);
   const digest = hash('sha256', JSON.stringify(['users password salt', requestId, username]), 'buffer');
   return digest.subarray(0, saltBytes);
 }

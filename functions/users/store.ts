@@ -39,6 +39,14 @@ export type SignUpResult =
   | { readonly outcome: 'email_taken' }
   | { readonly outcome: 'user_id_taken' };
 
+/** What is known of a sign-up before its password is hashed. */
+export interface Candidate extends Pick<SignUp, 'username' | 'email'> {
+  readonly requestId?: string;
+}
+
+/** Why a candidate can't be signed up. */
+export type Refusal = Extract<SignUpResult['outcome'], 'username_taken' | 'email_taken'>;
+
 /** Whom to look for: by `username` where it is not empty, else by `userId`. */
 export interface Wanted {
   readonly username: string;
@@ -52,6 +60,12 @@ export interface Wanted {
  * of the given signal once it is aborted.
  */
 export interface UserStore {
+  /**
+   * Finds by a cheap read why `signUp` would refuse a candidate, so that no password is hashed in vain: its user name,
+   * else its email, is taken. It holds nothing: only `signUp` decides whom it does not refuse. It never refuses one
+   * whose request id is known, which may be a repeat, not even while the first of them is being stored.
+   */
+  precheck(candidate: Candidate, signal: AbortSignal): Promise<Refusal | undefined>;
   /**
    * Stores a user if name, email, id and request id allow it: all of it or nothing, decided in this order:
    * request id, user name, email, user id. Once the signal is aborted nothing new is begun; a write that

@@ -1,5 +1,11 @@
-import type { CreateUserRequest, GetUsersRequest } from '../../proto/gen/users_types_pb.js';
+import type { ConnectError } from '@connectrpc/connect';
+import {
+  type CreateUserRequest,
+  type GetUsersRequest,
+  GetUsersRequestSchema,
+} from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
+import type { ElementLimit } from '../rpc/index.ts';
 import { type FieldViolation, usersError } from './errors.ts';
 
 /** The wire contract's bounds of a field. Not settings: clients and stored users rely on them. */
@@ -63,16 +69,26 @@ export function checkCreateUser({ username, password, email, requestId }: Create
   if (violations.length > 0) throw usersError('INVALID_FIELDS', { violations });
 }
 
+/** What requests of the service may hold: the server counts that before it makes their messages. */
+export function elementLimits(limits: Pick<Limits, 'maxUsersPerRequest'>): readonly ElementLimit[] {
+  const { maxUsersPerRequest } = limits;
+  const error = (users: number) => tooManyUsers(users, maxUsersPerRequest);
+  return [{ field: GetUsersRequestSchema.field.user, maxElements: maxUsersPerRequest, error }];
+}
+
 /**
- * Checks how many users are asked for. What is asked for can't be wrong: whom nobody can be is missing.
+ * Checks how many users are asked for, for callers that no server counts for. What is asked for can't be wrong: an invalid
+ * name cannot exist, so it is missing.
  *
  * @throws TOO_MANY_USERS
  */
 export function checkGetUsers({ user }: GetUsersRequest, limits: Pick<Limits, 'maxUsersPerRequest'>): void {
-  const { maxUsersPerRequest } = limits;
-  if (user.length <= maxUsersPerRequest) return;
-  const description = `must be at most ${maxUsersPerRequest} users, not ${user.length}`;
-  throw usersError('TOO_MANY_USERS', {
+  if (user.length > limits.maxUsersPerRequest) throw tooManyUsers(user.length, limits.maxUsersPerRequest);
+}
+
+function tooManyUsers(users: number, maxUsers: number): ConnectError {
+  const description = `must be at most ${maxUsers} users, not ${users}`;
+  return usersError('TOO_MANY_USERS', {
     violations: [{ field: 'user', description, reason: 'TOO_MANY_USERS' }],
   });
 }

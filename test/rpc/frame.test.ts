@@ -4,11 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
-import {
-  clampDeadlineMs,
-  parseConnectTimeoutMs,
-  parseGrpcTimeoutMs,
-} from '../../functions/rpc/call/deadline.ts';
+import { clampDeadlineMs } from '../../functions/rpc/call/deadline.ts';
 import { encodeFrame, FrameReader, FrameWriter } from '../../functions/rpc/message/frame.ts';
 
 const frames = fc.array(

@@ -45,8 +45,8 @@ function told(error: ConnectError): Told {
 }
 
 /** A store in memory that tells which sign-ups it gets. */
-function recordingStore() {
-  const store = memoryStore();
+function recordingStore(now?: () => number) {
+  const store = memoryStore({ now });
   const signUps: SignUp[] = [];
   return {
     signUps,
@@ -98,6 +98,24 @@ describe('CreateUser', () => {
     );
   });
 
+  it('refuses what is taken before a password is hashed, and what is taken meanwhile after it', async (t) => {
+    const { store, signUps } = recordingStore();
+    const users = await serveUsers(t, { store });
+    const tom = { username: 'Tom', email: 'tom@example.com', password: 'open sesame' };
+    const calls = await Promise.allSettled([1, 2].map(() => users.createUser(tom)));
+    const [loser] = calls.filter((it) => it.status === 'rejected').map((it) => told(it.reason).reason);
+    assert.equal(loser, 'USERNAME_TAKEN');
+    assert.equal(signUps.length, 2, 'both were hashed, one was first');
+    const others = [
+      { ...tom, username: 'tOM', requestId: randomUUID() },
+      { ...tom, username: 'thomas' },
+    ];
+    const reasons = [];
+    for (const other of others) reasons.push(told(await failureOf(users.createUser(other))).reason);
+    assert.deepEqual(reasons, ['USERNAME_TAKEN', 'EMAIL_TAKEN']);
+    assert.equal(signUps.length, 2, 'no more hashes');
+  });
+
   it('answers every repeat of a request id with the first result, also in upper case', async (t) => {
     const users = await serveUsers(t);
     const request = {
@@ -129,6 +147,55 @@ describe('CreateUser', () => {
     }
   });
 
+  it('answers nothing more about a request id that comes with other content too often, until it expires', async (t) => {
+    let nowMs = 1_000_000;
+    const { store, signUps } = recordingStore(() => nowMs);
+    const limits = limitsWith({ maxRequestIdMismatches: 3, requestIdTtlMs: 1000 });
+    const users = await serveUsers(t, { store, limits, now: () => nowMs });
+    const request = { username: 'tom', email: 'tom@example.com', requestId: randomUUID() };
+    const other = { username: 'ann', requestId: randomUUID() };
+    await users.createUser(request);
+    await users.createUser(other);
+    const guess = async (email: string) => told(await failureOf(users.createUser({ ...request, email })));
+    for (let i = 0; i < 3; i += 1) assert.equal((await guess(`${i}@x.org`)).reason, 'REQUEST_ID_REUSED');
+    const asked = signUps.length;
+    const right = told(await failureOf(users.createUser(request)));
+    assert.deepEqual(right, await guess('wrong@x.org'), 'what is right can not be told from what is wrong');
+    const { code, reason, retryAfterMs } = right;
+    assert.deepEqual([code, reason, retryAfterMs], ['ResourceExhausted', 'REQUEST_ID_SPENT', undefined]);
+    const upperCase = { ...request, requestId: request.requestId.toUpperCase(), password: 'open sesame' };
+    assert.equal(told(await failureOf(users.createUser(upperCase))).reason, 'REQUEST_ID_SPENT');
+    assert.equal(signUps.length, asked, 'nothing was compared');
+    assert.equal((await users.createUser(other)).user?.username, 'ann', 'other ids are as they were');
+    nowMs += 1000;
+    assert.equal(told(await failureOf(users.createUser(request))).reason, 'USERNAME_TAKEN');
+  });
+
+  it('tells no more of a request id to those who guess all at once', async (t) => {
+    const store = memoryStore();
+    const allCompared = Promise.withResolvers<void>();
+    let compared = 0;
+    const gated = storeWith({
+      ...store,
+      async signUp(signUp, signal) {
+        const result = await store.signUp(signUp, signal);
+        if (result.outcome === 'created') return result;
+        compared += 1;
+        if (compared === 51) allCompared.resolve();
+        await allCompared.promise;
+        return result;
+      },
+    });
+    const users = await serveUsers(t, { store: gated });
+    const request = { username: 'tom', email: 'tom@example.com', requestId: randomUUID() };
+    await users.createUser(request);
+    const guesses = Array.from({ length: 50 }, (_, i) => ({ ...request, email: `${i}@x.org` }));
+    const calls = [...guesses, request].map((it) => failureOf(users.createUser(it)));
+    const reasons = (await Promise.all(calls)).map((it) => told(it).reason);
+    assert.equal(reasons.filter((it) => it === 'REQUEST_ID_REUSED').length, 5);
+    assert.equal(reasons.filter((it) => it === 'REQUEST_ID_SPENT').length, 46);
+  });
+
   it('tells fields apart, so that none can stand in for another in the fingerprint', async (t) => {
     const { store, signUps } = recordingStore();
     const users = await serveUsers(t, { store });
@@ -146,13 +213,14 @@ describe('CreateUser', () => {
     const requestId = randomUUID();
     await users.createUser({ username: 'tom', password: 'open sesame', requestId });
     await users.createUser({ username: 'ann', password: 'open sesame' });
-    await failureOf(users.createUser({ username: 'ann', password: 'open sesame' }));
+    await users.createUser({ username: 'bob', password: 'open sesame' });
     await users.createUser({ username: 'joe' });
-    const [tom, ann, annAgain, joe] = signUps;
+    const [tom, ann, bob, joe] = signUps;
     assert.match(tom?.passwordHash ?? '', /^\$argon2id\$v=19\$m=19456,t=2,p=1\$/);
     assert.equal(tom?.request?.id, requestId);
     assert.equal(tom?.request?.expiresAtMs, 1_000_500);
-    assert.notEqual(ann?.passwordHash, annAgain?.passwordHash, 'salts are random');
+    assert.equal(ann?.passwordHash?.length, bob?.passwordHash?.length);
+    assert.notEqual(ann?.passwordHash, bob?.passwordHash, 'salts are random');
     assert.equal(ann?.request, undefined);
     assert.equal(joe?.passwordHash, undefined);
     assert.equal(joe?.email, undefined);
@@ -208,6 +276,13 @@ describe('CreateUser, when the store does not answer,', () => {
     assert.ok(!safe.message.includes('disk'));
     retrySafe = false;
     assert.equal(told(await failureOf(users.createUser({ username: 'tom' }))).retryAfterMs, undefined);
+  });
+
+  it('says that a retry is safe where it does not even know whether the name is taken', async (t) => {
+    const store = storeWith({ precheck: () => new Promise(() => {}) });
+    const users = await serveUsers(t, { store, limits: limitsWith({ storeTimeoutMs: 20 }) });
+    const error = told(await failureOf(users.createUser({ username: 'tom', password: 'open sesame' })));
+    assert.deepEqual([error.reason, error.retryAfterMs], ['STORE_UNAVAILABLE', 1000]);
   });
 
   it('gives a store that hangs up after its time; a retry is safe if a request id was sent', async (t) => {

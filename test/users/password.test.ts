@@ -7,8 +7,12 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { passwordHasher, saltBytes } from '../../functions/users/password.ts';
 import { RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 
-const never = new AbortController().signal;
+const never = { signal: new AbortController().signal };
 const salt = randomBytes(saltBytes);
+
+/** A hasher of so many at once, with so many waiting, of whom one client may have so many. */
+const hasherOf = (maxConcurrentHashes: number, maxQueuedHashes: number, maxQueuedHashesPerClient = 64) =>
+  passwordHasher({ maxConcurrentHashes, maxQueuedHashes, maxQueuedHashesPerClient });
 
 function isOverloaded(error: unknown): boolean {
   return (
@@ -20,11 +24,7 @@ function isOverloaded(error: unknown): boolean {
 
 describe('passwordHasher', () => {
   it('makes a PHC string from which the password can be verified', async () => {
-    const phc = await passwordHasher({ maxConcurrentHashes: 1, maxQueuedHashes: 0 }).hash(
-      'pässword',
-      salt,
-      never,
-    );
+    const phc = await hasherOf(1, 0).hash('pässword', salt, never);
     const [, algorithm, version, parameters = '', saltText = '', tagText = ''] = phc.split('$');
     assert.equal(algorithm, 'argon2id');
     assert.equal(version, 'v=19');
@@ -42,7 +42,7 @@ describe('passwordHasher', () => {
   });
 
   it('makes the same string again for the same salt, and another for another', async () => {
-    const hasher = passwordHasher({ maxConcurrentHashes: 2, maxQueuedHashes: 3 });
+    const hasher = hasherOf(2, 3);
     const other = randomBytes(saltBytes);
     const hashes = await Promise.all([salt, salt, other].map((one) => hasher.hash('password', one, never)));
     assert.equal(hashes[0], hashes[1]);
@@ -50,7 +50,7 @@ describe('passwordHasher', () => {
   });
 
   it('refuses at once what neither runs nor waits, and takes it when there is room', async () => {
-    const hasher = passwordHasher({ maxConcurrentHashes: 1, maxQueuedHashes: 1 });
+    const hasher = hasherOf(1, 1);
     const order: string[] = [];
     const note = (name: string) => hasher.hash(name, salt, never).then(() => order.push(name));
     const first = note('running first');
@@ -63,10 +63,10 @@ describe('passwordHasher', () => {
   });
 
   it('leaves the queue when aborted, with the reason, and nobody loses a place by it', async () => {
-    const hasher = passwordHasher({ maxConcurrentHashes: 1, maxQueuedHashes: 1 });
+    const hasher = hasherOf(1, 1);
     const caller = new AbortController();
     const running = hasher.hash('running', salt, never);
-    const waiting = hasher.hash('waiting', salt, caller.signal);
+    const waiting = hasher.hash('waiting', salt, { signal: caller.signal });
     const reason = new Error('gone');
     caller.abort(reason);
     await assert.rejects(waiting, reason);
@@ -75,19 +75,59 @@ describe('passwordHasher', () => {
   });
 
   it('throws the reason when aborted before it begins or while it hashes', async () => {
-    const hasher = passwordHasher({ maxConcurrentHashes: 1, maxQueuedHashes: 0 });
+    const hasher = hasherOf(1, 0);
     const reason = new Error('gone');
-    await assert.rejects(hasher.hash('password', salt, AbortSignal.abort(reason)), reason);
+    await assert.rejects(hasher.hash('password', salt, { signal: AbortSignal.abort(reason) }), reason);
     const caller = new AbortController();
-    const hashing = hasher.hash('password', salt, caller.signal);
+    const hashing = hasher.hash('password', salt, { signal: caller.signal });
     caller.abort(reason);
     await assert.rejects(hashing, reason);
     await hasher.hash('the place is free', salt, never);
   });
 
   it('hashes as many as asked for, in bounded numbers', async () => {
-    const hasher = passwordHasher({ maxConcurrentHashes: 2, maxQueuedHashes: 8 });
+    const hasher = hasherOf(2, 8);
     const hashes = Array.from({ length: 10 }, (_, i) => hasher.hash(`password ${i}`, salt, never));
     assert.equal(new Set(await Promise.all(hashes)).size, 10);
+  });
+
+  it('serves clients in turn, whoever came first and however much the others have waiting', async () => {
+    const hasher = hasherOf(1, 10);
+    const order: string[] = [];
+    const hashes = ['a1', 'a2', 'a3', 'a4', 'b1', 'b2', 'c1'].map((name) =>
+      hasher.hash(name, salt, { ...never, client: name.charAt(0) }).then(() => order.push(name)),
+    );
+    await Promise.all(hashes);
+    assert.deepEqual(order, ['a1', 'a2', 'b1', 'c1', 'a3', 'b2', 'a4']);
+  });
+
+  it('refuses a client whose share is full, and takes others until the queue is', async () => {
+    const hasher = hasherOf(1, 3, 2);
+    const hash = (client: string) => hasher.hash('password', salt, { ...never, client });
+    const taken = [hash('a'), hash('a'), hash('a')];
+    await assert.rejects(hash('a'), isOverloaded);
+    taken.push(hash('b'));
+    await assert.rejects(hash('c'), isOverloaded, 'the queue is full');
+    await Promise.all(taken);
+    await Promise.all([hash('a'), hash('a'), hash('a')]);
+  });
+
+  it('gives back the place in a share, and the turn, of those who leave', async () => {
+    const hasher = hasherOf(1, 4, 2);
+    const order: string[] = [];
+    const callers = ['run', 'a1', 'a2', 'b1'].map((name) => {
+      const caller = new AbortController();
+      const call = { signal: caller.signal, client: name.charAt(0) };
+      return { caller, done: hasher.hash(name, salt, call).then(() => order.push(name)) };
+    });
+    const [running, a1, a2, b1] = callers;
+    const reason = new Error('gone');
+    a1?.caller.abort(reason);
+    await assert.rejects(a1?.done ?? Promise.resolve(), reason);
+    const a3 = hasher.hash('a3', salt, { ...never, client: 'a' }).then(() => order.push('a3'));
+    running?.caller.abort(reason); // it hashes on, and its place goes to the next when it is done
+    await assert.rejects(running?.done ?? Promise.resolve(), reason);
+    await Promise.all([a2?.done, a3, b1?.done]);
+    assert.deepEqual(order, ['a2', 'b1', 'a3']);
   });
 });

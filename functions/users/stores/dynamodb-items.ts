@@ -13,14 +13,29 @@ import { folded } from './folded.ts';
  * | `MAIL#<e-mail, folded>` | userId |
  * | `REQ#<request id>` | username, userId, fingerprint, expiresAt (seconds: the table's TTL attribute) |
  */
-type Item = Record<string, AttributeValue>;
+export type Item = Record<string, AttributeValue>;
 
 /** A key of DynamoDB has at most 2048 bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
 const maxKeyBytes = 2048;
 
+/** The key of the item that is there once the user name is taken. */
+export const nameKey = (username: string): string => `NAME#${folded(username)}`;
+/** The key of the item that is there once the e-mail address is taken. */
+export const mailKey = (email: string): string => `MAIL#${folded(email)}`;
+/** The key of the item that is there while the request id is known, and for a while after. */
+export const requestKey = (id: string): string => `REQ#${id}`;
+
+/** The time from which on a request id that expires then, in seconds, may be forgotten. */
+const expirySeconds = (nowMs: number): number => Math.floor(nowMs / 1000);
+
+/** Whether the item of a request id is still to be minded. TTL deletes it within days, not at once. */
+export function isKnown(item: Item, nowMs: number): boolean {
+  return Number(item.expiresAt?.N) > expirySeconds(nowMs);
+}
+
 /** The key of the item that answers for a wanted user, or undefined if no such user can exist. */
 export function keyOf(wanted: Wanted): string | undefined {
-  const key = wanted.username === '' ? `USER#${wanted.userId}` : `NAME#${folded(wanted.username)}`;
+  const key = wanted.username === '' ? `USER#${wanted.userId}` : nameKey(wanted.username);
   return Buffer.byteLength(key) <= maxKeyBytes ? key : undefined;
 }
 
@@ -46,7 +61,7 @@ export function signUpWrites(table: string, signUp: SignUp, nowMs: number): read
   if (request) {
     const item: Item = {
       ...user,
-      pk: { S: `REQ#${request.id}` },
+      pk: { S: requestKey(request.id) },
       fingerprint: { S: request.fingerprint },
       expiresAt: { N: String(Math.ceil(request.expiresAtMs / 1000)) },
     };
@@ -55,9 +70,9 @@ export function signUpWrites(table: string, signUp: SignUp, nowMs: number): read
         Put: {
           TableName: table,
           Item: item,
-          // TTL deletes within days, not at once, so an expired item may still be there.
+          // As `isKnown` has it.
           ConditionExpression: 'attribute_not_exists(pk) OR expiresAt <= :now',
-          ExpressionAttributeValues: { ':now': { N: String(Math.floor(nowMs / 1000)) } },
+          ExpressionAttributeValues: { ':now': { N: String(expirySeconds(nowMs)) } },
           ReturnValuesOnConditionCheckFailure: 'ALL_OLD',
         },
       },
@@ -74,9 +89,9 @@ export function signUpWrites(table: string, signUp: SignUp, nowMs: number): read
       refused: () => ({ outcome }),
     });
   };
-  add({ ...user, pk: { S: `NAME#${folded(username)}` } }, 'username_taken');
+  add({ ...user, pk: { S: nameKey(username) } }, 'username_taken');
   if (email !== undefined) {
-    add({ userId: { N: String(userId) }, pk: { S: `MAIL#${folded(email)}` } }, 'email_taken');
+    add({ userId: { N: String(userId) }, pk: { S: mailKey(email) } }, 'email_taken');
   }
   const secret: Item = passwordHash === undefined ? {} : { passwordHash: { S: passwordHash } };
   const contact: Item = email === undefined ? {} : { email: { S: email } };

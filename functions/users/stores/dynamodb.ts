@@ -7,6 +7,8 @@ import {
 } from '@aws-sdk/client-dynamodb';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import {
+  type Candidate,
+  type Refusal,
   type SignUp,
   type SignUpResult,
   type StoredUser,
@@ -16,7 +18,16 @@ import {
 } from '../store.ts';
 import { backoff } from './backoff.ts';
 import { fault, passingReasons } from './dynamodb-faults.ts';
-import { keyOf, signUpWrites, userOf } from './dynamodb-items.ts';
+import {
+  type Item,
+  isKnown,
+  keyOf,
+  mailKey,
+  nameKey,
+  requestKey,
+  signUpWrites,
+  userOf,
+} from './dynamodb-items.ts';
 
 /** How to reach users in a DynamoDB table. */
 export interface DynamoStoreOptions {
@@ -114,18 +125,22 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     }
   }
 
-  async function read(keys: readonly string[], abortSignal: AbortSignal): Promise<Map<string, StoredUser>> {
-    const users = new Map<string, StoredUser>();
+  async function read(keys: readonly string[], abortSignal: AbortSignal): Promise<Map<string, Item>> {
+    const items = new Map<string, Item>();
     let left: Record<string, AttributeValue>[] = keys.map((key) => ({ pk: { S: key } }));
     for (let tries = 1; left.length > 0; tries++) {
       const command = new BatchGetItemCommand({
         RequestItems: {
-          [table]: { Keys: left, ConsistentRead: true, ProjectionExpression: 'pk, username, userId' },
+          [table]: {
+            Keys: left,
+            ConsistentRead: true,
+            ProjectionExpression: 'pk, username, userId, expiresAt',
+          },
         },
       });
       const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
       for (const item of Responses?.[table] ?? []) {
-        if (item.pk?.S !== undefined) users.set(item.pk.S, userOf(item));
+        if (item.pk?.S !== undefined) items.set(item.pk.S, item);
       }
       const unprocessed = UnprocessedKeys?.[table]?.Keys ?? [];
       if (unprocessed.length < left.length)
@@ -138,21 +153,44 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
       left = unprocessed;
       if (left.length > 0) await backoff(tries, abortSignal);
     }
-    return users;
+    return items;
+  }
+
+  /**
+   * A batch is no snapshot. So the request id is read after what it may have taken: by then, that of a repeat is there.
+   */
+  async function precheck(
+    { username, email, requestId }: Candidate,
+    signal: AbortSignal,
+  ): Promise<Refusal | undefined> {
+    const name = nameKey(username);
+    const mail = email === undefined ? [] : [mailKey(email)];
+    const taken = await read([name, ...mail], signal);
+    if (taken.size === 0) return undefined;
+    if (requestId !== undefined) {
+      const key = requestKey(requestId);
+      const first = (await read([key], signal)).get(key);
+      if (first && isKnown(first, now())) return undefined;
+    }
+    return taken.has(name) ? 'username_taken' : 'email_taken';
   }
 
   async function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
     const keys = wanted.map(keyOf);
     const distinct = [...new Set(keys)].filter((key) => key !== undefined);
-    const users = new Map<string, StoredUser>();
+    const items = new Map<string, Item>();
     for (let at = 0; at < distinct.length; at += maxBatchKeys) {
-      for (const [key, user] of await read(distinct.slice(at, at + maxBatchKeys), signal))
-        users.set(key, user);
+      for (const [key, item] of await read(distinct.slice(at, at + maxBatchKeys), signal))
+        items.set(key, item);
     }
-    return keys.map((key) => (key === undefined ? undefined : users.get(key)));
+    return keys.map((key) => {
+      const item = key === undefined ? undefined : items.get(key);
+      return item && userOf(item);
+    });
   }
 
   const store: UserStore = {
+    precheck: (candidate, signal) => run('read users', true, signal, () => precheck(candidate, signal)),
     signUp: (signUp, signal) =>
       run('store the user', signUp.request !== undefined, signal, () => transact(signUp, signal)),
     find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),

@@ -1,5 +1,14 @@
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
-import { type SignUp, type SignUpResult, type StoredUser, StoreError, type UserStore } from '../store.ts';
+import {
+  type Candidate,
+  type Refusal,
+  type RequestKey,
+  type SignUp,
+  type SignUpResult,
+  type StoredUser,
+  StoreError,
+  type UserStore,
+} from '../store.ts';
 import { folded } from './folded.ts';
 
 /** How to set up a store in memory. */
@@ -10,9 +19,7 @@ export interface MemoryStoreOptions {
   readonly now?: () => number;
 }
 
-interface Repeatable {
-  readonly fingerprint: string;
-  readonly expiresAtMs: number;
+interface Repeatable extends Omit<RequestKey, 'id'> {
   readonly user: StoredUser;
 }
 
@@ -42,19 +49,29 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     }
   }
 
+  /** What is remembered of a request id. */
+  function known(id: string | undefined, nowMs: number): Repeatable | undefined {
+    const first = id === undefined ? undefined : requests.get(id);
+    return first && first.expiresAtMs > nowMs ? first : undefined;
+  }
+
+  function refusalOf({ username, email }: Candidate): Refusal | undefined {
+    if (byName.has(folded(username))) return 'username_taken';
+    if (email !== undefined && emails.has(folded(email))) return 'email_taken';
+    return undefined;
+  }
+
   function decide(signUp: SignUp): SignUpResult {
     const nowMs = now();
     forgetExpired(nowMs);
     const { request } = signUp;
-    const first = request && requests.get(request.id);
-    if (first && first.expiresAtMs > nowMs) {
+    const first = request && known(request.id, nowMs);
+    if (first) {
       if (first.fingerprint !== request.fingerprint) return { outcome: 'request_id_reused' };
       return { outcome: 'repeated', user: first.user };
     }
-    const name = folded(signUp.username);
-    const email = signUp.email === undefined ? undefined : folded(signUp.email);
-    if (byName.has(name)) return { outcome: 'username_taken' };
-    if (email !== undefined && emails.has(email)) return { outcome: 'email_taken' };
+    const refusal = refusalOf(signUp);
+    if (refusal) return { outcome: refusal };
     if (byId.has(signUp.userId)) return { outcome: 'user_id_taken' };
     if (byId.size >= limits.maxMemoryUsers) {
       throw new StoreError(`the store in memory is full: it takes ${limits.maxMemoryUsers} users`, {
@@ -62,9 +79,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
       });
     }
     const user: StoredUser = { username: signUp.username, userId: signUp.userId };
-    byName.set(name, user);
+    byName.set(folded(user.username), user);
     byId.set(user.userId, user);
-    if (email !== undefined) emails.add(email);
+    if (signUp.email !== undefined) emails.add(folded(signUp.email));
     if (request) {
       requests.delete(request.id); // an expired one would keep its old place
       requests.set(request.id, { fingerprint: request.fingerprint, expiresAtMs: request.expiresAtMs, user });
@@ -73,6 +90,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
   }
 
   return {
+    async precheck(candidate, signal) {
+      check(signal);
+      return known(candidate.requestId, now()) ? undefined : refusalOf(candidate);
+    },
     async signUp(signUp, signal) {
       check(signal);
       return decide(signUp);

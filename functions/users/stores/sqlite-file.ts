@@ -82,23 +82,57 @@ function makeFolder(folder: string): void {
 }
 
 /**
- * Remembers which file is at the path, and returns what to call before a write: SQLite goes on with a file that was
- * removed or replaced, and what it writes is gone when it ends.
+ * Remembers which file and which log beside it an open database has, and returns what to call before a write: SQLite
+ * goes on with files that were removed, replaced or cut short by somebody else, and what it writes then is lost.
  *
- * @throws StoreError, when it is called, if the file is not at its path any more
+ * A log that SQLite itself truncates or begins anew, as other processes may make it at any time, is as it should be.
+ * None deletes it while this database is open (https://sqlite.org/wal.html, section 4).
+ *
+ * @throws StoreError, when it is called, if a file is not what it was
  */
-export function fileWatch(path: string): () => void {
+export function fileWatch(path: string, db: DatabaseSync): () => void {
   const file = resolve(path);
-  const identity = () => {
-    const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-    return stat && `${stat.dev}:${stat.ino}`;
+  const log = `${file}-wal`;
+  const opened = { file: identityOf(file), log: identityOf(log) };
+  const pageBytes = Number(db.prepare('PRAGMA page_size').get()?.page_size);
+  // It changes nothing, and tells how many frames are in the log: https://sqlite.org/pragma.html#pragma_wal_checkpoint
+  const logState = db.prepare('PRAGMA wal_checkpoint(NOOP)');
+
+  /** SQLite takes frames off its count before it truncates the log, and counts new ones once they are written. */
+  const isCut = () => {
+    const frames = Number(logState.get()?.log);
+    const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
+    return frames > 0 && size < walHeaderBytes + frames * (walFrameHeaderBytes + pageBytes);
   };
-  const opened = identity();
+  const refuse = (what: string) => {
+    throw new StoreError(`the ${what}`, { retrySafe: false });
+  };
+
   return () => {
-    if (identity() === opened) return;
-    const message = `the users file ${file} was removed or replaced: put it back, and start the server again`;
-    throw new StoreError(message, { retrySafe: false });
+    if (identityOf(file) !== opened.file) {
+      refuse(`users file ${file} was removed or replaced: put it back, and start the server again`);
+    }
+    if (identityOf(log) !== opened.log) {
+      // The one that is open still holds everything, and the last server to close it copies that into the users file.
+      refuse(
+        `log ${log} was removed or replaced: end all its servers, which saves what it held, and start again`,
+      );
+    }
+    // Another process may have truncated the log between the count and the size. Hardly ever three times in a row.
+    if (isCut() && isCut() && isCut()) {
+      refuse(`log ${log} was cut short: end all its servers, and look for the latest users, who may be lost`);
+    }
   };
+}
+
+/** The format of the log: https://sqlite.org/fileformat2.html#the_write_ahead_log */
+const walHeaderBytes = 32;
+const walFrameHeaderBytes = 24;
+
+/** Tells a file from every other that has been at its path; `undefined` if there is none. */
+function identityOf(file: string): string | undefined {
+  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
+  return stat && `${stat.dev}:${stat.ino}`;
 }
 
 function setDurable(db: DatabaseSync): void {

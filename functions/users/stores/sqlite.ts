@@ -29,15 +29,15 @@ interface Waiting {
 
 /**
  * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may
- * use one file; one that has to wait for another goes on with other work. Sign-ups that arrive in the same turn of the event loop are committed together, since what a
- * commit costs is its sync of the disk.
+ * use one file; one that has to wait for another goes on with other work. Sign-ups that arrive in the same turn of the
+ * event loop are committed together, since what a commit costs is its sync of the disk.
  *
  * @throws StoreError if the file can't be opened, with one line that says why
  */
 export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   const { path, limits = defaultLimits, now = Date.now } = options;
   const db = openSqliteFile(path);
-  const checkFile = fileWatch(path);
+  const checkFiles = fileWatch(path, db);
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const rollback = db.prepare('ROLLBACK');
@@ -46,6 +46,14 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   const userByEmail = db.prepare('SELECT username, user_id FROM users WHERE email_key = ?');
   const userByRequest = db.prepare(
     'SELECT username, user_id, request_fingerprint FROM users WHERE request_id = ? AND request_expires_at_ms > ?',
+  );
+  // One statement, so that it sees one state of the file: the first of two repeats takes its own name.
+  const refusalOf = db.prepare(
+    `SELECT CASE
+       WHEN EXISTS (SELECT 1 FROM users WHERE request_id = ? AND request_expires_at_ms > ?) THEN NULL
+       WHEN EXISTS (SELECT 1 FROM users WHERE username_key = ?) THEN 'username_taken'
+       WHEN EXISTS (SELECT 1 FROM users WHERE email_key = ?) THEN 'email_taken'
+     END AS refusal`,
   );
   const forgetRequest = db.prepare(
     `UPDATE users SET request_id = NULL, request_fingerprint = NULL, request_expires_at_ms = NULL
@@ -81,7 +89,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
       }
     }
     const nameKey = folded(username);
-    const emailKey = email === undefined ? null : folded(email);
+    const emailKey = keyOf(email);
     if (userByName.get(nameKey)) return { outcome: 'username_taken' };
     if (emailKey !== null && userByEmail.get(emailKey)) return { outcome: 'email_taken' };
     if (userById.get(userId)) return { outcome: 'user_id_taken' };
@@ -114,7 +122,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     let answers: (() => void)[];
     let waitOn: Waiting[] = [];
     try {
-      checkFile();
+      checkFiles();
       begin.run();
       const nowMs = now();
       answers = group.map((call) => answer(call, nowMs));
@@ -143,7 +151,28 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     committing = undefined;
   }
 
+  /** Reads; tries again while another process has the file. */
+  async function read<T>(signal: AbortSignal, query: () => T): Promise<T> {
+    const endMs = performance.now() + limits.sqliteBusyTimeoutMs;
+    for (;;) {
+      check(signal);
+      try {
+        return query();
+      } catch (cause) {
+        // Rare, as readers and writers do not wait for each other: https://sqlite.org/wal.html, section 8.
+        if (!isBusy(cause) || performance.now() >= endMs) throw fault('read users', cause);
+      }
+      await delay(busyRetryMs);
+    }
+  }
+
   return {
+    precheck: ({ username, email, requestId }, signal) =>
+      read(signal, () => {
+        const row = refusalOf.get(requestId ?? null, now(), folded(username), keyOf(email));
+        const refusal = row?.refusal;
+        return refusal === 'username_taken' || refusal === 'email_taken' ? refusal : undefined;
+      }),
     async signUp(signUp, signal) {
       check(signal);
       if (queue.length >= limits.maxQueuedSignUps) {
@@ -154,27 +183,22 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
       committing ??= commitAll();
       return promise;
     },
-    async find(wanted, signal) {
-      const endMs = performance.now() + limits.sqliteBusyTimeoutMs;
-      for (;;) {
-        check(signal);
-        try {
-          return wanted.map(({ username, userId }) =>
-            username === '' ? found(userById, userId) : found(userByName, folded(username)),
-          );
-        } catch (cause) {
-          // Rare, as readers and writers do not wait for each other: https://sqlite.org/wal.html, section 8.
-          if (!isBusy(cause) || performance.now() >= endMs) throw fault('read users', cause);
-        }
-        await delay(busyRetryMs);
-      }
-    },
+    find: (wanted, signal) =>
+      read(signal, () =>
+        wanted.map(({ username, userId }) =>
+          username === '' ? found(userById, userId) : found(userByName, folded(username)),
+        ),
+      ),
     async close() {
       closed = true;
       await committing;
       if (db.isOpen) db.close();
     },
   };
+}
+
+function keyOf(email: string | undefined): string | null {
+  return email === undefined ? null : folded(email);
 }
 
 function found(statement: StatementSync, key: SQLInputValue): StoredUser | undefined {

@@ -14,6 +14,7 @@ export function endings(suite: Suite): void {
       const isReason = (error: unknown) => error === reason;
       await assert.rejects(store.signUp({ username: 'ann', userId: 1 }, aborted), isReason);
       await assert.rejects(store.find([byName('ann')], aborted), isReason);
+      await assert.rejects(store.precheck({ username: 'ann' }, aborted), isReason);
       assert.equal(await one(store, byName('ann')), undefined);
     }));
 
@@ -73,6 +74,7 @@ export function endings(suite: Suite): void {
       const refused = (error: unknown) => error instanceof StoreError && error.retrySafe;
       await assert.rejects(store.signUp({ username: 'late', userId: 99 }, unbounded), refused);
       await assert.rejects(store.find([byId(1)], unbounded), refused);
+      await assert.rejects(store.precheck({ username: 'late' }, unbounded), refused);
       await store.close();
       if (!suite.shared) return;
       const reopened = await data.open();

@@ -1,6 +1,7 @@
 // Who wins when many sign up at once, also at several servers.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { byId, byName, one, outcomes, requestKey, type Suite, unbounded } from './contract-setting.ts';
 
 /** Many callers at once. */
@@ -47,6 +48,49 @@ export function races(suite: Suite): void {
         signUps.map(({ username }) => store.signUp({ username: `id-${username}`, userId: 99 }, unbounded)),
       );
       assert.deepEqual(outcomes(id), { created: 1, user_id_taken: 19 });
+    }));
+
+  test('a precheck refuses no repeat while the first of them is being stored, not even at another server', () =>
+    suite.withStore(async (store, data) => {
+      const other = suite.shared ? await data.open() : store;
+      try {
+        for (let round = 1; round <= 20; round++) {
+          const signUp = { username: `Ann${round}`, email: `${round}@x.org`, request: requestKey(round) };
+          const candidate = { ...signUp, requestId: signUp.request.id };
+          let underWay = true;
+          const stored = store.signUp({ ...signUp, userId: round }, unbounded).finally(() => {
+            underWay = false;
+          });
+          do {
+            const prechecks = Array.from({ length: 4 }, () => other.precheck(candidate, unbounded));
+            assert.deepEqual(await Promise.all(prechecks), Array(4).fill(undefined));
+            await nextTurn();
+          } while (underWay);
+          assert.equal((await stored).outcome, 'created');
+          const stranger = { ...candidate, requestId: undefined };
+          assert.equal(await other.precheck(stranger, unbounded), 'username_taken', 'known at once');
+        }
+      } finally {
+        if (other !== store) await other.close();
+      }
+    }));
+
+  test('of many whom a precheck lets through at once exactly one signs up', () =>
+    suite.withStore(async (store, data) => {
+      const servers = suite.shared ? [store, await data.open()] : [store];
+      try {
+        const outcomes = await Promise.all(
+          Array.from({ length: 40 }, async (_, i) => {
+            const server = servers[i % servers.length] ?? store;
+            const signUp = { username: i % 2 ? 'Popular' : 'popular', userId: i + 1 };
+            const refusal = await server.precheck(signUp, unbounded);
+            return refusal ?? (await server.signUp(signUp, unbounded)).outcome;
+          }),
+        );
+        assert.deepEqual(outcomes.toSorted(), ['created', ...Array(39).fill('username_taken')]);
+      } finally {
+        await servers[1]?.close();
+      }
     }));
 
   test('one request id from many at once: one user, everybody gets it', () =>

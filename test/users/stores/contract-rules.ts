@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '../../../functions/limits.ts';
-import type { SignUp } from '../../../functions/users/store.ts';
+import type { Candidate, SignUp } from '../../../functions/users/store.ts';
 import { byId, byName, one, requestKey, type Suite, ttlMs, unbounded } from './contract-setting.ts';
 
 /** Rules that hold for one caller. */
@@ -61,6 +61,36 @@ export function rules(suite: Suite): void {
       const other = { ...free, userId: 2 };
       assert.equal(await attempt({ ...other, request: requestKey(2) }), 'created', 'a refusal spends no id');
     }));
+
+  test('a precheck refuses what a sign-up would, in its order, and never a request id that is known', () => {
+    let nowMs = Date.now();
+    return suite.withStore(
+      async (store) => {
+        const first = { userId: 1, username: 'Ann', email: 'Ann@Example.com', request: requestKey(1, nowMs) };
+        const { id: requestId } = first.request;
+        const taken = { username: 'aNN', email: 'aNN@eXAMPLE.COM' };
+        const precheck = (candidate: Candidate) => store.precheck(candidate, unbounded);
+        assert.equal(await precheck(taken), undefined);
+        assert.equal((await store.signUp(first, unbounded)).outcome, 'created');
+        assert.equal(await precheck(taken), 'username_taken');
+        assert.equal(await precheck({ ...taken, username: 'bob' }), 'email_taken');
+        assert.equal(await precheck({ username: 'bob', email: 'bob@example.com' }), undefined);
+        assert.equal(await precheck({ username: 'bob' }), undefined);
+        const unknown = requestKey(2).id;
+        assert.equal(await precheck({ ...taken, requestId: unknown }), 'username_taken');
+        assert.equal(await precheck({ ...taken, username: 'bob', requestId: unknown }), 'email_taken');
+        assert.equal(await precheck({ username: 'bob', requestId: unknown }), undefined);
+        assert.equal(await precheck({ ...taken, requestId }), undefined);
+        assert.equal(await precheck({ ...taken, username: 'bob', requestId }), undefined);
+        assert.equal(await one(store, byName('bob')), undefined, 'it stores nothing');
+        nowMs += ttlMs - 2000;
+        assert.equal(await precheck({ ...taken, requestId }), undefined);
+        nowMs += 4000;
+        assert.equal(await precheck({ ...taken, requestId }), 'username_taken', 'the id is forgotten');
+      },
+      () => nowMs,
+    );
+  });
 
   test('a request id is forgotten when it expires, not before', () => {
     let nowMs = Date.now();

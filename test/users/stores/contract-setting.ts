@@ -1,5 +1,11 @@
 import assert from 'node:assert/strict';
-import type { SignUp, SignUpResult, StoredUser, UserStore, Wanted } from '../../../functions/users/store.ts';
+import type {
+  RequestKey,
+  SignUpResult,
+  StoredUser,
+  UserStore,
+  Wanted,
+} from '../../../functions/users/store.ts';
 
 /** Data of one test: empty at first, and gone when removed. */
 export interface StoreFixture {
@@ -39,7 +45,7 @@ export const byName = (username: string): Wanted => ({ username, userId: 0 });
 export const byId = (userId: number): Wanted => ({ username: '', userId });
 
 /** A request id made of a number. */
-export function requestKey(number: number, nowMs = Date.now(), fingerprint = 'content'): SignUp['request'] {
+export function requestKey(number: number, nowMs = Date.now(), fingerprint = 'content'): RequestKey {
   const id = `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
   return { id, fingerprint, expiresAtMs: nowMs + ttlMs };
 }

@@ -64,6 +64,33 @@ function suite(endpoint: string): void {
     assert.deepEqual(Object.fromEntries(proxy.seen), { TransactWriteItems: 3, BatchGetItem: 2 });
   });
 
+  withProxy(
+    endpoint,
+    'a precheck is one read; only where it would refuse, it reads the request id after it',
+    async (setting) => {
+      const { store, proxy, table } = setting;
+      await store.signUp({ ...ann, email: 'Ann@x.org', passwordHash: '$argon2id$', request }, unbounded);
+      const reads: string[][] = [];
+      proxy.fault = ({ body }) => {
+        assert.doesNotMatch(body, /password/);
+        const { Keys, ConsistentRead } = JSON.parse(body).RequestItems[table.name];
+        assert.ok(ConsistentRead, 'a sign-up is found at once');
+        reads.push(Keys.map(({ pk }: { pk: { S: string } }) => pk.S));
+        return 'pass';
+      };
+      const precheck = async (username: string, requestId?: string) => {
+        reads.length = 0;
+        return store.precheck({ username, email: `${username}@x.org`, requestId }, unbounded);
+      };
+      assert.equal(await precheck('bob', request.id), undefined);
+      assert.deepEqual(reads, [['NAME#bob', 'MAIL#bob@x.org']]);
+      assert.equal(await precheck('ann'), 'username_taken');
+      assert.deepEqual(reads, [['NAME#ann', 'MAIL#ann@x.org']]);
+      assert.equal(await precheck('ann', request.id), undefined);
+      assert.deepEqual(reads, [['NAME#ann', 'MAIL#ann@x.org'], ['REQ#r1']]);
+    },
+  );
+
   test('DynamoDB store: a table that is not there, or not allowed, is named in one line when it is opened', async () => {
     await assert.rejects(
       openDynamoStore({ table: 'nobody', endpoint }),

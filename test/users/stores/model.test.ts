@@ -1,18 +1,19 @@
 // Whatever is asked of them in whatever order, the SQLite store and the store in memory answer the same: sign-ups
-// one by one and many at once, look-ups, time that passes, and (for SQLite) closing and opening the file again.
+// one by one and many at once, prechecks, look-ups, time that passes, and (for SQLite) closing and opening the file again.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import type { SignUp, Wanted } from '../../../functions/users/store.ts';
+import type { Candidate, SignUp, Wanted } from '../../../functions/users/store.ts';
 import { memoryStore } from '../../../functions/users/stores/memory.ts';
 import { openSqliteStore } from '../../../functions/users/stores/sqlite.ts';
 import { unbounded } from './contract-setting.ts';
 
 type Operation =
   | { readonly kind: 'signUp'; readonly signUps: readonly SignUp[] }
+  | { readonly kind: 'precheck'; readonly candidate: Candidate }
   | { readonly kind: 'find'; readonly wanted: readonly Wanted[] }
   | { readonly kind: 'wait'; readonly ms: number }
   | { readonly kind: 'reopen' };
@@ -30,6 +31,11 @@ const request = fc.option(
   { nil: undefined },
 );
 const signUp: fc.Arbitrary<SignUp> = fc.record({ username, userId, email, request });
+const candidate: fc.Arbitrary<Candidate> = fc.record({
+  username,
+  email,
+  requestId: fc.option(fc.constantFrom('r1', 'r2', 'r3'), { nil: undefined }),
+});
 const wanted = fc.record({ username: fc.oneof(fc.constant(''), username), userId });
 const operation: fc.Arbitrary<Operation> = fc.oneof(
   {
@@ -39,6 +45,7 @@ const operation: fc.Arbitrary<Operation> = fc.oneof(
       signUps: fc.array(signUp, { maxLength: 6 }),
     }),
   },
+  { weight: 4, arbitrary: fc.record({ kind: fc.constant('precheck' as const), candidate }) },
   {
     weight: 2,
     arbitrary: fc.record({ kind: fc.constant('find' as const), wanted: fc.array(wanted, { maxLength: 8 }) }),
@@ -68,6 +75,12 @@ test('SQLite and memory agree on random operations', async () => {
               assert.deepEqual(
                 await sqlite.find(step.wanted, unbounded),
                 await memory.find(step.wanted, unbounded),
+              );
+            }
+            if (step.kind === 'precheck') {
+              assert.equal(
+                await sqlite.precheck(step.candidate, unbounded),
+                await memory.precheck(step.candidate, unbounded),
               );
             }
             if (step.kind === 'reopen') {

@@ -1,0 +1,51 @@
+import type { Limits } from '../limits.ts';
+
+/** Counts requests that come with a known request id, but with other content than the first. */
+export interface Mismatches {
+  /** Counts one more of a request id. */
+  add(requestId: string): void;
+  /** Whether a request id has had as many as it may. */
+  areTooMany(requestId: string): boolean;
+}
+
+/**
+ * Makes a count of mismatches. Who learns the request id of another's sign-up could else find its password and email:
+ * only what is guessed right is answered like a repeat. An id is counted for as long as it can be known after its
+ * first mismatch; of more than `maxMismatchedRequestIds`, those whose first is longest ago are forgotten.
+ */
+export function countMismatches(
+  limits: Pick<Limits, 'maxRequestIdMismatches' | 'maxMismatchedRequestIds' | 'requestIdTtlMs'>,
+  now: () => number,
+): Mismatches {
+  // In the order of the first mismatch, which is that of expiry too.
+  const counts = new Map<string, { mismatches: number; readonly expiresAtMs: number }>();
+
+  function makeRoom(nowMs: number): void {
+    for (const [id, { expiresAtMs }] of counts) {
+      if (expiresAtMs > nowMs && counts.size < limits.maxMismatchedRequestIds) return;
+      counts.delete(id);
+    }
+  }
+
+  function current(requestId: string) {
+    const count = counts.get(requestId);
+    return count && count.expiresAtMs > now() ? count : undefined;
+  }
+
+  return {
+    add(requestId) {
+      const count = current(requestId);
+      if (count) {
+        count.mismatches += 1;
+        return;
+      }
+      const nowMs = now();
+      counts.delete(requestId);
+      makeRoom(nowMs);
+      counts.set(requestId, { mismatches: 1, expiresAtMs: nowMs + limits.requestIdTtlMs });
+    },
+    areTooMany(requestId) {
+      return (current(requestId)?.mismatches ?? 0) >= limits.maxRequestIdMismatches;
+    },
+  };
+}

@@ -1,0 +1,58 @@
+import { join } from 'node:path';
+import type { Limits } from '../../limits.ts';
+import type { UserStore } from '../store.ts';
+
+/**
+ * The stores, by the name that USERS_STORE has for them: how each is opened with the settings that are its own. A new
+ * one is a file beside this and an entry here. They are loaded when they are wanted: the AWS SDK alone takes longer to
+ * load than all the rest.
+ */
+const stores = {
+  /** `dataFolder` is made when it is missing. */
+  async sqlite({ dataFolder }: { readonly dataFolder: string }, limits: Limits): Promise<UserStore> {
+    const { openSqliteStore } = await import('./sqlite.ts');
+    return openSqliteStore({ path: join(dataFolder, 'users.sqlite'), limits });
+  },
+  /** Without `endpoint`, the AWS SDK finds it. */
+  async dynamodb(
+    { table, endpoint }: { readonly table: string; readonly endpoint?: string },
+    limits: Limits,
+  ): Promise<UserStore> {
+    const { openDynamoStore } = await import('./dynamodb.ts');
+    return openDynamoStore({ table, endpoint, limits });
+  },
+  async memory(_: object, limits: Limits): Promise<UserStore> {
+    const { memoryStore } = await import('./memory.ts');
+    return memoryStore({ limits });
+  },
+};
+
+/** The name of a store. */
+export type StoreKind = keyof typeof stores;
+
+/** The settings of the store of a kind. */
+export type StoreConfigOf<K extends StoreKind> = { readonly kind: K } & Parameters<(typeof stores)[K]>[0];
+
+/** Where the users are kept: the kind of store, and its settings. */
+export type StoreConfig = { [K in StoreKind]: StoreConfigOf<K> }[StoreKind];
+
+/** The names of all stores. */
+export const storeKinds: readonly StoreKind[] = kindsOf(stores);
+
+/**
+ * Opens the store of these settings.
+ *
+ * @throws StoreError if that can't be, with one line that says why
+ */
+export function openStore<K extends StoreKind>(config: StoreConfigOf<K>, limits: Limits): Promise<UserStore> {
+  const byKind: { [Kind in StoreKind]: (config: StoreConfigOf<Kind>, limits: Limits) => Promise<UserStore> } =
+    stores;
+  return byKind[config.kind](config, limits);
+}
+
+/** `Object.keys` would lose the type. */
+function kindsOf<T extends object>(table: T): Extract<keyof T, string>[] {
+  const kinds: Extract<keyof T, string>[] = [];
+  for (const kind in table) kinds.push(kind);
+  return kinds;
+}
