@@ -10,6 +10,7 @@ export type { ElementLimit } from './message/measure.ts';
 export type { TlsOptions } from './port/port.ts';
 export { RpcServer, type RpcServerOptions } from './server.ts';
 export {
+  type BadRequest_FieldViolation,
   BadRequestSchema,
   ErrorInfoSchema,
   RetryInfoSchema,

@@ -12,6 +12,7 @@ import type { Exchange } from './http/exchange.ts';
 import { HttpCall } from './http/http-call.ts';
 import type { HttpResource } from './http/http-resource.ts';
 import {
+  badHost,
   methodNotAllowed,
   needsHttp2,
   nothingThere,
@@ -49,8 +50,9 @@ export class Router {
       else new MethodCall(grpc, method, this.#policy).start();
       return;
     }
-    if (this.#cors(exchange)) return;
     const path = pathOf(exchange);
+    if (!exchange.hasHost) return this.#refuse(exchange, badHost(exchange, path));
+    if (this.#cors(exchange)) return;
     const method = this.#methods.get(path);
     if (method !== undefined) return this.#call(exchange, path, method);
     const resource = this.#resources.get(path);

@@ -3,9 +3,7 @@ import http2 from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { HttpHandler } from '../../functions/rpc/http/http-call.ts';
-import type { NodeRequest, NodeResponse } from '../../functions/rpc/http/node-http.ts';
-import { RpcServer } from '../../functions/rpc/server.ts';
+import { type HttpResource, RpcServer } from '../../functions/rpc/index.ts';
 import { createAuthority } from '../support/certificates.ts';
 import expected from './h2spec-expected.json' with { type: 'json' };
 import { interopRoutes } from './interop-service.ts';
@@ -52,15 +50,22 @@ export async function h2spec(): Promise<Counts> {
 }
 
 /** Only once the request is there: a frame that came after the response would be dropped, right or wrong. */
-function answer(req: NodeRequest, res: NodeResponse): void {
+function answer(req: http2.Http2ServerRequest, res: http2.Http2ServerResponse): void {
   req.resume();
   req.once('end', () => res.end('done\n'));
 }
 
-const http: HttpHandler = async (req, res) => {
-  answer(req, res);
-  return undefined;
-};
+const http = (): HttpResource[] => [
+  {
+    paths: ['/'],
+    methods: ['GET', 'POST'],
+    headers: ['content-type', 'text/plain'],
+    async answer(_request, response) {
+      response.send('done\n');
+    },
+    errorText: ({ rawMessage }) => rawMessage,
+  },
+];
 
 interface Result {
   readonly cases: number;

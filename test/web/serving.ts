@@ -1,16 +1,14 @@
-import http from 'node:http';
 import http2 from 'node:http2';
 import { text } from 'node:stream/consumers';
 import type { TestContext } from 'node:test';
-import { type Client, createClient, createRouterTransport } from '@connectrpc/connect';
+import { createClient, type ServiceImpl } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
-import type { NodeRequest, NodeResponse } from '../../functions/rpc/http/node-http.ts';
 import { createUsersService } from '../../functions/users/service.ts';
 import type { UserStore } from '../../functions/users/store.ts';
-import { createUsersHandler } from '../../functions/web/users.ts';
+import { usersResource } from '../../functions/web/users.ts';
 import { Users } from '../../proto/gen/users_pb.js';
-import { listen } from '../support/listener.ts';
 import { type RawExchange, type RawRequest, requestHttp1, requestHttp2 } from '../support/raw-request.ts';
+import { serve } from '../support/server.ts';
 
 /** What a test got as the answer to a request. */
 export interface Answer {
@@ -37,8 +35,8 @@ export interface Page {
   readonly open: (path: string) => Promise<Opened>;
   /** Sends a request and does not wait; returns what ends it. */
   readonly send: (path: string) => () => void;
-  /** Resolves when the server has let go of the first request. */
-  readonly released: Promise<void>;
+  /** Resolves when the first request has ended, with its code in the log. */
+  readonly ended: () => Promise<string>;
 }
 
 /** Serves the page with one version of HTTP on a free port. Everything is closed with the test. */
@@ -49,52 +47,46 @@ export async function servePage(
   changed: Partial<Limits> = {},
 ): Promise<Page> {
   const limits = { ...defaults, ...changed };
-  const service = createUsersService({ store, limits });
-  const transport = createRouterTransport((router) => router.service(Users, service));
-  return serveClient(t, version, createClient(Users, transport), limits);
+  return serveService(t, version, createUsersService({ store, limits }), changed);
 }
 
-/** Serves the page over a client, as `servePage` does over a store. */
-export async function serveClient(
+/** Serves the page over a service, as `servePage` does over a store. */
+export async function serveService(
   t: TestContext,
   version: '1.1' | '2',
-  client: Client<typeof Users>,
-  limits: Limits,
+  users: Partial<ServiceImpl<typeof Users>>,
+  limits: Partial<Limits> = {},
 ): Promise<Page> {
-  const handler = createUsersHandler(client, limits);
-  const { promise: released, resolve: release } = Promise.withResolvers<void>();
-  const onRequest = (req: NodeRequest, res: NodeResponse) => {
-    res.once('close', release);
-    if (handler(req, res)) return;
-    res.statusCode = 404;
-    res.end();
-  };
-  const listener = await listen(
-    version === '2' ? http2.createServer(onRequest) : http.createServer(onRequest),
-  );
-  // Fails if the page leaves a connection open that its client has closed.
-  t.after(() => listener[Symbol.asyncDispose]());
+  const serving = await serve(t, {
+    routes: (router) => router.service(Users, users),
+    limits,
+    http: (local) => [usersResource(createClient(Users, local))],
+  });
   const start = version === '2' ? startHttp2 : startHttp1;
   return {
     async ask(path, { method = 'GET', body } = {}) {
-      const { exchange, close } = start(listener.endpoint, { method, path });
+      const { exchange, close } = start(serving.url, { method, path });
       exchange.request.end(body);
       const received = await text(exchange.chunks());
       close();
-      return { status: exchange.status, headers: exchange.headers, lines: linesOf(received) };
+      return {
+        status: exchange.status,
+        headers: exchange.headers,
+        lines: exchange.headers['content-type'] === 'application/x-ndjson' ? linesOf(received) : [],
+      };
     },
     async open(path) {
-      const { exchange, close } = start(listener.endpoint, { method: 'GET', path });
+      const { exchange, close } = start(serving.url, { method: 'GET', path });
       exchange.request.end();
       await exchange.responded;
       return { chunks: exchange.chunks(), close };
     },
     send(path) {
-      const { exchange, close } = start(listener.endpoint, { method: 'GET', path });
+      const { exchange, close } = start(serving.url, { method: 'GET', path });
       exchange.request.end();
       return close;
     },
-    released,
+    ended: () => serving.line(({ protocol }) => protocol === 'http').then(({ code }) => String(code)),
   };
 }
 

@@ -91,7 +91,7 @@ function metadataKeys(headers: IncomingHttpHeaders): string {
 function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
   const values: Record<string, string> = {};
   for (const name in headers) {
-    if (!isProtocolHeader(name)) values[name] = harmless.test(name) ? String(headers[name]) : '[hidden]';
+    if (!isProtocolHeader(name)) values[name] = harmless.test(name) ? String(headers[name]) : '[redacted]';
   }
   return values;
 }

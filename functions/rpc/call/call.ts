@@ -25,6 +25,8 @@ export interface CallStart {
   readonly askedMs: number | undefined;
   /** Whether it lasts as long as its client wants, if that sets no deadline. */
   readonly isUntimed: boolean;
+  /** Whether nobody is told of it: health checks would fill the log. Default: false. */
+  readonly isQuiet?: boolean;
 }
 
 /** What is told of a path, and no method has a name that long. */
@@ -51,6 +53,8 @@ export abstract class Call implements CallRecord {
   protected readonly policy: CallPolicy;
   readonly #descriptor: DescMethod | undefined;
   readonly #client: Client;
+  readonly #isMalformed: boolean;
+  readonly #isQuiet: boolean;
   #slot: Set<{ expire(): void }> | undefined;
   #heldBytes = 0;
   #isWatch = false;
@@ -68,8 +72,11 @@ export abstract class Call implements CallRecord {
     this.policy = policy;
     this.requestId = requestId(headers[requestIdHeader]);
     this.isUntimed = start.isUntimed && askedMs === undefined;
-    this.timeoutMs = this.isUntimed ? Number.POSITIVE_INFINITY : clampDeadlineMs(askedMs, policy.limits);
+    this.#isMalformed = Number.isNaN(askedMs);
+    const timeoutMs = clampDeadlineMs(this.#isMalformed ? undefined : askedMs, policy.limits);
+    this.timeoutMs = this.isUntimed ? Number.POSITIVE_INFINITY : timeoutMs;
     this.#descriptor = start.method;
+    this.#isQuiet = start.isQuiet ?? false;
     const name = clientName(headers, policy.trustedProxies);
     this.#client = name === undefined ? connection.client : policy.clients.enter(name);
   }
@@ -118,7 +125,7 @@ export abstract class Call implements CallRecord {
    */
   protected begin(refusal?: ConnectError, requestDueAtMs = this.deadlineAtMs): void {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
-    if (Number.isNaN(this.timeoutMs)) return this.fail(rpcError('BAD_TIMEOUT'));
+    if (this.#isMalformed) return this.fail(rpcError('BAD_TIMEOUT'));
     if (refusal !== undefined) return this.fail(refusal);
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
     if (this.timeoutMs <= 1) return this.fail(deadlineExceeded);
@@ -243,7 +250,7 @@ export abstract class Call implements CallRecord {
 
   #expireAt(atMs: number): void {
     this.#slot?.delete(this);
-    this.#slot = Number.isNaN(atMs) ? undefined : this.policy.wheel.add(this, atMs);
+    this.#slot = this.policy.wheel.add(this, atMs);
   }
 
   #settle(error: ConnectError | undefined): void {
@@ -257,6 +264,6 @@ export abstract class Call implements CallRecord {
       this.#expireAt(nowMs + stallTimeoutMs);
     }
     this.ended(error);
-    this.policy.onEnd(this, this.code);
+    if (!this.#isQuiet) this.policy.onEnd(this, this.code);
   }
 }

@@ -23,6 +23,10 @@ export class TextExchange implements Exchange {
     this.isDuplex = inner.isDuplex;
   }
 
+  get hasHost(): boolean {
+    return this.#inner.hasHost;
+  }
+
   get extraHeaders(): readonly string[] {
     return this.#inner.extraHeaders;
   }

@@ -13,6 +13,8 @@ export interface Exchange {
   /** Of the request, names in lower case, repeated ones joined by ", ". */
   readonly headers: IncomingHttpHeaders;
   readonly connection: Connection;
+  /** Whether the request names the one host that it is for (RFC 9112 section 3.2, RFC 9113 section 8.3.1). */
+  readonly hasHost: boolean;
   /** Whether the response can begin before the request has ended, as in HTTP/2. */
   readonly isDuplex: boolean;
   /** Headers that go with whatever response, names and values in turn. CORS sets them. */
@@ -47,4 +49,9 @@ export interface Receiver {
   drained(): void;
   /** The exchange is gone: after its regular end, or cut off by either side before it. Called once. */
   closed(): void;
+}
+
+/** Whether a text is a host, and perhaps a port, that a URL may have. */
+export function isHost(text: string | undefined): boolean {
+  return text !== undefined && text !== '' && URL.canParse(`http://${text}/`);
 }

@@ -38,7 +38,12 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   /** `path`: of the exchange's URL, without the query. */
   constructor(exchange: Exchange, path: string, resource: HttpResource, policy: CallPolicy) {
     const { query, isMethodAllowed, askedMs, refusal } = ask(exchange, path, resource);
-    super({ protocol: 'http', path, method: undefined, askedMs, isUntimed: false }, exchange, policy);
+    const { isQuiet } = resource;
+    super(
+      { protocol: 'http', path, method: undefined, askedMs, isUntimed: false, isQuiet },
+      exchange,
+      policy,
+    );
     this.query = query;
     this.#resource = resource;
     this.#refusal = refusal;
@@ -95,7 +100,8 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   protected override say(error: ConnectError): void {
-    if (!this.#isBegun) this.status = this.#isMethodAllowed ? httpStatusOf(error.code) : 405;
+    const isFirst = !this.#isBegun && this.#waiting === '';
+    if (isFirst) this.status = this.#isMethodAllowed ? httpStatusOf(error.code) : 405;
     this.#begin();
     this.exchange.end(Buffer.from(this.#waiting + this.#resource.errorText(error)));
   }

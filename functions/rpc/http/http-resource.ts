@@ -9,6 +9,8 @@ export interface HttpResource {
   readonly methods: readonly string[];
   /** Headers of each of its responses, names and values in turn. */
   readonly headers: readonly string[];
+  /** Whether its requests have no line in the log. Default: they have one, as calls do. */
+  readonly isQuiet?: boolean;
 
   /**
    * The deadline that a request asks for, in ms; without it, or with `undefined`, the default. A request that can't be

@@ -1,7 +1,7 @@
 import type http from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Connection } from '../call/connection.ts';
-import type { Exchange, Receiver } from './exchange.ts';
+import { type Exchange, isHost, type Receiver } from './exchange.ts';
 
 /** An exchange of HTTP/1.1, on node:http. It knows no trailers: gRPC itself can't be carried by it. */
 export class NodeExchange implements Exchange {
@@ -26,10 +26,9 @@ export class NodeExchange implements Exchange {
     return this.#req.headers;
   }
 
-  /** Whether the request names one host, as it must (RFC 9112 section 3.2). */
-  get hasOneHost(): boolean {
-    const { host } = this.#req.headersDistinct;
-    return host?.length === 1 || (host === undefined && this.#req.httpVersion === '1.0');
+  get hasHost(): boolean {
+    const { host = [] } = this.#req.headersDistinct;
+    return host.length === 1 ? isHost(host[0]) : host.length === 0 && this.#req.httpVersion === '1.0';
   }
 
   receive(receiver: Receiver): void {

@@ -57,17 +57,15 @@ export function needsHttp2(exchange: Exchange, path: string): Refusal {
   return inText(exchange, path, 505, rpcError('NEEDS_HTTP2'), text, 'connection', 'close');
 }
 
-/** A request that says in two ways, or in none, which host it is for (RFC 9112 section 3.2). */
+/** A request that names no host, or two. */
 export function badHost(exchange: Exchange, path: string): Refusal {
-  return inText(
-    exchange,
+  const error = rpcError('BAD_HOST');
+  return {
+    protocol: 'http',
     path,
-    400,
-    rpcError('BAD_HOST'),
-    'The request must name one host.\n',
-    'connection',
-    'close',
-  );
+    error,
+    answer: (requestId) => answerJson(exchange, 400, requestId, error),
+  };
 }
 
 function inText(

@@ -87,8 +87,9 @@ export class Health {
 export function healthzOf(health: Health): HttpResource {
   return {
     paths: ['/healthz'],
-    methods: ['GET', 'HEAD'],
+    methods: ['GET'],
     headers: ['content-type', 'text/plain'],
+    isQuiet: true, // several a second, from every zone
     async answer(_request, response) {
       response.status = health.isServing ? 200 : 503;
       response.send(health.isServing ? 'SERVING\n' : 'NOT_SERVING\n');

@@ -4,7 +4,7 @@ import http2, {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Connection } from '../../call/connection.ts';
-import type { Exchange, Receiver } from '../../http/exchange.ts';
+import { type Exchange, isHost, type Receiver } from '../../http/exchange.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
@@ -49,6 +49,10 @@ export class StreamExchange implements Exchange {
 
   get url(): string {
     return this.headers[':path'] ?? '';
+  }
+
+  get hasHost(): boolean {
+    return isHost(this.headers[':authority'] ?? this.headers.host);
   }
 
   receive(receiver: Receiver): void {

@@ -2,12 +2,12 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { it } from 'node:test';
-import { RunningCalls } from '../../functions/rpc/call/deadline-wheel.ts';
+import { DeadlineWheel } from '../../functions/rpc/call/deadline-wheel.ts';
 
 it('the longest deadline that can be set makes no timer overflow', async () => {
   const warned = once(process, 'warning');
-  const running = new RunningCalls<{ expire(): void }>();
-  running.add({ expire: () => {} }, performance.now() + 2 ** 31 - 1);
+  const wheel = new DeadlineWheel();
+  wheel.add({ expire: () => {} }, performance.now() + 2 ** 31 - 1);
   process.emitWarning('the next one');
   const [warning] = await warned;
   assert.equal(warning.message, 'the next one');
