@@ -5,13 +5,9 @@ import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../functions/rpc/index.ts';
 import { type SignUp, StoreError } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
-import {
-  BadRequestSchema,
-  ErrorInfoSchema,
-  RetryInfoSchema,
-} from '../../proto/gen/google/rpc/error_details_pb.js';
 import { limitsWith, serveUsers, storeWith } from './serving.ts';
 
 interface Told {

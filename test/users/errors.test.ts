@@ -5,8 +5,8 @@ import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
 import fc from 'fast-check';
+import { ErrorInfoSchema, RetryInfoSchema } from '../../functions/rpc/index.ts';
 import { type UsersErrorReason, usersError, usersErrors } from '../../functions/users/errors.ts';
-import { ErrorInfoSchema, RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 
 describe('usersError', () => {
   for (const [name, { code, message }] of Object.entries(usersErrors)) {

@@ -5,8 +5,8 @@ import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
+import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
 import type { StoredUser, Wanted } from '../../functions/users/store.ts';
-import { ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { GetUsersRequestSchema, type GetUsersResult } from '../../proto/gen/users_types_pb.js';
 import { contextOf, limitsWith, serveUsers, storeWith, usersService } from './serving.ts';
 

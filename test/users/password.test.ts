@@ -4,8 +4,8 @@ import assert from 'node:assert/strict';
 import { argon2Sync, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { RetryInfoSchema } from '../../functions/rpc/index.ts';
 import { passwordHasher, saltBytes } from '../../functions/users/password.ts';
-import { RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 
 const never = { signal: new AbortController().signal };
 const salt = randomBytes(saltBytes);

@@ -5,8 +5,8 @@ import { getEventListeners } from 'node:events';
 import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { RetryInfoSchema } from '../../functions/rpc/index.ts';
 import { type StoredUser, StoreError, type UserStore, type Wanted } from '../../functions/users/store.ts';
-import { RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { GetUsersRequestSchema } from '../../proto/gen/users_types_pb.js';
 import { contextOf, limitsWith, storeWith, usersService } from './serving.ts';
 

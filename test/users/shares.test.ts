@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
+import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
 import { limitsWith, serveUsers } from './serving.ts';
 
 const password = 'open sesame';

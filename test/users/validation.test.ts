@@ -6,8 +6,8 @@ import { describe, it } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
+import { BadRequestSchema, ErrorInfoSchema } from '../../functions/rpc/index.ts';
 import { checkCreateUser, checkGetUsers, isUsername } from '../../functions/users/validation.ts';
-import { BadRequestSchema, ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 import { CreateUserRequestSchema, GetUsersRequestSchema } from '../../proto/gen/users_types_pb.js';
 import { limitsWith } from './serving.ts';
 
