@@ -24,9 +24,7 @@ import { checkCreateUser, checkGetUsers } from './validation.ts';
 export interface UsersServiceOptions {
   readonly store: UserStore;
   readonly limits: Limits;
-  /**
-   * Tells clients apart, by a key, so that none takes all of the queue for hashes. Default: all are one, which may.
-   */
+  /** Tells clients apart, by a key, so that none takes all of the queue for hashes. Default: all are one, which may. */
   readonly clientOf?: (context: HandlerContext) => string;
   /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
   readonly newUserId?: () => number;
@@ -57,7 +55,6 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     ...limits,
     maxQueuedHashesPerClient: clientOf ? maxQueuedHashesPerClient : maxQueuedHashes,
   });
-
   const mismatches = countMismatches(limits, now);
 
   /** Once it throws for a request id, nothing more about the id's sign-up is answered, a right guess neither. */
