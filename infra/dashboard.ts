@@ -1,7 +1,7 @@
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { faults, type UsersMetrics } from './users-metrics.ts';
+import type { UsersMetrics } from './users-metrics.ts';
 
 /** What the dashboard shows. */
 export interface DashboardProps {
@@ -58,7 +58,7 @@ export class Dashboard extends Construct {
             logGroupNames: [logGroup.logGroupName],
             queryLines: [
               'fields @timestamp, code, method, requestId, error, msg',
-              `filter level >= 50 or code in ${JSON.stringify(faults)}`,
+              'filter level >= 50',
               'sort @timestamp desc',
               'limit 20',
             ],

@@ -12,9 +12,6 @@ export interface UsersMetricsProps {
   readonly table: dynamodb.TableV2;
 }
 
-/** The codes of calls that the server, not the client, is to blame for, as the log writes them. */
-export const faults = ['INTERNAL', 'UNKNOWN', 'UNAVAILABLE', 'DATA_LOSS'];
-
 const fiveMinutes = Duration.minutes(5);
 const minute = Duration.minutes(1);
 
@@ -22,14 +19,14 @@ const minute = Duration.minutes(1);
  * The figures that the alarms watch and the dashboard shows.
  *
  * A load balancer sees HTTP: a gRPC call that fails has status 200 and its code in the trailers. So failed calls are
- * counted from the log of the service, of which every call writes one line with its `code`.
+ * counted from the log of the service, where the line of a call says `fault` if the server is to blame.
  */
 export class UsersMetrics extends Construct {
   /** Calls a minute, by the load balancer's count: of every protocol. */
   readonly requests: cloudwatch.Metric;
   /** HTTP 5xx in five minutes, from the load balancer (no task, or one that closed) and from tasks. */
   readonly serverErrors: cloudwatch.MathExpression;
-  /** Calls in five minutes that ended with a code that is the server's fault. */
+  /** Calls in five minutes that failed through a fault of the server. */
   readonly failedCalls: cloudwatch.Metric;
   /** Tasks that health checks fail on, in any target group. */
   readonly unhealthyTasks: cloudwatch.MathExpression;
@@ -66,9 +63,7 @@ export class UsersMetrics extends Construct {
       logGroup: service.logGroup,
       metricNamespace: service.node.path,
       metricName: 'FailedCalls',
-      filterPattern: logs.FilterPattern.any(
-        ...faults.map((code) => logs.FilterPattern.stringValue('$.code', '=', code)),
-      ),
+      filterPattern: logs.FilterPattern.booleanValue('$.fault', true),
       metricValue: '1',
       defaultValue: 0,
     }).metric({ ...sum, label: 'failed gRPC calls' });

@@ -15,6 +15,7 @@ export const rpcErrors = {
   UNKNOWN_CONTENT_TYPE: [Code.Unimplemented, 'the method takes no such content type'],
   NEEDS_HTTP2: [Code.Unimplemented, 'the method has streams in both directions, which takes HTTP/2'],
   BAD_TIMEOUT: [Code.InvalidArgument, 'the timeout must be as the protocol has it'],
+  BAD_QUERY: [Code.InvalidArgument, 'the query of the URL is not valid'],
   BAD_HOST: [Code.InvalidArgument, 'the request must name one host'],
   BAD_MESSAGE: [Code.InvalidArgument, 'the request is not a valid message'],
   TRUNCATED_MESSAGE: [Code.InvalidArgument, 'the request ended in the middle of a message'],
@@ -67,6 +68,8 @@ export const draining = rpcError('DRAINING');
 export const watchEnded = rpcError('WATCH_ENDED');
 /** @see deadlineExceeded */
 export const stalled = rpcError('STALLED');
+/** INTERNAL, as https://github.com/grpc/grpc/blob/master/doc/compression.md has it, and yet the client's own mistake. */
+export const unexpectedCompression = rpcError('UNEXPECTED_COMPRESSION');
 
 /**
  * What the client is told of anything that was thrown: a ConnectError as it is, an abort as the reason

@@ -2,7 +2,7 @@
 export type { Log, MetadataDetail } from './call/access-log.ts';
 export { clientOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
-export { connectCodeName, faultCodes, httpStatusOf, statusName } from './call/status.ts';
+export { connectCodeName, statusName } from './call/status.ts';
 export { type RpcErrorReason, rpcError, rpcErrors } from './errors.ts';
 export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';

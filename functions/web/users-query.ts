@@ -1,10 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { UserSchema } from '../../proto/gen/users_types_pb.js';
-
-/** A query that can't be understood. The message says why, and quotes nothing: it is logged too. */
-export class QueryError extends Error {
-  override readonly name = 'QueryError';
-}
+import { rpcError } from '../rpc/index.ts';
 
 /** The users of the article: what a query without a user asks for. */
 const articleUsers = [{ username: 'alexa' }, { username: 'christie' }];
@@ -15,14 +11,14 @@ const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 /**
  * Reads whom a query asks for, in its order: `username` and `user_id`, each any number of times.
  *
- * @throws QueryError, also for parameters that there are not
+ * @throws BAD_QUERY, also for parameters that there are not
  */
 export function parseUsersQuery(query: URLSearchParams): readonly MessageInitShape<typeof UserSchema>[] {
   const users: MessageInitShape<typeof UserSchema>[] = [];
   for (const [name, value] of query) {
     switch (name) {
       case 'username':
-        if (value === '') throw new QueryError('username must not be empty');
+        if (value === '') throw badQuery('username must not be empty');
         users.push({ username: value });
         break;
       case 'user_id':
@@ -31,7 +27,7 @@ export function parseUsersQuery(query: URLSearchParams): readonly MessageInitSha
       case 'timeout':
         break;
       default:
-        throw new QueryError(
+        throw badQuery(
           `unknown parameter ${JSON.stringify(name.slice(0, 32))}: there are username, user_id and timeout`,
         );
     }
@@ -43,23 +39,28 @@ export function parseUsersQuery(query: URLSearchParams): readonly MessageInitSha
  * Reads the deadline that a query asks for, in ms: `timeout`, at most once (`500ms`, `2s`, `1m`, or seconds without a unit).
  * `undefined` without it.
  *
- * @throws QueryError
+ * @throws BAD_QUERY
  */
 export function parseTimeout(query: URLSearchParams): number | undefined {
   const [text, ...more] = query.getAll('timeout');
-  if (more.length > 0) throw new QueryError('timeout must be given once');
+  if (more.length > 0) throw badQuery('timeout must be given once');
   return text === undefined ? undefined : parseTimeoutMs(text);
 }
 
 function parseUserId(text: string): number {
   const id = /^\d{1,10}$/.test(text) ? Number(text) : Number.NaN;
   if (id >= 1 && id <= maxUserId) return id;
-  throw new QueryError(`user_id must be a number from 1 to ${maxUserId}`);
+  throw badQuery(`user_id must be a number from 1 to ${maxUserId}`);
 }
 
 function parseTimeoutMs(text: string): number {
   const [, number, unit = 's'] = /^(\d{1,9}(?:\.\d{1,9})?)(ms|s|m)?$/.exec(text) ?? [];
   const timeoutMs = Number(number) * (unitMs[unit] ?? Number.NaN);
   if (timeoutMs > 0) return timeoutMs;
-  throw new QueryError('timeout must be a time above zero such as 500ms or 2s');
+  throw badQuery('timeout must be a time above zero such as 500ms or 2s');
+}
+
+/** Says what is wrong, and quotes no value: it is logged too. */
+function badQuery(problem: string) {
+  return rpcError('BAD_QUERY', problem);
 }

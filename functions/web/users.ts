@@ -1,9 +1,9 @@
 import { toJsonString } from '@bufbuild/protobuf';
-import { type Client, Code, ConnectError } from '@connectrpc/connect';
+import type { Client } from '@connectrpc/connect';
 import type { Users } from '../../proto/gen/users_pb.js';
 import { GetUsersResultSchema } from '../../proto/gen/users_types_pb.js';
 import { connectCodeName, type HttpResource } from '../rpc/index.ts';
-import { parseTimeout, parseUsersQuery, QueryError } from './users-query.ts';
+import { parseTimeout, parseUsersQuery } from './users-query.ts';
 
 /**
  * Answers `GET /users/` with the results of `GetUsers` as newline-delimited JSON, each as it arrives:
@@ -24,9 +24,9 @@ export function usersResource(client: Client<typeof Users>): HttpResource {
       ...['cache-control', 'no-store'],
       ...['x-content-type-options', 'nosniff'],
     ],
-    askedMs: (query) => orInvalid(() => parseTimeout(query)),
+    askedMs: parseTimeout,
     async answer(request, response) {
-      const users = orInvalid(() => parseUsersQuery(request.query));
+      const users = parseUsersQuery(request.query);
       for await (const result of client.getUsers({ user: [...users] }, request.callOptions())) {
         const wait = response.send(`${toJsonString(GetUsersResultSchema, result)}\n`);
         if (wait !== undefined) await wait;
@@ -36,13 +36,4 @@ export function usersResource(client: Client<typeof Users>): HttpResource {
       return `${JSON.stringify({ error: { code: connectCodeName(code), message } })}\n`;
     },
   };
-}
-
-/** A query that can't be understood is the client's mistake. */
-function orInvalid<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw error instanceof QueryError ? new ConnectError(error.message, Code.InvalidArgument) : error;
-  }
 }

@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { Code } from '@connectrpc/connect';
+import { Code, ConnectError } from '@connectrpc/connect';
 import { createAccessLog } from '../../functions/rpc/call/access-log.ts';
-import { faults } from '../../infra/users-metrics.ts';
 import { resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
 
 const template = usersTemplate();
@@ -61,26 +60,41 @@ test('the dashboard shows the alarms, the calls, the tasks, the table, and the l
   assert.match(body, /SOURCE/);
 });
 
-test('a failed call is logged with the code that the metric filter looks for', async () => {
+test('a fault is logged with the field that the metric filter looks for, and nothing else is', async () => {
   const lines: string[] = [];
   const write = (fields: object) => lines.push(JSON.stringify(fields));
   const onEnd = createAccessLog({ info: write, warn: write, error: write }, 'keys');
   const call = {
     method: '/Users/GetUsers',
     protocol: 'grpc',
-    error: undefined,
     startedAtMs: 0,
     timeoutMs: 1000,
     peer: '127.0.0.1:1',
     requestId: '1',
     headers: {},
   };
-  for (const code of [Code.Internal, Code.Unknown, Code.Unavailable, Code.DataLoss]) onEnd(call, code);
+  const storeIsGone = new ConnectError(
+    'no store',
+    Code.Unavailable,
+    undefined,
+    undefined,
+    new Error('refused'),
+  );
+  const faults = [
+    ...[Code.Internal, Code.Unknown, Code.DataLoss].map((code) => new ConnectError('a fault', code)),
+    storeIsGone,
+  ];
+  const others = [
+    undefined,
+    new ConnectError('draining', Code.Unavailable),
+    new ConnectError('no', Code.NotFound),
+  ];
+  for (const error of [...faults, ...others]) onEnd({ ...call, error }, error?.code ?? 0);
   await nextTurn(); // the lines are written when the responses are out
   assert.deepEqual(
-    lines.map((line) => JSON.parse(line).code),
-    faults,
+    lines.map((line) => JSON.parse(line).fault ?? false),
+    [...faults.map(() => true), ...others.map(() => false)],
   );
   const { FilterPattern } = theOnly(template, 'AWS::Logs::MetricFilter').Properties;
-  assert.equal(FilterPattern, `{ ${faults.map((code) => `($.code = "${code}")`).join(' || ')} }`);
+  assert.equal(FilterPattern, '{ $.fault IS TRUE }');
 });

@@ -88,7 +88,17 @@ for (const version of ['1.1', '2'] as const) {
       const { ask } = await servePage(t, version, await storeOf());
       for (const [query, message] of bad) {
         const { status, lines } = await ask(`/users/?username=alexa&${query}`);
-        assert.deepEqual([status, lines], [400, [{ error: { code: 'invalid_argument', message } }]]);
+        assert.deepEqual(
+          [status, lines],
+          [
+            400,
+            [
+              {
+                error: { code: 'invalid_argument', message: `the query of the URL is not valid: ${message}` },
+              },
+            ],
+          ],
+        );
       }
     });
 

@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { ConnectError } from '@connectrpc/connect';
 import { isProtocolHeader } from './metadata.ts';
-import { faultCodes, statusName } from './status.ts';
+import { isFault, statusName } from './status.ts';
 
 /** Where log lines go; pino's loggers fit. */
 export interface Log {
@@ -53,10 +53,11 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
       deadlineMs: Number.isFinite(call.timeoutMs) ? call.timeoutMs : undefined,
       metadata: describe(call.headers),
       error: call.error?.rawMessage,
+      fault: isFault(call.error) || undefined,
     };
     // The cause is what the client is not told.
     const cause = call.error?.cause;
-    if (faultCodes.has(status)) log.error({ ...fields, err: cause ?? call.error }, 'call');
+    if (fields.fault) log.error({ ...fields, err: cause ?? call.error }, 'call');
     else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
     else log.info(fields, 'call');
   };

@@ -1,4 +1,5 @@
 import { Code, type ConnectError } from '@connectrpc/connect';
+import { unexpectedCompression } from '../errors.ts';
 import { metadataOf } from './metadata.ts';
 
 /** The status of a call that went well: what `Code` of connect has no name for. */
@@ -46,8 +47,17 @@ export function httpStatusOf(code: Code): number {
   return httpStatuses[code] ?? 500;
 }
 
-/** Codes that are the server's own fault: they are logged as errors, and alarms go off by them. */
-export const faultCodes: ReadonlySet<number> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
+/** Codes of what should not happen in a server. */
+const faultCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
+
+/**
+ * Whether a call failed through a fault of the server, for the log, metrics and alarms. UNAVAILABLE is one where something
+ * has caused it, such as a store that does not answer; a server that drains is not at fault. No client can make one.
+ */
+export function isFault(error: ConnectError | undefined): boolean {
+  if (error === undefined || error === unexpectedCompression) return false;
+  return faultCodes.has(error.code) || (error.code === Code.Unavailable && error.cause !== undefined);
+}
 
 /** The metadata that goes with an error: what the service has set, and the error's own unless it came from elsewhere. */
 export function errorMetadata(error: ConnectError, sent: Headers | undefined): Headers {

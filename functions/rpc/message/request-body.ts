@@ -2,7 +2,7 @@ import type { Message } from '@bufbuild/protobuf';
 import type { Method } from '../call/methods.ts';
 import type { CallPolicy } from '../call/policy.ts';
 import type { Wire } from '../call/wire.ts';
-import { canceled, rpcError } from '../errors.ts';
+import { canceled, rpcError, unexpectedCompression } from '../errors.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import type { Codec, Ending } from './codec.ts';
 import { inflate, inflatedBytes, messageTooLarge } from './compression.ts';
@@ -119,7 +119,7 @@ export class RequestBody {
   #decode({ flags, payload }: Frame): Message | Promise<Message> {
     // Nothing, compressed, is nothing: some clients send it so.
     if (flags !== compressedFlag || payload.length === 0) return this.#parse(payload);
-    if (!this.#wire.compressions.request) throw rpcError('UNEXPECTED_COMPRESSION');
+    if (!this.#wire.compressions.request) throw unexpectedCompression;
     return this.#inflate(payload);
   }
 
