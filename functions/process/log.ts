@@ -1,4 +1,6 @@
 import pino, { type Logger } from 'pino';
+import { LogOutput } from './log-output.ts';
+import { printable } from './printable.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const logFormats = ['json', 'pretty'] as const;
@@ -9,59 +11,54 @@ export interface LogConfig {
   readonly format: (typeof logFormats)[number];
 }
 
-/** Lines wait for others this long at most: a write for each is a system call for each, and every write delays calls. */
-const flushIntervalMs = 250;
-const bufferCharacters = 1024 * 1024;
-/** What waits for a reader that has stopped reading; further lines are dropped. */
-const maxWaitingBytes = 8 * 1024 * 1024;
-
 /**
- * Makes the log: JSON lines for machines, or one readable line each (`pretty`), which needs the package
- * pino-pretty and so is for development. What is buffered is written when the process exits.
+ * Makes the log on standard output: JSON lines for machines, or one readable line each (`pretty`), which needs the package
+ * pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in both,
+ * whatever it comes from. What waits to be written is written when the process exits.
  *
  * @throws Error when pino-pretty is not installed, with a line that says what to do
  */
 export async function createLog({ level, format }: LogConfig): Promise<Logger> {
-  if (format === 'pretty') return pino({ level }, await prettyStream());
-  return pino({ level, base: undefined, timestamp }, bufferedOutput());
+  if (format === 'json') {
+    const output = new LogOutput({ format: printableJson, isImmediate: false });
+    return pino({ level, base: undefined, timestamp }, output);
+  }
+  const output = new LogOutput({ format: await prettyFormat(), isImmediate: true });
+  return pino({ level }, output);
 }
 
-/**
- * Standard output, written in large portions. (pino's own destination measures all that waits anew with every line,
- * which takes longer than making the line.) The service goes on when nobody reads it, or it can't be written.
- */
-function bufferedOutput(): { write(line: string): void } {
-  let waiting = '';
-  let isBroken = false;
-  const flush = () => {
-    if (waiting === '') return;
-    const text = waiting;
-    waiting = '';
-    if (!isBroken && process.stdout.writableLength < maxWaitingBytes) process.stdout.write(text);
-  };
-  // Its reader is gone, or the disk is full: there is nobody left to be told.
-  process.stdout.on('error', () => {
-    isBroken = true;
-  });
-  setInterval(flush, flushIntervalMs).unref();
-  process.on('exit', flush);
-  return {
-    write(line) {
-      waiting += line;
-      if (waiting.length >= bufferCharacters) flush();
-    },
-  };
+/** Nearly every line is ASCII, which pino has escaped where it must be: that is found out for a tenth of a microsecond. */
+const notAscii = /[^\n\x20-\x7e]/;
+
+/** A JSON line of the same meaning. */
+function printableJson(line: string): string {
+  return notAscii.test(line) ? `${printable(line.slice(0, -1))}\n` : line;
 }
 
-async function prettyStream() {
+async function prettyFormat(): Promise<(line: string) => string> {
   try {
-    const { default: pretty } = await import('pino-pretty');
-    return pretty({ translateTime: 'HH:MM:ss.l', ignore: 'pid,hostname', singleLine: true, sync: true });
+    const { prettyFactory } = await import('pino-pretty');
+    const pretty = prettyFactory({
+      translateTime: 'HH:MM:ss.l',
+      ignore: 'pid,hostname',
+      singleLine: true,
+    });
+    // Before it adds its own colours and newlines, which are not to be escaped.
+    return (line) => pretty(JSON.parse(line, printableValue));
   } catch (error) {
     throw new Error('LOG_FORMAT=pretty needs the package pino-pretty; use LOG_FORMAT=json here', {
       cause: error,
     });
   }
+}
+
+/** A reviver. Stacks keep their lines, which pino-pretty indents, so that none passes for a line of the log. */
+function printableValue(key: string, value: unknown): unknown {
+  if (typeof value === 'string') {
+    return key === 'stack' ? value.split('\n').map(printable).join('\n') : printable(value);
+  }
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [printable(name), one]));
 }
 
 let formattedMs = 0;

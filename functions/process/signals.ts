@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Logger } from 'pino';
 
 /** What a signal ends. */
@@ -9,6 +10,8 @@ export interface Running {
 
 /** Two signals closer than this are one: Ctrl-C reaches a watched process twice. */
 const sameSignalMs = 200;
+/** The time in which the reader of the log must take its last lines. */
+const lastLinesTimeoutMs = 1_000;
 
 /**
  * Starts what a process is for, and ends the process by SIGTERM or SIGINT: with 0 once all is stopped, also when it was
@@ -41,9 +44,11 @@ export async function runUntilSignal(
   running = await start().catch(fail);
 }
 
-async function stop(running: Running, signal: string): Promise<never> {
-  running.log.info({ signal }, 'draining');
-  await running.stop();
-  running.log.info({}, 'drained');
+async function stop({ log, stop }: Running, signal: string): Promise<never> {
+  log.info({ signal }, 'draining');
+  await stop();
+  log.info({}, 'drained');
+  const written = new Promise<void>((resolve) => log.flush(() => resolve()));
+  await Promise.race([written, delay(lastLinesTimeoutMs)]);
   process.exit(0);
 }
