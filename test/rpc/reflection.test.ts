@@ -39,6 +39,18 @@ async function ask(serving: Serving, service: typeof V1 | typeof V1alpha, questi
 
 for (const service of [V1, V1alpha]) {
   describe(service.typeName, () => {
+    it('finds the members of types: values of enums beside their enum, and oneofs, as grpc-go and grpcio do', async (t) => {
+      const serving = await serve(t);
+      const symbols = [
+        'grpc.health.v1.HealthCheckResponse.SERVING',
+        `${service.typeName.replace('ServerReflection', 'ServerReflectionRequest')}.message_request`,
+      ];
+      const questions = symbols.map((value) => ({ case: 'fileContainingSymbol' as const, value }));
+      for (const answer of await ask(serving, service, questions)) {
+        assert.equal(answer.case, 'fileDescriptorResponse');
+      }
+    });
+
     it('lists the services', async (t) => {
       const serving = await serve(t);
       const [answer] = await ask(serving, service, [{ case: 'listServices', value: '' }]);

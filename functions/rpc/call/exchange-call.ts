@@ -1,4 +1,4 @@
-import { stalled } from '../errors.ts';
+import { stalled, toConnectError } from '../errors.ts';
 import type { Exchange, Receiver } from '../http/exchange.ts';
 import { Call, type CallStart } from './call.ts';
 import type { Timed } from './deadline-wheel.ts';
@@ -42,13 +42,12 @@ export abstract class ExchangeCall extends Call implements Receiver {
   }
 
   /**
-   * Sends bytes of the response. False: wait for `roomAgain` before the next.
-   *
-   * @throws MEMORY_EXHAUSTED if they would have to wait, and there is no memory for that
+   * Sends bytes of the response. False: wait for `roomAgain` before the next. If there is no memory for bytes that have to
+   * wait, the call ends with MEMORY_EXHAUSTED and is dropped: nothing else could be told to who doesn't read.
    */
   protected sendOrWait(bytes: Uint8Array): boolean {
     if (this.exchange.send(bytes)) return true;
-    this.hold(bytes.length);
+    if (!this.holdOrDrop(bytes.length)) return true;
     this.#queuedBytes += bytes.length;
     if (this.#stall === undefined) {
       const timed = { expire: () => this.drop(stalled) };
@@ -56,6 +55,17 @@ export abstract class ExchangeCall extends Call implements Receiver {
       this.#stall = { timed, slot };
     }
     return false;
+  }
+
+  /** Counts bytes that are about to be queued until the client reads them. False: the call has been dropped. */
+  protected holdOrDrop(bytes: number): boolean {
+    try {
+      this.hold(bytes);
+      return true;
+    } catch (error) {
+      this.drop(toConnectError(error, undefined));
+      return false;
+    }
   }
 
   /** There is room to send again, or the exchange is gone. */

@@ -75,6 +75,7 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
   /** Sends the last messages of a stream, and OK. */
   finish(frames: Uint8Array | undefined, isCompressed = this.#wire.compressions.response): void {
     if (this.isOver) return;
+    if (frames !== undefined && !this.holdOrDrop(frames.length)) return;
     this.#wire.succeed(this.requestId, frames, this.#context, isCompressed);
     this.succeed();
   }

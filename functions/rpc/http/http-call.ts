@@ -117,7 +117,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   #finish(): void {
-    if (this.isOver) return;
+    if (this.isOver || !this.holdOrDrop(this.#waiting.length)) return;
     this.#begin();
     this.exchange.end(Buffer.from(this.#waiting));
     this.succeed();

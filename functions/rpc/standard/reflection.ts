@@ -1,4 +1,11 @@
-import { type DescExtension, type DescFile, type DescService, toBinary } from '@bufbuild/protobuf';
+import {
+  type DescEnum,
+  type DescExtension,
+  type DescFile,
+  type DescMessage,
+  type DescService,
+  toBinary,
+} from '@bufbuild/protobuf';
 import { nestedTypes } from '@bufbuild/protobuf/reflect';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
@@ -84,14 +91,26 @@ class Index {
     if (this.files.has(name)) return;
     this.files.set(name, file);
     for (const type of nestedTypes(file)) {
-      this.symbols.set(type.typeName, file);
+      for (const symbol of [type.typeName, ...membersOf(type)]) this.symbols.set(symbol, file);
       if (type.kind === 'extension') this.#extensions.push(type);
-      if (type.kind === 'message')
-        for (const it of type.fields) this.symbols.set(`${type.typeName}.${it.name}`, file);
-      if (type.kind === 'service')
-        for (const it of type.methods) this.symbols.set(`${type.typeName}.${it.name}`, file);
     }
     for (const dependency of file.dependencies) this.#add(dependency);
+  }
+}
+
+/** The full names of what a type declares: the values of an enum are its siblings, as in C++ (protobuf's descriptor.proto). */
+function membersOf(type: DescEnum | DescExtension | DescMessage | DescService): string[] {
+  switch (type.kind) {
+    case 'message':
+      return [...type.fields, ...type.oneofs].map(({ name }) => `${type.typeName}.${name}`);
+    case 'service':
+      return type.methods.map(({ name }) => `${type.typeName}.${name}`);
+    case 'enum': {
+      const scope = type.typeName.slice(0, -type.name.length);
+      return type.values.map(({ name }) => `${scope}${name}`);
+    }
+    case 'extension':
+      return [];
   }
 }
 
