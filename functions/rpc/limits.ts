@@ -40,6 +40,13 @@ export const rpcLimits = {
   handshakeTimeoutMs: 10_000,
   /** A connection without a call is closed after this. Longer than ALB's idle timeout, else clients see 502. */
   idleTimeoutMs: 4_000_000,
+  /**
+   * A connection is closed after this, a tenth more or less by chance, and its clients open another: behind balancers of
+   * layer 4, load moves so. Zero: never.
+   */
+  maxConnectionAgeMs: 0,
+  /** Calls on a connection that is too old may go on for this long. */
+  connectionAgeGraceMs: 300_000,
   /** Streams that a client may reset on a connection in a burst, and per second after it (CVE-2023-44487). */
   streamResetBurst: 1000,
   streamResetsPerSecond: 100,
@@ -79,4 +86,5 @@ export const rpcLimitRanges = {
   compressMinBytes: { from: 0 },
   drainDelayMs: { from: 0 },
   drainTimeoutMs: { from: 0 },
+  maxConnectionAgeMs: { from: 0 },
 } satisfies { [Name in keyof RpcLimits]?: { from?: number; to?: number } };

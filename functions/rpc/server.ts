@@ -96,6 +96,11 @@ export class RpcServer {
     return this.#port.listen(options);
   }
 
+  /** Gives new connections another certificate, such as a renewed one. No call is lost. @throws Error if it can't be used */
+  renewTls(tls: TlsOptions): void {
+    this.#port.renewTls(tls);
+  }
+
   /**
    * Ends without failing a call: says NOT_SERVING to health checks, goes on for `drainDelayMs` until the load
    * balancer has noticed, refuses new connections, and waits for the calls under way. Those that are not done

@@ -4,6 +4,7 @@ import { createLog } from '../process/log.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
+import { renewTlsFrom } from '../process/tls-renewal.ts';
 import { clientOf, RpcServer } from '../rpc/index.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
@@ -34,6 +35,7 @@ async function start(): Promise<Running> {
     http: (local) => [usersResource(createClient(Users, local))],
   });
   if (config.samples) await addSamples(createClient(Users, server.local));
+  renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
   if (config.log.format === 'pretty') console.log(banner(config, address));
   else log.info({ host: address.address, port: address.port, store: config.store.kind }, 'listening');

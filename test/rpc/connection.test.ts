@@ -7,6 +7,7 @@ import net, { type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { eventually, withPatience } from '../support/patience.ts';
 import { closeBefore, type Serving } from '../support/server.ts';
+import { wires } from '../support/transports.ts';
 import { echoOf, serve } from './echo.ts';
 import { call, framed } from './raw.ts';
 
@@ -46,7 +47,7 @@ describe('limits of a connection', () => {
     await connect(serving);
     const third = await connect(serving);
     await ended(third);
-    await serving.line(({ message }) => message === 'connection limit reached');
+    await serving.line(({ reason }) => reason === 'there are as many connections as the server takes');
     first.destroy();
     await eventually(() => first.destroyed);
     const answers = async () =>
@@ -157,3 +158,43 @@ async function ended(socket: Socket): Promise<void> {
   socket.resume();
   if (!socket.closed) assert.ok(await withPatience(once(socket, 'close')), 'the server keeps the connection');
 }
+
+describe('a connection that is too old', () => {
+  it('gets GOAWAY over HTTP/2, and its calls finish', async (t) => {
+    const go = Promise.withResolvers<void>();
+    const unary = async ({ text }: { text: string }) => {
+      await go.promise;
+      return { text };
+    };
+    const serving = await serve(t, { unary }, { limits: { maxConnectionAgeMs: 100 } });
+    const session = http2.connect(serving.url);
+    const [wire] = wires;
+    assert.ok(wire);
+    const headers = {
+      ':method': 'POST',
+      ':path': '/test.echo.v1.Echo/Unary',
+      'content-type': 'application/grpc',
+    };
+    const stream = session.request(headers);
+    stream.end(framed(wire, 'Unary'));
+    const [code, lastStreamId] = await once(session, 'goaway');
+    assert.deepEqual([code, lastStreamId], [http2.constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1]);
+    go.resolve();
+    const [trailers] = await once(stream.resume(), 'trailers');
+    assert.equal(trailers['grpc-status'], '0');
+    await once(session, 'close');
+  });
+
+  it('is closed after its next response over HTTP/1.1', async (t) => {
+    const limits = { maxConnectionAgeMs: 20 };
+    const serving = await serve(t, { unary: ({ text }) => ({ text }) }, { limits });
+    const client = echoOf(serving, { protocol: 'connect', http: '1.1' });
+    const peers = new Set<unknown>();
+    for (let calls = 1; peers.size < 3 && calls < 10_000; calls++) {
+      assert.equal((await client.unary({ text: 'a' })).text, 'a');
+      await serving.line(() => serving.lines.length === calls);
+      peers.add(serving.lines.at(-1)?.peer);
+    }
+    assert.equal(peers.size, 3);
+  });
+});

@@ -1,6 +1,7 @@
 // Proves the port itself: HTTP/1.1 and HTTP/2 on one, in plain text and with TLS, with and without ALPN, mutual TLS
 // taken and refused; an address that can't be had; and hostile bytes of any form, after which it still answers.
 import assert from 'node:assert/strict';
+import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
@@ -54,10 +55,36 @@ describe('TLS', async () => {
     for (const bytes of ['GET / HTTP/1.1\r\n\r\n', '\x16\x03\x01\x02\x00\x01', '']) {
       await send(serving, Buffer.from(bytes, 'latin1'), bytes !== '');
     }
+    // The log says who could not be understood, and why.
+    const { peer } = await serving.line(({ reason }) => reason === 'TLS: ERR_SSL_HTTP_REQUEST');
+    assert.equal(peer, '127.0.0.1');
     const [wire] = wires;
     assert.ok(wire);
     assert.equal((await echoOf(serving, wire, { tls: trust }).unary({ text: 'a' })).text, 'a');
   });
+});
+
+it('takes a renewed certificate for new connections, and loses no call', async (t) => {
+  const authority = await createAuthority();
+  const issue = () => authority.issue({ ip: ['127.0.0.1'] });
+  const [first, second] = await Promise.all([issue(), issue()]);
+  const serving = await serve(t, unary, { tls: first });
+  const [wire] = wires;
+  assert.ok(wire);
+  const before = echoOf(serving, wire, { tls: { ca: authority.ca } });
+  assert.equal((await before.unary({ text: 'a' })).text, 'a');
+  const shown = async () => {
+    const socket = tls.connect({ port: serving.port, host: '127.0.0.1', ca: authority.ca });
+    closeBefore(serving, () => socket.destroy());
+    await once(socket, 'secureConnect');
+    return socket.getPeerX509Certificate()?.fingerprint256;
+  };
+  assert.equal(await shown(), new X509Certificate(first.cert).fingerprint256);
+  serving.server.renewTls(second);
+  assert.equal(await shown(), new X509Certificate(second.cert).fingerprint256);
+  assert.equal((await before.unary({ text: 'b' })).text, 'b');
+  assert.throws(() => serving.server.renewTls({ ...second, key: 'no key' }));
+  assert.equal(await shown(), new X509Certificate(second.cert).fingerprint256);
 });
 
 describe('listen', () => {

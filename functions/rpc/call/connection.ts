@@ -10,6 +10,8 @@ export interface Connection {
   readonly client: Client;
   /** The TLS connection, for the client's certificate; `undefined` in plain text. */
   readonly tls: TLSSocket | undefined;
+  /** When it was opened, on the clock of `performance.now()`. */
+  readonly openedAtMs: number;
   /** What its calls hold in memory. */
   heldBytes: number;
 }
@@ -19,7 +21,13 @@ export function connectionOf(socket: Socket, client: Client): Connection {
   const { remoteAddress = '', remotePort = '' } = socket;
   // An address of IPv6 stands in brackets before a port (RFC 3986 section 3.2.2).
   const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
-  return { peer: `${host}:${remotePort}`, client, tls: isTls(socket) ? socket : undefined, heldBytes: 0 };
+  return {
+    peer: `${host}:${remotePort}`,
+    client,
+    tls: isTls(socket) ? socket : undefined,
+    openedAtMs: performance.now(),
+    heldBytes: 0,
+  };
 }
 
 function isTls(socket: Socket): socket is TLSSocket {

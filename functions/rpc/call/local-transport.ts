@@ -22,7 +22,13 @@ import type { CallPolicy } from './policy.ts';
  */
 export function createLocalTransport(methods: ReadonlyMap<string, Method>, policy: CallPolicy): Transport {
   const client = policy.clients.enter('local');
-  const connection: Connection = { peer: 'local', client, tls: undefined, heldBytes: 0 };
+  const connection: Connection = {
+    peer: 'local',
+    client,
+    tls: undefined,
+    openedAtMs: performance.now(),
+    heldBytes: 0,
+  };
   async function begin(method: DescMethod, options: LocalCallOptions): Promise<LocalCall> {
     const path = pathOf(method);
     const known = methods.get(path);

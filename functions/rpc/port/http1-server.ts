@@ -16,6 +16,7 @@ interface Line {
 
 /** Speaks HTTP/1.1 on the connections that it is given: one request of each at a time, the next ones wait. */
 export class Http1Server {
+  readonly #limits: RpcLimits;
   readonly #memory: MemoryBudget;
   readonly #server: http.Server;
   readonly #connections = new Map<Socket, Connection>();
@@ -25,6 +26,7 @@ export class Http1Server {
   #isClosing = false;
 
   constructor(onExchange: (exchange: NodeExchange) => void, limits: RpcLimits, memory: MemoryBudget) {
+    this.#limits = limits;
     this.#memory = memory;
     const options = {
       maxHeaderSize: limits.maxHeaderBytes,
@@ -83,13 +85,18 @@ export class Http1Server {
   ): void {
     const { socket } = req;
     this.#responses.add(res);
-    if (this.#isClosing) res.shouldKeepAlive = false;
+    if (this.#isClosing || this.#isTooOld(connection)) res.shouldKeepAlive = false;
     res.once('close', () => {
       this.#responses.delete(res);
       if (this.#isClosing) socket.end();
       this.#next(socket, connection);
     });
     onExchange(new NodeExchange(req, res, connection));
+  }
+
+  #isTooOld({ openedAtMs }: Connection): boolean {
+    const { maxConnectionAgeMs } = this.#limits;
+    return maxConnectionAgeMs > 0 && performance.now() - openedAtMs > maxConnectionAgeMs;
   }
 
   /** What has come in one piece is parsed already; what comes later stays in the socket. */

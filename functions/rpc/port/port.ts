@@ -8,6 +8,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { Http2Server } from '../http2/node/http2-server.ts';
 import type { RpcLimits } from '../limits.ts';
 import { Http1Server } from './http1-server.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { Sniffer } from './sniffer.ts';
 
 /** Serving with TLS. All in PEM. */
@@ -29,8 +30,8 @@ export interface PortOptions {
   readonly log: Log | undefined;
 }
 
-/** A line about refused connections stands for all of this time: whoever floods a port must not flood the log too. */
-const refusalLogMs = 1_000;
+const tooMany = 'there are as many connections as the server takes';
+const tooManyOfClient = 'the client has as many connections as it may';
 
 /** One TCP port that speaks HTTP/1.1 and HTTP/2, in plain text or with TLS. */
 export class Port {
@@ -40,20 +41,24 @@ export class Port {
   readonly #http2: Http2Server;
   readonly #sniffer: Sniffer;
   readonly #sockets = new Set<Socket>();
-  #refused = 0;
+  readonly #refusals: RefusalLog;
 
   constructor(onExchange: (exchange: Exchange) => void, options: PortOptions) {
     const { limits, memory } = options;
     this.#options = options;
+    this.#refusals = new RefusalLog(options.log);
     this.#http1 = new Http1Server(onExchange, limits, memory);
     this.#http2 = new Http2Server(onExchange, limits);
     this.#sniffer = new Sniffer(limits);
     this.#listener = options.tls === undefined ? net.createServer() : createTls(options.tls, limits);
     this.#listener.maxConnections = limits.maxConnections;
-    this.#listener.on('drop', (from) => this.#logRefusal(from?.remoteAddress));
+    this.#listener.on('drop', (from) => this.#refusals.note(from?.remoteAddress, tooMany));
     this.#listener.on('connection', (socket: Socket) => this.#accept(socket));
     // Also of a handshake that takes too long: node only tells.
-    this.#listener.on('tlsClientError', (_error: Error, socket: tls.TLSSocket) => socket.destroy());
+    this.#listener.on('tlsClientError', (error: NodeJS.ErrnoException, socket: tls.TLSSocket) => {
+      this.#refusals.note(socket.remoteAddress, `TLS: ${error.code ?? error.message}`);
+      socket.destroy();
+    });
     // With TLS the client has already said by ALPN what it speaks.
     this.#listener.on('secureConnection', (socket: tls.TLSSocket) => {
       const isHttp2 = socket.alpnProtocol === 'h2';
@@ -101,6 +106,11 @@ export class Port {
     clearTimeout(timer);
   }
 
+  /** New connections get this certificate; those that are open keep theirs. @throws Error if it can't be used */
+  renewTls(options: TlsOptions): void {
+    if (this.#listener instanceof tls.Server) this.#listener.setSecureContext(secureContext(options));
+  }
+
   /** Cuts all connections. */
   destroy(): void {
     for (const socket of this.#sockets) socket.destroy();
@@ -112,7 +122,7 @@ export class Port {
     const client = this.#clientOf(socket);
     const { limits, isBehindProxies, tls: tlsOptions } = this.#options;
     if (!isBehindProxies && client.connections >= limits.maxConnectionsPerClient) {
-      this.#logRefusal(socket.remoteAddress);
+      this.#refusals.note(socket.remoteAddress, tooManyOfClient);
       return void socket.destroy();
     }
     client.connections += 1;
@@ -138,26 +148,18 @@ export class Port {
     socket.once('close', () => clients.leave(client));
     return client;
   }
-
-  #logRefusal(peer: string | undefined): void {
-    this.#refused += 1;
-    if (this.#refused > 1) return;
-    setTimeout(() => {
-      this.#options.log?.warn({ peer, connections: this.#refused }, 'connection limit reached');
-      this.#refused = 0;
-    }, refusalLogMs).unref();
-  }
 }
 
 function createTls(options: TlsOptions, { handshakeTimeoutMs }: RpcLimits): tls.Server {
   return tls.createServer({
-    cert: options.cert,
-    key: options.key,
-    ca: options.clientCa,
+    ...secureContext(options),
     requestCert: options.clientCa !== undefined,
     rejectUnauthorized: options.clientCa !== undefined,
     ALPNProtocols: ['h2', 'http/1.1'],
-    minVersion: 'TLSv1.2',
     handshakeTimeout: handshakeTimeoutMs,
   });
+}
+
+function secureContext({ cert, key, clientCa }: TlsOptions): tls.SecureContextOptions {
+  return { cert, key, ca: clientCa, minVersion: 'TLSv1.2' };
 }

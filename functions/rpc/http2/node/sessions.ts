@@ -22,8 +22,10 @@ export class Sessions {
     // It must send SETTINGS and accept ours (RFC 9113 section 6.5.3): until then, our limits do not hold for it.
     const timer = setTimeout(() => session.destroy(), this.#limits.handshakeTimeoutMs).unref();
     session.once('localSettings', () => clearTimeout(timer));
+    const ageTimer = this.#endWithAge(session);
     session.once('close', () => {
       clearTimeout(timer);
+      clearTimeout(ageTimer);
       this.#open.delete(session);
       this.#used.delete(session);
     });
@@ -31,6 +33,18 @@ export class Sessions {
     session.on('error', () => {});
     this.#open.add(session);
     if (this.#isClosing) this.#dismiss(session);
+  }
+
+  /** As grpc-go's MaxConnectionAge: by chance a little sooner or later, or all clients would come anew at once. */
+  #endWithAge(session: ServerHttp2Session): NodeJS.Timeout | undefined {
+    const { maxConnectionAgeMs, connectionAgeGraceMs } = this.#limits;
+    if (maxConnectionAgeMs === 0) return undefined;
+    const end = () => {
+      this.#dismiss(session);
+      const timer = setTimeout(() => session.destroy(), connectionAgeGraceMs).unref();
+      session.once('close', () => clearTimeout(timer));
+    };
+    return setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();
   }
 
   /** Notes that a session has got a call. */

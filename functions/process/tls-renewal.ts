@@ -1,0 +1,36 @@
+import { unwatchFile, watchFile } from 'node:fs';
+import type { Logger } from 'pino';
+import { readTls, type TlsFiles, tlsProblems } from './tls-files.ts';
+
+/** How often the files are looked at: a renewed certificate is taken within this time. */
+const watchIntervalMs = 10_000;
+
+/**
+ * Takes a renewed certificate without a restart: when one of the files has changed, and at SIGHUP, they are read again and
+ * handed to `renew`. Files that can't be used, or do not belong together yet, change nothing, and the log says why. From now
+ * on SIGHUP does not end the process, with TLS or without.
+ *
+ * @returns what ends the watch
+ */
+export function renewTlsFrom(
+  files: TlsFiles | undefined,
+  renew: (tls: ReturnType<typeof readTls>) => void,
+  log: Pick<Logger, 'info' | 'error'>,
+): () => void {
+  const read = () => {
+    if (files === undefined) return;
+    const problems = tlsProblems(files);
+    if (problems.length > 0)
+      return log.error({ problems }, 'the TLS files can not be used: the old ones stay');
+    renew(readTls(files));
+    log.info({}, 'the TLS files were read again');
+  };
+  const paths = files === undefined ? [] : [files.certFile, files.keyFile, files.clientCaFile];
+  const watched = paths.filter((path) => path !== undefined);
+  for (const path of watched) watchFile(path, { interval: watchIntervalMs, persistent: false }, read);
+  process.on('SIGHUP', read);
+  return () => {
+    for (const path of watched) unwatchFile(path, read);
+    process.off('SIGHUP', read);
+  };
+}

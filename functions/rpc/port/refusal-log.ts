@@ -1,0 +1,30 @@
+import type { Log } from '../call/access-log.ts';
+
+/** Lines a second at most: whoever floods a port must not flood the log too. */
+const maxLinesPerSecond = 10;
+
+/** Tells the log of connections that came to nothing, a bounded number of lines a second; the rest is counted. */
+export class RefusalLog {
+  readonly #log: Log | undefined;
+  #lines = 0;
+  #untold = 0;
+
+  constructor(log: Log | undefined) {
+    this.#log = log;
+  }
+
+  /** Notes a connection that was refused or has failed, and why. */
+  note(peer: string | undefined, reason: string): void {
+    if (this.#log === undefined) return;
+    if (this.#lines === 0) setTimeout(() => this.#begin(), 1_000).unref();
+    this.#lines += 1;
+    if (this.#lines > maxLinesPerSecond) this.#untold += 1;
+    else this.#log.warn({ peer, reason }, 'a connection was refused');
+  }
+
+  #begin(): void {
+    if (this.#untold > 0) this.#log?.warn({ connections: this.#untold }, 'more connections were refused');
+    this.#lines = 0;
+    this.#untold = 0;
+  }
+}
