@@ -50,6 +50,12 @@ export const rpcLimits = {
   /** Streams that a client may reset on a connection in a burst, and per second after it (CVE-2023-44487). */
   streamResetBurst: 1000,
   streamResetsPerSecond: 100,
+  /**
+   * What a client may send ahead on a stream and on a connection, before it hears that it was read: a window a round trip
+   * is all that a long path carries. Of a call that does not read, the whole window counts as held memory.
+   */
+  streamWindowBytes: 1024 * 1024,
+  connectionWindowBytes: 4 * 1024 * 1024,
   /** What Node may hold for one HTTP/2 connection: frames, headers, and data that waits. */
   maxSessionMemoryMiB: 64,
   /** Messages that wait to be read by a slow handler, and bytes that wait to be sent to a slow client. */

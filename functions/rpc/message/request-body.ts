@@ -49,11 +49,19 @@ export class RequestBody {
 
   /** For a method that takes a stream: the messages, as they come. Too many unread ones pause the flow. */
   messages(): RequestQueue {
-    this.#queue = new RequestQueue(
-      (frame) => this.#decodeNext(frame),
-      this.#call,
-      this.#policy.limits.maxQueuedMessages,
-    );
+    const { maxQueuedMessages, streamWindowBytes } = this.#policy.limits;
+    // What the client sends ahead of a pause waits in the connection: a window at most.
+    const flow = {
+      pause: () => {
+        this.#call.hold(streamWindowBytes);
+        this.#call.pause();
+      },
+      resume: () => {
+        this.#call.release(streamWindowBytes);
+        this.#call.resume();
+      },
+    };
+    this.#queue = new RequestQueue((frame) => this.#decodeNext(frame), flow, maxQueuedMessages);
     return this.#queue;
   }
 

@@ -29,8 +29,8 @@ export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Messa
     if (this.#end !== undefined) return;
     this.#queue.push(frame);
     if (this.#queue.length >= this.#maxQueued && !this.#isPaused) {
-      this.#isPaused = true;
       this.#flow.pause();
+      this.#isPaused = true;
     }
     this.#wake();
   }

@@ -7,11 +7,13 @@ import { StreamExchange } from './stream-exchange.ts';
 
 /** Speaks HTTP/2, by node:http2, on the connections that it is given. */
 export class Http2Server {
+  readonly #limits: RpcLimits;
   readonly #server: http2.Http2Server;
   readonly #sessions: Sessions;
   readonly #connections = new WeakMap<ServerHttp2Session, Connection>();
 
   constructor(onExchange: (exchange: StreamExchange) => void, limits: RpcLimits) {
+    this.#limits = limits;
     this.#sessions = new Sessions(limits);
     this.#server = http2.createServer({
       maxSessionMemory: limits.maxSessionMemoryMiB,
@@ -21,7 +23,11 @@ export class Http2Server {
       settings: {
         maxConcurrentStreams: limits.maxConcurrentStreams,
         maxHeaderListSize: limits.maxHeaderBytes,
+        initialWindowSize: limits.streamWindowBytes,
       },
+      // Node also rejects a call that comes in one segment with the reset of another at the limit of streams, which is no
+      // fault of its client: 100 of them, its default, would end the connection.
+      maxSessionRejectedStreams: limits.streamResetBurst,
     });
     this.#server.on('stream', (stream, headers, _flags, rawHeaders) => {
       const session = stream.session as ServerHttp2Session | undefined; // of a server, unless it is gone already
@@ -43,6 +49,7 @@ export class Http2Server {
     this.#server.once('session', (session) => {
       this.#connections.set(session, connection);
       this.#sessions.add(session);
+      session.setLocalWindowSize(this.#limits.connectionWindowBytes);
     });
     this.#server.emit('connection', socket);
   }
