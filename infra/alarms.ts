@@ -51,15 +51,14 @@ export class Alarms extends Construct {
       periods: 2,
       outOf: 3,
       description:
-        'HTTP 5xx from the load balancer or the tasks: tasks die or close connections. See their log.',
+        'HTTP 5xx from the load balancer, or calls that fail through a fault: see "fault" in the log of the tasks.',
     });
     this.#alarm('FailedCalls', {
       metric: metrics.failedCalls,
       above: 5,
       periods: 2,
       outOf: 3,
-      description:
-        'gRPC calls that end with INTERNAL, UNKNOWN, UNAVAILABLE or DATA_LOSS. See "error" in the log.',
+      description: 'Calls fail through a fault of the server. See "fault" and "err" in the log.',
     });
     this.#alarm('UnhealthyTasks', {
       metric: metrics.unhealthyTasks,

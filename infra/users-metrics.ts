@@ -24,7 +24,10 @@ const minute = Duration.minutes(1);
 export class UsersMetrics extends Construct {
   /** Calls a minute, by the load balancer's count: of every protocol. */
   readonly requests: cloudwatch.Metric;
-  /** HTTP 5xx in five minutes, from the load balancer (no task, or one that closed) and from tasks. */
+  /**
+   * Errors in five minutes: HTTP 5xx of the load balancer itself (no task, or one that closed), and calls that failed through
+   * a fault of the server. Not HTTP 5xx of the tasks: clients can ask for these, with a deadline of 1 ms for example.
+   */
   readonly serverErrors: cloudwatch.MathExpression;
   /** Calls in five minutes that failed through a fault of the server. */
   readonly failedCalls: cloudwatch.Metric;
@@ -50,15 +53,6 @@ export class UsersMetrics extends Construct {
     const { metrics } = service.loadBalancer;
     this.requests = metrics.requestCount({ period: minute, statistic: 'Sum', label: 'calls' });
     const sum = { period: fiveMinutes, statistic: 'Sum' };
-    this.serverErrors = new cloudwatch.MathExpression({
-      label: 'HTTP 5xx',
-      expression: 'FILL(balancer, 0) + FILL(tasks, 0)',
-      usingMetrics: {
-        balancer: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_5XX_COUNT, sum),
-        tasks: metrics.httpCodeTarget(elbv2.HttpCodeTarget.TARGET_5XX_COUNT, sum),
-      },
-      period: fiveMinutes,
-    });
     this.failedCalls = new logs.MetricFilter(this, 'FailedCalls', {
       logGroup: service.logGroup,
       metricNamespace: service.node.path,
@@ -66,7 +60,16 @@ export class UsersMetrics extends Construct {
       filterPattern: logs.FilterPattern.booleanValue('$.fault', true),
       metricValue: '1',
       defaultValue: 0,
-    }).metric({ ...sum, label: 'failed gRPC calls' });
+    }).metric({ ...sum, label: 'failed calls' });
+    this.serverErrors = new cloudwatch.MathExpression({
+      label: 'errors',
+      expression: 'FILL(balancer, 0) + FILL(calls, 0)',
+      usingMetrics: {
+        balancer: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_5XX_COUNT, sum),
+        calls: this.failedCalls,
+      },
+      period: fiveMinutes,
+    });
     this.unhealthyTasks = this.#hosts('UnHealthyHostCount', service.targets.groups, 'unhealthy');
     this.healthyTasks = this.#hosts('HealthyHostCount', service.targets.grpcGroups, 'healthy');
     this.cpu = service.service.metricCpuUtilization({ period: fiveMinutes, label: 'CPU %' });

@@ -12,7 +12,7 @@ const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
 
 /** The metrics, the threshold, and how many periods out of how many (of one or five minutes, or a day) it takes. */
 const watched: Record<string, readonly [metrics: readonly string[], threshold: number, periods: string]> = {
-  ServerErrors: [['HTTPCode_ELB_5XX_Count', 'HTTPCode_Target_5XX_Count'], 5, '2 of 3 × 300 s'],
+  ServerErrors: [['HTTPCode_ELB_5XX_Count', 'FailedCalls'], 5, '2 of 3 × 300 s'],
   FailedCalls: [['FailedCalls'], 5, '2 of 3 × 300 s'],
   UnhealthyTasks: [['UnHealthyHostCount'], 0, '3 of 3 × 60 s'],
   SlowCalls: [['TargetResponseTime', 'p99'], 1, '3 of 3 × 300 s'],
