@@ -1,6 +1,7 @@
 import { createClient } from '@connectrpc/connect';
 import { Users } from '../../proto/gen/users_pb.js';
 import { createLog } from '../process/log.ts';
+import { memoryLimitBytes } from '../process/memory.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
@@ -38,7 +39,10 @@ async function start(): Promise<Running> {
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
   if (config.log.format === 'pretty') console.log(banner(config, address));
-  else log.info({ host: address.address, port: address.port, store: config.store.kind }, 'listening');
+  else {
+    const memoryMiB = Math.round(memoryLimitBytes() / 2 ** 20);
+    log.info({ host: address.address, port: address.port, store: config.store.kind, memoryMiB }, 'listening');
+  }
 
   return {
     log,

@@ -158,6 +158,10 @@ describe('containers', () => {
     });
   });
 
+  test('are told how much memory the task has, by which Node sizes its heap', () => {
+    assert.equal(container(template).Memory, 512);
+  });
+
   test('get an environment that the server takes as it is', () => {
     const config = readConfig(environment(template));
     assert.deepEqual([config.host, config.port], ['0.0.0.0', 50051]);

@@ -61,7 +61,11 @@ describe('options', () => {
 
   test('cpu, memoryMiB, minTasks, maxTasks: the size of a task and how many', () => {
     const template = usersTemplate({ cpu: '1024', memoryMiB: '2048', minTasks: '3', maxTasks: '30' });
-    template.hasResourceProperties('AWS::ECS::TaskDefinition', { Cpu: '1024', Memory: '2048' });
+    template.hasResourceProperties('AWS::ECS::TaskDefinition', {
+      Cpu: '1024',
+      Memory: '2048',
+      ContainerDefinitions: [Match.objectLike({ Memory: 2048 })],
+    });
     template.hasResourceProperties('AWS::ApplicationAutoScaling::ScalableTarget', {
       MinCapacity: 3,
       MaxCapacity: 30,

@@ -1,0 +1,32 @@
+import { totalmem } from 'node:os';
+import { getHeapStatistics } from 'node:v8';
+
+/** What bounds the memory of a process, in bytes. */
+export interface MemoryBounds {
+  /** What its cgroup allows (v1 or v2, as libuv finds it): 0, or more than the machine has, where there is no limit. */
+  readonly constrainedBytes: number;
+  /** What the machine has. */
+  readonly totalBytes: number;
+  /** What V8's heap may grow to: objects and strings, but not buffers. */
+  readonly heapLimitBytes: number;
+}
+
+/**
+ * How many bytes of memory this process may take before something ends it: the kernel, at the limit of the container or
+ * of the machine, or V8, at the limit of its heap. Those who keep much should keep a share of this. It holds from start to
+ * end, so it is asked for once.
+ *
+ * The flags that suit a container are in functions/users/Dockerfile; docs/settings.md says what they make of its memory.
+ */
+export function memoryLimitBytes(bounds: MemoryBounds = ownBounds()): number {
+  const { constrainedBytes, totalBytes, heapLimitBytes } = bounds;
+  return Math.min(constrainedBytes || totalBytes, totalBytes, heapLimitBytes);
+}
+
+function ownBounds(): MemoryBounds {
+  return {
+    constrainedBytes: process.constrainedMemory(),
+    totalBytes: totalmem(),
+    heapLimitBytes: getHeapStatistics().heap_size_limit,
+  };
+}
