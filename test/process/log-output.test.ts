@@ -14,7 +14,10 @@ import { startLogging } from './logging-process.ts';
 const numbered = (from: number, count: number, pad = '') =>
   Array.from({ length: count }, (_, index) => `line ${from + index}${pad}`);
 
-/** Waits until it is so; the test's own time limit ends it. */
+/** For what hangs: no machine is that slow. */
+const timeout = 60_000;
+
+/** Waits until it is so; the test's time limit ends it. */
 async function until(isSo: () => boolean): Promise<void> {
   while (!isSo()) await delay(10);
 }
@@ -39,7 +42,7 @@ function count(lines: readonly Record<string, unknown>[]): { lost: number; kept:
   return { lost, kept: lines.length - notices.length };
 }
 
-it('a disk that is full for a time costs the lines of that time, which are told', async (t) => {
+it('a disk that is full for a time costs the lines of that time, which are told', { timeout }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'users-log-'));
   t.after(() => rmSync(folder, { recursive: true }));
   const path = join(folder, 'log');
@@ -70,7 +73,7 @@ it('a disk that is full for a time costs the lines of that time, which are told'
   );
 });
 
-it('a device that is full for ever ends nothing', async (t) => {
+it('a device that is full for ever ends nothing', { timeout }, async (t) => {
   const logging = await startLogging(t, { stdout: openFor(t, '/dev/full') });
   for (let round = 0; round < 3; round++) {
     await logging.log(numbered(0, 10_000));
@@ -79,7 +82,7 @@ it('a device that is full for ever ends nothing', async (t) => {
   assert.equal(await logging.end(), 0);
 });
 
-it('a reader that has gone ends the log, and nothing else', async (t) => {
+it('a reader that has gone ends the log, and nothing else', { timeout }, async (t) => {
   const logging = await startLogging(t);
   assert.ok(logging.child.stdout);
   await logging.log(numbered(0, 1));
@@ -92,7 +95,9 @@ it('a reader that has gone ends the log, and nothing else', async (t) => {
   assert.equal(await logging.end(), 0);
 });
 
-it('a reader that has stopped costs the lines beyond 8 MiB, which are told when it reads on', async (t) => {
+it('a reader that has stopped costs the lines beyond 8 MiB, which are told when it reads on', {
+  timeout,
+}, async (t) => {
   const logging = await startLogging(t);
   const { stdout } = logging.child;
   assert.ok(stdout);
