@@ -23,6 +23,26 @@ export function memoryLimitBytes(bounds: MemoryBounds = ownBounds()): number {
   return Math.min(constrainedBytes || totalBytes, totalBytes, heapLimitBytes);
 }
 
+/** The limits of `rpc/` on what calls hold in memory: a table of limits that has them. */
+interface HeldMemory {
+  readonly maxHeldBytes: number;
+  readonly maxHeldBytesPerClient: number;
+  readonly maxHeldBytesPerConnection: number;
+}
+
+/**
+ * What calls may hold in a process of so much memory: a quarter of it, where that is less than the default. The shares of
+ * a client and of a connection shrink alike.
+ */
+export function heldMemoryWithin(memoryBytes: number, defaults: HeldMemory): HeldMemory {
+  const scale = Math.min(1, memoryBytes / 4 / defaults.maxHeldBytes);
+  return {
+    maxHeldBytes: Math.floor(scale * defaults.maxHeldBytes),
+    maxHeldBytesPerClient: Math.floor(scale * defaults.maxHeldBytesPerClient),
+    maxHeldBytesPerConnection: Math.floor(scale * defaults.maxHeldBytesPerConnection),
+  };
+}
+
 function ownBounds(): MemoryBounds {
   return {
     constrainedBytes: process.constrainedMemory(),

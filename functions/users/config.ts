@@ -1,5 +1,6 @@
 import { type Limits, limits as limitDefaults, limitRanges } from '../limits.ts';
 import { readLimits } from '../process/limit-settings.ts';
+import { heldMemoryWithin, memoryLimitBytes } from '../process/memory.ts';
 import { readServerSettings, type ServerConfig } from '../process/server-settings.ts';
 import { type Environment, Settings } from '../process/settings.ts';
 import type { TlsFiles } from '../process/tls-files.ts';
@@ -30,7 +31,8 @@ export function readConfig(
   const server = readServerSettings(settings, checkTls);
   const store = readStore(settings);
   const samples = settings.flag('USERS_SAMPLES');
-  const limits = readLimits(settings, limitDefaults, limitRanges);
+  const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
+  const limits = readLimits(settings, defaults, limitRanges);
   if (store.kind === 'dynamodb' && limits.readChunkUsers > 100) {
     settings.problem(
       'READ_CHUNK_USERS must be at most 100 with USERS_STORE=dynamodb, as BatchGetItem takes no more',

@@ -8,7 +8,8 @@ import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
-import { memoryLimitBytes } from '../../functions/process/memory.ts';
+import { heldMemoryWithin, memoryLimitBytes } from '../../functions/process/memory.ts';
+import { rpcLimits } from '../../functions/rpc/index.ts';
 import { type MemoryCgroup, memoryCgroup } from '../support/memory-cgroup.ts';
 
 const MiB = 1024 * 1024;
@@ -101,4 +102,21 @@ describe('the memory that a process may take is', () => {
   for (const [what, changed, expected] of cases) {
     it(what, () => assert.equal(memoryLimitBytes({ ...bounds, ...changed }), expected));
   }
+});
+
+describe('what calls may hold', () => {
+  it('is the default where there is memory for it', () => {
+    const { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection } = rpcLimits;
+    const expected = { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection };
+    assert.deepEqual(heldMemoryWithin(4 * maxHeldBytes, rpcLimits), expected);
+    assert.deepEqual(heldMemoryWithin(1024 * MiB, rpcLimits), expected);
+  });
+
+  it('is a quarter of the memory where that is less, and the shares of it stay what they are', () => {
+    assert.deepEqual(heldMemoryWithin(128 * MiB, rpcLimits), {
+      maxHeldBytes: 32 * MiB,
+      maxHeldBytesPerClient: 16 * MiB,
+      maxHeldBytesPerConnection: 12 * MiB,
+    });
+  });
 });
