@@ -27,6 +27,8 @@ export interface Course {
   readonly after: QuietFigures;
   /** After how long calls were as quick as before; undefined if they were not in time. */
   readonly recoveredMs: number | undefined;
+  /** @see quickMs */
+  readonly quickAgainMs: number;
   /** One for each attack. */
   readonly reports: readonly AttackReport[];
   readonly idleMiB: number;
@@ -38,9 +40,12 @@ export interface Course {
   readonly end: string;
 }
 
-/** What a call may take after the attack to be as quick as before: chance makes it twice as long, or some ms longer. */
-export function quickMs(before: QuietFigures): number {
-  return 2 * before.medianMs + 5;
+/**
+ * What a call may take after the attack to be as quick as before: chance makes it twice as long, or some ms longer, and
+ * what others took of the cores since (`stretchOf`) longer again.
+ */
+export function quickMs(before: QuietFigures, stretch: number): number {
+  return (2 * before.medianMs + 5) * stretch;
 }
 
 /**
@@ -58,7 +63,7 @@ export function stretchOf(before: CpuTimes, after: CpuTimes): number {
  * nothing about these.
  */
 export function problemsOf(course: Course): string[] {
-  const { before, during, after, recoveredMs, peakMiB, keptMiB, diedOf, end } = course;
+  const { during, after, recoveredMs, peakMiB, keptMiB, diedOf, end } = course;
   const slowestMs = bounds.slowestMs * course.slowness * course.stretch + course.lagMs;
   const { kind = 'no call at all', ms: tookMs = Number.POSITIVE_INFINITY } = during.slowest ?? {};
   const checks: [boolean, string][] = [
@@ -71,10 +76,10 @@ export function problemsOf(course: Course): string[] {
     [peakMiB <= bounds.peakMiB, `memory rose to ${peakMiB.toFixed(0)} MiB, at most ${bounds.peakMiB}`],
   ];
   if (diedOf === undefined) {
-    const late = after.calls === 0 ? 'none was answered' : `they took ${ms(after.medianMs)}`;
+    const late = Number.isNaN(after.medianMs) ? 'none was answered' : `they took ${ms(after.medianMs)}`;
     const kept = Number.isNaN(keptMiB) ? 'it did not tell what it kept' : `it kept ${keptMiB.toFixed(1)} MiB`;
     checks.push(
-      [recoveredMs !== undefined, `calls were to take at most ${ms(quickMs(before))} again; ${late}`],
+      [recoveredMs !== undefined, `calls were to take at most ${ms(course.quickAgainMs)} again; ${late}`],
       [keptMiB <= bounds.keptMiB, `${kept}, at most ${bounds.keptMiB} MiB`],
       [end === 'code 0', `told to end, it ended with ${end}`],
     );

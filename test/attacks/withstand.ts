@@ -60,21 +60,23 @@ export async function withstand(t: TestContext, siege: Siege): Promise<void> {
   const reports = await attacked;
   over.abort();
   const endedAtMs = performance.now();
-  const stretch = stretchOf(cpuBefore, server.cpuTimes());
+  const cpuAfter = server.cpuTimes();
+  const stretch = stretchOf(cpuBefore, cpuAfter);
   const lagMs = quiet.takeOwnLagMs();
   const during = quiet.since(startedAtMs);
   quiet.everyMs = otherwiseEveryMs;
 
-  const goodMs = quickMs(before);
+  const goodMs = () => quickMs(before, stretchOf(cpuAfter, server.cpuTimes()));
   const recoveredMs = server.ended === undefined ? await recovery(quiet, endedAtMs, goodMs) : undefined;
   const after = quiet.since(endedAtMs);
+  const quickAgainMs = goodMs();
   await meanwhile;
   const keptMiB = server.ended === undefined ? await kept(server, heldBefore) : Number.NaN;
   const peakMiB = server.peakMiB();
   await quiet.close();
   const diedOf = server.ended;
   const end = diedOf ?? (await server.stop());
-  const quietly = { slowness, stretch, lagMs, before, during, after, recoveredMs };
+  const quietly = { slowness, stretch, lagMs, before, during, after, recoveredMs, quickAgainMs };
   const course = { ...quietly, reports, idleMiB, peakMiB, keptMiB, diedOf, end };
   const problems = [...failures, ...problemsOf(course)];
   const figures = [
@@ -129,11 +131,15 @@ async function callsSince(quiet: QuietClient, atMs: number, count: number): Prom
 }
 
 /** After how long the last calls were quick again, in ms; undefined if that takes too long. */
-async function recovery(quiet: QuietClient, endedAtMs: number, goodMs: number): Promise<number | undefined> {
+async function recovery(
+  quiet: QuietClient,
+  endedAtMs: number,
+  goodMs: () => number,
+): Promise<number | undefined> {
   while (performance.now() - endedAtMs < bounds.recoveryMs) {
     await delay(pollMs);
     const recent = quiet.lastMedianMs(comparedCalls / 2, endedAtMs);
-    if (recent !== undefined && recent <= goodMs) return performance.now() - endedAtMs;
+    if (recent !== undefined && recent <= goodMs()) return performance.now() - endedAtMs;
   }
   return undefined;
 }
