@@ -13,6 +13,8 @@ export const rpcLimits = {
   maxRequestBytes: 1024 * 1024,
   /** Objects that one request message may become: messages, texts and map entries, or values of JSON. */
   maxMessageElements: 50_000,
+  /** Parameters in the query of a plain HTTP request. */
+  maxQueryParameters: 1_000,
   /** How many bytes one compressed byte may become, beyond the floor below, which every message may inflate to. */
   maxInflateRatio: 100,
   inflateFloorBytes: 256 * 1024,

@@ -54,6 +54,20 @@ it('refuses HTTP methods that are not its own, and paths that are nobody’s', a
   );
 });
 
+it('counts the parameters of a query before it makes them', async (t) => {
+  const answer: HttpResource['answer'] = async ({ query }, response) => void response.send(`${query.size}\n`);
+  const serving = await serve(t, {}, { http: () => [resource(answer)], limits: { maxQueryParameters: 3 } });
+  const get = async (query: string) => {
+    const response = await fetch(`${serving.url}/here?${query}`, { headers: { connection: 'close' } });
+    return [response.status, await response.text()];
+  };
+  assert.deepEqual(await get('a=1&a=2&a=3'), [200, '3\n']);
+  assert.deepEqual(await get('a=1&a=2&a=3&a=4'), [
+    400,
+    'error: the query of the URL is not valid: at most 3 parameters\n',
+  ]);
+});
+
 it('ends in time, with a status, whatever the resource does', async (t) => {
   const answer: HttpResource['answer'] = async (_request, response) => {
     response.send('begun\n');

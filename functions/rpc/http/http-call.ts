@@ -37,7 +37,12 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
 
   /** `path`: of the exchange's URL, without the query. */
   constructor(exchange: Exchange, path: string, resource: HttpResource, policy: CallPolicy) {
-    const { query, isMethodAllowed, askedMs, refusal } = ask(exchange, path, resource);
+    const { query, isMethodAllowed, askedMs, refusal } = ask(
+      exchange,
+      path,
+      resource,
+      policy.limits.maxQueryParameters,
+    );
     const { isQuiet } = resource;
     super(
       { protocol: 'http', path, method: undefined, askedMs, isUntimed: false, isQuiet },
@@ -161,11 +166,17 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 }
 
-function ask(exchange: Exchange, path: string, resource: HttpResource): Asked {
-  const query = new URLSearchParams(exchange.url.slice(path.length));
+function ask(exchange: Exchange, path: string, resource: HttpResource, maxParameters: number): Asked {
+  const text = exchange.url.slice(path.length);
+  // Counted before they are made.
+  const isTooLong = text.split('&', maxParameters + 1).length > maxParameters;
+  const query = new URLSearchParams(isTooLong ? '' : text);
   const method = exchange.method === 'HEAD' ? 'GET' : exchange.method;
   const isMethodAllowed = resource.methods.includes(method);
   if (!isMethodAllowed) return { query, isMethodAllowed, refusal: rpcError('METHOD_NOT_ALLOWED') };
+  if (isTooLong) {
+    return { query, isMethodAllowed, refusal: rpcError('BAD_QUERY', `at most ${maxParameters} parameters`) };
+  }
   try {
     return { query, isMethodAllowed, askedMs: resource.askedMs?.(query) };
   } catch (thrown) {

@@ -79,7 +79,8 @@ export class Port {
       };
       listener.once('error', settle).once('listening', settle);
       try {
-        listener.listen(options);
+        // Who comes while we are busy waits in the system's queue, as long as that is.
+        listener.listen({ ...options, backlog: this.#options.limits.maxConnections });
       } catch (error) {
         settle(error instanceof Error ? error : new Error(String(error)));
       }
