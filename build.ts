@@ -148,7 +148,7 @@ function sizeTable(bundles: readonly Bundle[]): string {
 
 if (import.meta.main) {
   const bundles = await build().catch(() => process.exit(1)); // esbuild has said what is wrong, and where
-  console.log(sizeTable(bundles));
+  if (!process.argv.includes('--quiet')) console.log(sizeTable(bundles));
   const problems = overBudget(bundles);
   for (const problem of problems) console.error(problem);
   process.exitCode = problems.length > 0 ? 1 : 0;

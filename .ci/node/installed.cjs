@@ -1,0 +1,26 @@
+// Runs at the end of `npm ci`, so that every script runs on the pinned Node. CommonJS and old JavaScript: any Node starts it.
+const { existsSync, mkdirSync, symlinkSync, writeFileSync } = require('node:fs');
+
+const [major, minor] = process.versions.node.split('.').map(Number);
+const platform = process.platform === 'win32' ? 'win' : process.platform;
+const pinned = `node-${platform}-${process.arch}`;
+
+if (existsSync(`node_modules/${pinned}`)) {
+  restoreLink();
+} else if (major < 24 || (major === 24 && minor < 2)) {
+  // Instead of the stack trace about ".ts" that an old Node ends every script with.
+  console.error(
+    `This needs Node 24.2 or later, and npm brings none for ${process.platform}-${process.arch}: \
+install one from https://nodejs.org. (This is ${process.version}.)`,
+  );
+  process.exit(1);
+}
+
+/** npm 10 drops `node` from node_modules/.bin with the packages of other platforms, which have the same name for it; npm 11 doesn't. */
+function restoreLink() {
+  const link = `node_modules/.bin/node${platform === 'win' ? '.cmd' : ''}`;
+  if (existsSync(link)) return;
+  mkdirSync('node_modules/.bin', { recursive: true });
+  if (platform === 'win') writeFileSync(link, `@"%~dp0..\\${pinned}\\bin\\node.exe" %*\r\n`);
+  else symlinkSync(`../${pinned}/bin/node`, link);
+}
