@@ -19,13 +19,15 @@ export function echoService(observed: Observed): Partial<ServiceImpl<typeof Echo
       throw error;
     }
   };
+  const unary = (request: EchoRequest, context: HandlerContext) =>
+    observing(context, async () => {
+      await begin(request, context);
+      end(request);
+      return answer(request, context, 0);
+    });
   return {
-    unary: (request, context) =>
-      observing(context, async () => {
-        await begin(request, context);
-        end(request);
-        return answer(request, context, 0);
-      }),
+    unary,
+    get: unary,
     async *serverStream(request, context) {
       await observing(context, () => begin(request, context));
       for (let index = 0; index < request.count; index++) yield answer(request, context, index);

@@ -205,6 +205,16 @@ export declare const Echo: GenService<{
     output: typeof EchoResponseSchema;
   },
   /**
+   * As Unary, for clients of Connect that call by GET.
+   *
+   * @generated from rpc test.echo.v1.Echo.Get
+   */
+  get: {
+    methodKind: "unary";
+    input: typeof EchoRequestSchema;
+    output: typeof EchoResponseSchema;
+  },
+  /**
    * Declared, and not implemented by any server.
    *
    * @generated from rpc test.echo.v1.Echo.Missing
