@@ -1,10 +1,10 @@
 import type http2 from 'node:http2';
 import { gunzipSync } from 'node:zlib';
 import { fromBinary, fromJsonString } from '@bufbuild/protobuf';
-import { type Frame, framesOf } from '../support/frames.ts';
-import { withPatience } from '../support/patience.ts';
-import { requestHttp2 } from '../support/raw-request.ts';
-import { EchoResponseSchema } from './gen/echo_pb.js';
+import { type Frame, framesOf } from '../../support/frames.ts';
+import { withPatience } from '../../support/patience.ts';
+import { requestHttp2 } from '../../support/raw-request.ts';
+import { EchoResponseSchema } from '../gen/echo_pb.js';
 
 /** What a gRPC client does, byte by byte. */
 export interface RawCall {

@@ -6,14 +6,14 @@ import http2 from 'node:http2';
 import { after, describe, it } from 'node:test';
 import type { Interceptor } from '@connectrpc/connect';
 import { compressionGzip } from '@connectrpc/connect-node';
-import { RpcServer } from '../../functions/rpc/server.ts';
-import { startStockServer } from '../support/stock-server.ts';
-import { behaviourCases } from './differential-behaviour.ts';
-import { type Case, maxMessageBytes, type Part } from './differential-call.ts';
-import { wireCases } from './differential-wire.ts';
-import { echoService, type Observed } from './echo-service.ts';
-import { Echo } from './gen/echo_pb.js';
+import { RpcServer } from '../../../functions/rpc/server.ts';
+import { startStockServer } from '../../support/stock-server.ts';
+import { echoService, type Observed } from '../echo-service.ts';
+import { Echo } from '../gen/echo_pb.js';
+import { behaviourCases } from './behaviour.ts';
+import { type Case, maxMessageBytes, type Part } from './case.ts';
 import { type GrpcAnswer, rawCall } from './raw-call.ts';
+import { wireCases } from './wire.ts';
 
 /** Of both servers, in both directions. */
 const limits = { maxMessageBytes };

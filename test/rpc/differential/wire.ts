@@ -1,7 +1,8 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { create, toJsonString } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { frame } from '../support/frames.ts';
+import { frame } from '../../support/frames.ts';
+import { EchoRequestSchema } from '../gen/echo_pb.js';
 import {
   type Case,
   type Difference,
@@ -18,8 +19,7 @@ import {
   text,
   unreadable,
   unreadableProtobuf,
-} from './differential-call.ts';
-import { EchoRequestSchema } from './gen/echo_pb.js';
+} from './case.ts';
 
 const gzip = { 'grpc-encoding': 'gzip', 'grpc-accept-encoding': 'gzip' };
 const json = { 'content-type': 'application/grpc+json' };

@@ -1,7 +1,7 @@
 import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Code } from '@connectrpc/connect';
-import { frame } from '../support/frames.ts';
-import { EchoRequestSchema } from './gen/echo_pb.js';
+import { frame } from '../../support/frames.ts';
+import { EchoRequestSchema } from '../gen/echo_pb.js';
 import type { RawCall } from './raw-call.ts';
 
 /** One call, made to both servers, and how their answers may differ. */

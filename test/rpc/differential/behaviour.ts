@@ -1,8 +1,8 @@
 import { create } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
-import { BadRequestSchema, ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
-import { frame } from '../support/frames.ts';
+import { BadRequestSchema, ErrorInfoSchema } from '../../../proto/gen/google/rpc/error_details_pb.js';
+import { frame } from '../../support/frames.ts';
 import {
   type Case,
   isCalledAtOnce,
@@ -14,7 +14,7 @@ import {
   raw,
   text,
   unreadableProtobuf,
-} from './differential-call.ts';
+} from './case.ts';
 
 const details = [
   anyPack(ErrorInfoSchema, create(ErrorInfoSchema, { reason: 'TEST', domain: 'test', metadata: { a: 'b' } })),
