@@ -69,12 +69,13 @@ async function begin(request: EchoRequest, context: HandlerContext): Promise<voi
   throw context.signal.reason;
 }
 
-function answer({ text, show, pad }: EchoRequest, { requestHeader }: HandlerContext, index: number) {
+function answer({ text, showHeaders, pad, anyJson }: EchoRequest, { requestHeader }: HandlerContext, index: number) {
   return {
     text,
     index,
-    shown: show.map((name) => ({ name, value: requestHeader.get(name) ?? 'none' })),
+    shown: showHeaders.map((name) => ({ name, value: requestHeader.get(name) ?? 'none' })),
     pad: new Uint8Array(pad),
+    ...(anyJson === undefined ? {} : { anyJson }),
   };
 }
 

@@ -1,12 +1,10 @@
-import type http2 from 'node:http2';
-import { gunzipSync } from 'node:zlib';
-import { fromBinary, fromJsonString } from '@bufbuild/protobuf';
-import { type Frame, framesOf } from '../../support/frames.ts';
+import http from 'node:http';
+import http2 from 'node:http2';
+import { framesOf } from '../../support/frames.ts';
 import { withPatience } from '../../support/patience.ts';
-import { requestHttp2 } from '../../support/raw-request.ts';
-import { EchoResponseSchema } from '../gen/echo_pb.js';
+import { type RawExchange, type RawRequest, requestHttp1, requestHttp2 } from '../../support/raw-request.ts';
 
-/** What a gRPC client does, byte by byte. */
+/** What a client does, byte by byte. */
 export interface RawCall {
   readonly path: string;
   readonly method?: string;
@@ -17,29 +15,46 @@ export interface RawCall {
   readonly isOpen?: boolean;
 }
 
-/** All that a client sees of a response. What differs with every call, and what both HTTP layers add, is left out. */
-export interface GrpcAnswer {
-  readonly httpStatus: number | undefined;
-  readonly headers: Record<string, unknown>;
-  /** Decoded, with the flags of its frame if they are not 0; as hex if it is no message. */
-  readonly messages: unknown[];
-  readonly trailers: Record<string, unknown>;
-  /** The status is in the headers, and there is nothing else. */
-  readonly isTrailersOnly: boolean;
-  readonly reset: number;
+/** All that a client sees of a response, as it comes. */
+export interface RawAnswer {
+  /** 0 for none. */
+  readonly http: number;
+  readonly headers: http.IncomingHttpHeaders;
+  readonly trailers: http.IncomingHttpHeaders;
+  readonly body: Buffer;
+  /** How many messages arrive before a reset is chance. */
+  readonly comparable: number;
+  /** The code of the reset that ended it, or of the error of the connection; 0 for none. */
+  readonly reset: number | string;
   /** The response had no end when the time was up. */
   readonly isHung: boolean;
+}
+
+/** A client's connections to one server. */
+export interface Connections {
+  request(head: RawRequest): RawExchange;
+  close(): void;
+}
+
+/** Connects to a server of loopback: by one connection, or one at a time. */
+export function connect(version: '1.1' | '2', port: number): Connections {
+  const url = `http://127.0.0.1:${port}`;
+  if (version === '1.1') {
+    const agent = new http.Agent({ keepAlive: true });
+    return { request: (head) => requestHttp1(url, head, { agent }), close: () => agent.destroy() };
+  }
+  const session = http2.connect(url);
+  return { request: (head) => requestHttp2(session, head), close: () => session.destroy() };
 }
 
 /** Long enough for any machine: only what hangs takes it. */
 const patienceMs = 2_000;
 
 /** Makes a call and waits for its end. */
-export async function rawCall(session: http2.ClientHttp2Session, call: RawCall): Promise<GrpcAnswer> {
+export async function rawCall(connections: Connections, call: RawCall): Promise<RawAnswer> {
   const { body, isOpen } = call;
-  const exchange = requestHttp2(session, call);
+  const exchange = connections.request(call);
   const { request } = exchange;
-  /** How many messages arrive before a reset is chance. */
   let comparable = Number.POSITIVE_INFINITY;
   exchange.read();
   send().catch(() => request.destroy());
@@ -69,44 +84,7 @@ export async function rawCall(session: http2.ClientHttp2Session, call: RawCall):
     if (!isOpen && !request.closed && !request.writableEnded) request.end();
   }
 
-  const { body: received, headers: head, trailers } = exchange;
-  const isTrailersOnly = received.length === 0 && head['grpc-status'] !== undefined;
-  const [plain, ended] = isTrailersOnly ? splitTrailersOnly(head) : [head, trailers];
-  return {
-    httpStatus: exchange.status || undefined,
-    headers: visible(plain),
-    messages: framesOf(received)
-      .slice(0, comparable)
-      .map((frame) => messageOf(frame, String(head['content-type']))),
-    trailers: visible(ended),
-    isTrailersOnly,
-    reset: exchange.resetCode,
-    isHung,
-  };
-}
-
-/** In a response of headers alone the headers that belong to the response are those that the protocol names. */
-function splitTrailersOnly(headers: http2.IncomingHttpHeaders) {
-  const isHeader = (name: string) => /^(content-type|x-request-id|date)$/.test(name);
-  const entries = Object.entries(headers);
-  return [
-    Object.fromEntries(entries.filter(([name]) => isHeader(name))),
-    Object.fromEntries(entries.filter(([name]) => !isHeader(name))),
-  ] as const;
-}
-
-function visible(headers: http2.IncomingHttpHeaders): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(headers).filter(([name]) => !/^(date|x-request-id)$/.test(name)));
-}
-
-function messageOf({ flags, payload }: Frame, contentType: string): unknown {
-  try {
-    const bytes = flags === 1 ? gunzipSync(payload) : payload;
-    const message = contentType.includes('json')
-      ? fromJsonString(EchoResponseSchema, bytes.toString())
-      : fromBinary(EchoResponseSchema, bytes);
-    return { ...message, pad: message.pad.length, flags };
-  } catch {
-    return { flags, hex: payload.toString('hex') };
-  }
+  const { status, headers, trailers, error, resetCode } = exchange;
+  const reset = resetCode || (error && 'code' in error ? String(error.code) : 0);
+  return { http: status, headers, trailers, body: exchange.body, comparable, reset, isHung };
 }
