@@ -125,6 +125,8 @@ function onData(this: CarrierStream, chunk: Buffer): void {
 }
 
 function onEnd(this: CarrierStream): void {
+  // A reset ends the reading side as well: then the request may be half of one, and nobody waits for an answer.
+  if (this.closed) return;
   const exchange = this[carrier];
   exchange.isRequestComplete = true;
   exchange.receiver?.receivedAll();
