@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { createRegistry, fromBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
-import type { Echo, EchoRequest, Metadata } from './gen/echo_pb.js';
+import { type Echo, type EchoRequest, file_echo, type Metadata } from './gen/echo_pb.js';
+
+const types = createRegistry(file_echo);
 
 /** How the methods' calls went, as they saw it themselves, by the `x-case` header of the call. */
 export type Observed = Map<string, string>;
@@ -69,7 +72,11 @@ async function begin(request: EchoRequest, context: HandlerContext): Promise<voi
   throw context.signal.reason;
 }
 
-function answer({ text, showHeaders, pad, anyJson }: EchoRequest, { requestHeader }: HandlerContext, index: number) {
+function answer(
+  { text, showHeaders, pad, anyJson }: EchoRequest,
+  { requestHeader }: HandlerContext,
+  index: number,
+) {
   return {
     text,
     index,
@@ -86,7 +93,10 @@ function end({ failure }: EchoRequest): void {
   const error = new ConnectError(message, code);
   append(error.metadata, metadata);
   for (const { typeUrl, value } of details) {
-    error.details.push({ type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1), value });
+    const type = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
+    // Of a type that is known here as a message, of others as bytes.
+    const desc = types.getMessage(type);
+    error.details.push(desc === undefined ? { type, value } : { desc, value: fromBinary(desc, value) });
   }
   throw error;
 }

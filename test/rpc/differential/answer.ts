@@ -98,15 +98,17 @@ function readStream({ headers, body, comparable }: RawAnswer): Reading {
 /** The body is the message or, by the HTTP status, the error. */
 function readUnary({ http: status, headers, body }: RawAnswer): Reading {
   const payload = headers['content-encoding'] === 'gzip' ? gunzipSync(body) : body;
-  if (status === 200) return { ...okReading, messages: [messageOf(headers)({ flags: 0, payload })] };
+  if (status === 200)
+    return { status: '0', message: undefined, messages: [messageOf(headers)({ flags: 0, payload })] };
   const { details, ...reading } = readError(JSON.parse(payload.toString()));
-  return { ...reading, messages: [details] };
+  return { ...reading, messages: details };
 }
 
-const okReading = { status: '0', message: undefined, details: undefined };
+const okReading = { status: '0', message: undefined, details: [] };
 
-function readError({ code, message, ...details }: Record<string, unknown>) {
+function readError({ code, message, ...rest }: Record<string, unknown>) {
   const index = codeNames.indexOf(String(code));
+  const details = Object.keys(rest).length === 0 ? [] : [rest];
   return { status: index < 0 ? code : String(index), message, details };
 }
 

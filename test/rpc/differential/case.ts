@@ -8,6 +8,8 @@ export interface Case {
   readonly call: RawCall;
   /** Differences that are meant, each with its reason. Anything else must be equal, and these must differ. */
   readonly differs?: Difference | undefined;
+  /** Parts that are chance, and so are not compared. */
+  readonly chance?: readonly Part[];
 }
 
 /** How the answers differ, and why ours is as it is. */
@@ -35,19 +37,19 @@ export const own = (ourStatus: Code, why = text): Difference => ({
 });
 
 /** Without a compressed message, ours names no encoding. */
-export const noEncoding = (ourStatus: Code | 0): Difference => ({
-  why: 'grpc-encoding is for messages that are compressed: ours leaves it out where none is.',
-  parts: ['headers'],
+export const noEncoding = (ourStatus: Code | 0, ...parts: Part[]): Difference => ({
+  why: 'The header is for messages that are compressed: ours leaves it out where none is.',
+  parts: ['headers', ...parts],
   ourStatus: String(ourStatus),
 });
 
 /** A message that can't be read. Both answer alike whether it is malformed as a whole or in one field. */
-export function unreadable({ isBinary }: Dialect, method: Method): Difference {
+export function unreadable(dialect: Dialect, method: Method): Difference {
   const ourStatus = String(Code.InvalidArgument);
-  if (!isBinary)
+  if (!dialect.isBinary)
     return { why: 'Stock quotes the request: a password perhaps.', parts: ['message'], ourStatus };
-  const why = 'Stock says INTERNAL, as if it were the fault of the server.';
   const parts: Part[] = ['status', 'message'];
-  // Connect says codes by the HTTP status too.
-  return { why, parts: isCalledAtOnce(method) ? [...parts, 'observed'] : parts, ourStatus };
+  if (!dialect.isFramed(method)) parts.push('http');
+  if (isCalledAtOnce(method)) parts.push('observed');
+  return { why: 'Stock says INTERNAL, as if it were the fault of the server.', parts, ourStatus };
 }

@@ -1,9 +1,12 @@
 import { gzipSync } from 'node:zlib';
-import { create, type MessageInitShape, toBinary, toJsonString } from '@bufbuild/protobuf';
+import { create, createRegistry, type MessageInitShape, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { contentTypeOf, frame } from '../../support/frames.ts';
 import { nameOf, type Wire } from '../../support/transports.ts';
-import { EchoRequestSchema } from '../gen/echo_pb.js';
+import { EchoRequestSchema, file_echo } from '../gen/echo_pb.js';
 import type { RawCall } from './raw-call.ts';
+
+/** What an Any of a request may hold. */
+export const registry = createRegistry(file_echo);
 
 const kinds = ['Unary', 'ServerStream', 'ClientStream', 'Bidi'] as const;
 /** A method of Echo, one of each kind. */
@@ -68,6 +71,11 @@ export class Dialect {
     return this.wire.protocol === 'connect' ? connectTimeouts : grpcTimeouts;
   }
 
+  /** The flag of the frame that ends a response, if the protocol has one: requests must not have it. */
+  get endFlag(): number | undefined {
+    return { grpc: undefined, 'grpc-web': 0x80, connect: 2 }[this.wire.protocol];
+  }
+
   /** Whether messages of a method have a prefix each; else the body is the message. */
   isFramed(method: string): boolean {
     return this.wire.protocol !== 'connect' || /Stream$|^Bidi$/.test(method);
@@ -95,9 +103,8 @@ export class Dialect {
   /** A request as a message of its own. */
   payload(request: Request): Buffer {
     const message = create(EchoRequestSchema, request);
-    return Buffer.from(
-      this.isBinary ? toBinary(EchoRequestSchema, message) : toJsonString(EchoRequestSchema, message),
-    );
+    if (this.isBinary) return Buffer.from(toBinary(EchoRequestSchema, message));
+    return Buffer.from(toJsonString(EchoRequestSchema, message, { registry }));
   }
 
   /** Bytes as a message of the method: with its prefix, if it has one. */

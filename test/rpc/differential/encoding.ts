@@ -1,6 +1,6 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { Code } from '@connectrpc/connect';
-import { type Case, type Difference, maxMessageBytes, own, type Part, text, unreadable } from './case.ts';
+import { type Case, maxMessageBytes, noEncoding, own, text, unreadable } from './case.ts';
 import { Dialect, isCalledAtOnce, isStream, type Method } from './dialect.ts';
 
 const compression = (dialect: Dialect): Case[] =>
@@ -9,6 +9,7 @@ const compression = (dialect: Dialect): Case[] =>
     const accept = dialect.acceptHeader(method);
     const gzip = { [encoding]: 'gzip', [accept]: 'gzip' };
     const isFramed = dialect.isFramed(method);
+    const smallResponse = isStream(method) || !isFramed ? undefined : noEncoding(0);
     const large = dialect.payload({ count: 1, text: 'a'.repeat(5000) });
     return [
       { name: `${method}: a compressed request`, call: dialect.compressed(method, large) },
@@ -20,7 +21,7 @@ const compression = (dialect: Dialect): Case[] =>
       {
         name: `${method}: a response that is too small to compress`,
         call: dialect.one(method, { pad: 100 }, { [accept]: 'gzip' }),
-        differs: isStream(method) || !isFramed ? undefined : noEncoding(0),
+        differs: smallResponse,
       },
       {
         name: `${method}: several encodings accepted`,
@@ -50,6 +51,11 @@ const compression = (dialect: Dialect): Case[] =>
         call: dialect.compressed(method, dialect.payload({ text: 'a'.repeat(maxMessageBytes) }), gzip),
         differs: isFramed ? noEncoding(Code.ResourceExhausted, 'message') : own(Code.ResourceExhausted),
       },
+      {
+        name: `${method}: nothing, compressed`,
+        call: dialect.compressed(method, Buffer.alloc(0), {}, same),
+        differs: smallResponse,
+      },
       ...(isFramed ? frameCompression(dialect, method) : []),
     ];
   });
@@ -66,13 +72,6 @@ const frameCompression = (dialect: Dialect, method: Method): Case[] => [
     differs: own(Code.Internal),
   },
 ];
-
-/** Without a compressed message, ours names no encoding. */
-const noEncoding = (ourStatus: Code | 0, ...parts: Part[]): Difference => ({
-  why: 'The header is for messages that are compressed: ours leaves it out where none is.',
-  parts: ['headers', ...parts],
-  ourStatus: String(ourStatus),
-});
 
 const same = (bytes: Uint8Array) => bytes;
 
@@ -121,7 +120,7 @@ const unreadableJson = {
   'a long list with something else': `{"count":1,"showHeaders":${longList.replace('"name-999"', '999')}}`,
 };
 
-/** How messages are encoded: compressed, and as JSON. */
+/** How messages are encoded: compressed, and as JSON. For a dialect with protobuf: formats are compressed alike. */
 export const encodingCases = (dialect: Dialect): Case[] => [
   ...compression(dialect),
   ...json(new Dialect(dialect.wire, false)),

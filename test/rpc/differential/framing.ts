@@ -1,6 +1,6 @@
 import { Code } from '@connectrpc/connect';
-import { type Case, maxMessageBytes, own, unreadable } from './case.ts';
-import type { Dialect, Method } from './dialect.ts';
+import { type Case, type Difference, maxMessageBytes, own, type Part, unreadable } from './case.ts';
+import { type Dialect, isCalledAtOnce, type Method } from './dialect.ts';
 
 const sizes = (dialect: Dialect, method: Method): Case[] => {
   const room = maxMessageBytes - dialect.payload({ count: 1, text: 'a'.repeat(1000) }).length + 1000;
@@ -72,14 +72,25 @@ const framed = (dialect: Dialect, method: Method): Case[] => {
     ...[2, 4, 128].map((flags) => ({
       name: `${method}: flags that no request has, ${flags}`,
       call: dialect.raw(method, [dialect.framed(method, payload, flags)]),
-      differs: {
-        why: 'A flag that nobody knows may change what the message means: ours refuses it, stock skips it.',
-        parts: ['status', 'message', 'messages', 'observed'] as const,
-        ourStatus: String(Code.InvalidArgument),
-      },
+      differs: flags === dialect.endFlag ? ended(method) : unknownFlags,
     })),
   ];
 };
+
+const unknownFlags: Difference = {
+  why: 'A flag that nobody knows may change what the message means: ours refuses it, stock skips it.',
+  parts: ['status', 'message', 'messages', 'observed'],
+  ourStatus: String(Code.InvalidArgument),
+};
+
+/** The flag that ends responses: stock refuses it too where the method takes one message, and else ends the stream by it. */
+function ended(method: Method): Difference {
+  const why = 'No request has this flag: ours refuses it as any other.';
+  const parts: Part[] = ['status', 'message'];
+  if (isCalledAtOnce(method)) parts.push('observed');
+  if (method === 'ClientStream') parts.push('messages');
+  return { why, parts, ourStatus: String(Code.InvalidArgument) };
+}
 
 /** How the bytes of a request are messages: whole or not, as large as may be or larger, readable or not. */
 export const framingCases = (dialect: Dialect): Case[] =>

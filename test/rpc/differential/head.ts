@@ -13,7 +13,7 @@ const parameters =
   'A content type may have parameters (RFC 9110 section 8.3): ours takes it, connect-node answers 415.';
 
 /** A request that is no call is refused by the same status as stock, and in words: what would be taken. */
-const inWords: Difference = {
+export const inWords: Difference = {
   why: 'Ours says in words what would be taken.',
   parts: ['headers', 'messages'],
   ourStatus: undefined,
@@ -27,7 +27,7 @@ const contentTypes = (dialect: Dialect): Case[] => {
     { name: 'content type in capitals', call: call(dialect.contentType('Unary').toUpperCase()) },
     {
       name: 'content type with a parameter',
-      call: call(`${dialect.contentType('Unary')};charset=utf-8`),
+      call: call(`${dialect.contentType('Unary')};charset=latin1`),
       differs: bareHttp(parameters, '0', 'http', 'observed'),
     },
     {
@@ -58,10 +58,7 @@ const httpMethods = (dialect: Dialect): Case[] =>
 
 const unimplemented = String(Code.Unimplemented);
 const paths = (dialect: Dialect): Case[] => [
-  {
-    name: 'a method without an implementation',
-    call: dialect.one('Missing', {}),
-  },
+  { name: 'a method without an implementation', call: dialect.one('Missing', {}) },
   ...[
     '/test.echo.v1.Echo/Nothing',
     '/test.echo.v1.Nobody/Unary',
@@ -72,20 +69,33 @@ const paths = (dialect: Dialect): Case[] => [
   ].map((path) => ({
     name: `path ${path}`,
     call: { ...dialect.one('Unary', {}), path },
-    differs: bareHttp(
-      'Each protocol has a status for unknown methods; connect-node answers 404.',
-      unimplemented,
-      'message',
-      'http',
-    ),
+    differs: unknownMethod(dialect),
   })),
 ];
+
+function unknownMethod({ wire }: Dialect): Difference {
+  const why = 'Each protocol has words for unknown methods: connect-node answers 404 without any.';
+  const parts: Part[] = wire.protocol === 'connect' ? ['message'] : ['message', 'http'];
+  return bareHttp(why, unimplemented, ...parts);
+}
 
 /** What the first lines of a request say: content types, HTTP methods and paths, good and bad. */
 export const headCases = (dialect: Dialect): Case[] => [
   ...contentTypes(dialect),
   ...httpMethods(dialect),
   ...paths(dialect),
+];
+
+/** What those have that gRPC is not. */
+export const webHeadCases = (dialect: Dialect): Case[] => [
+  { name: 'a path with a query', call: dialect.one('Unary?a=b', {}) },
+  ...(dialect.wire.http === '2'
+    ? []
+    : [{ name: 'streams in both directions', call: dialect.one('Bidi', {}), differs: inWords }]),
+  ...['1', '2', ''].map((version) => ({
+    name: `version ${version || 'empty'} of Connect`,
+    call: dialect.one('Unary', {}, { 'connect-protocol-version': version }),
+  })),
 ];
 
 /** What gRPC alone has: te, and paths without queries. */

@@ -47,9 +47,6 @@ export function connect(version: '1.1' | '2', port: number): Connections {
   return { request: (head) => requestHttp2(session, head), close: () => session.destroy() };
 }
 
-/** Long enough for any machine: only what hangs takes it. */
-const patienceMs = 2_000;
-
 /** Makes a call and waits for its end. */
 export async function rawCall(connections: Connections, call: RawCall): Promise<RawAnswer> {
   const { body, isOpen } = call;
@@ -60,10 +57,7 @@ export async function rawCall(connections: Connections, call: RawCall): Promise<
   send().catch(() => request.destroy());
   // The answer to a request that stays open is complete with its trailers.
   if (isOpen) exchange.ended.then(() => request.end());
-  const isHung = !(await withPatience(
-    exchange.closed.then(() => true),
-    patienceMs,
-  ));
+  const isHung = !(await withPatience(exchange.closed.then(() => true)));
   if (isHung) exchange.cancel();
   await exchange.closed;
 
