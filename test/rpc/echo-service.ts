@@ -1,6 +1,9 @@
 import { once } from 'node:events';
+import { createRegistry, fromBinary } from '@bufbuild/protobuf';
 import { Code, ConnectError, type HandlerContext, type ServiceImpl } from '@connectrpc/connect';
-import type { Echo, EchoRequest, Metadata } from './gen/echo_pb.js';
+import { type Echo, type EchoRequest, file_echo, type Metadata } from './gen/echo_pb.js';
+
+const types = createRegistry(file_echo);
 
 /** How the methods' calls went, as they saw it themselves, by the `x-case` header of the call. */
 export type Observed = Map<string, string>;
@@ -19,13 +22,15 @@ export function echoService(observed: Observed): Partial<ServiceImpl<typeof Echo
       throw error;
     }
   };
+  const unary = (request: EchoRequest, context: HandlerContext) =>
+    observing(context, async () => {
+      await begin(request, context);
+      end(request);
+      return answer(request, context, 0);
+    });
   return {
-    unary: (request, context) =>
-      observing(context, async () => {
-        await begin(request, context);
-        end(request);
-        return answer(request, context, 0);
-      }),
+    unary,
+    get: unary,
     async *serverStream(request, context) {
       await observing(context, () => begin(request, context));
       for (let index = 0; index < request.count; index++) yield answer(request, context, index);
@@ -67,12 +72,17 @@ async function begin(request: EchoRequest, context: HandlerContext): Promise<voi
   throw context.signal.reason;
 }
 
-function answer({ text, show, pad }: EchoRequest, { requestHeader }: HandlerContext, index: number) {
+function answer(
+  { text, showHeaders, pad, anyJson }: EchoRequest,
+  { requestHeader }: HandlerContext,
+  index: number,
+) {
   return {
     text,
     index,
-    shown: show.map((name) => ({ name, value: requestHeader.get(name) ?? 'none' })),
+    shown: showHeaders.map((name) => ({ name, value: requestHeader.get(name) ?? 'none' })),
     pad: new Uint8Array(pad),
+    ...(anyJson === undefined ? {} : { anyJson }),
   };
 }
 
@@ -83,7 +93,10 @@ function end({ failure }: EchoRequest): void {
   const error = new ConnectError(message, code);
   append(error.metadata, metadata);
   for (const { typeUrl, value } of details) {
-    error.details.push({ type: typeUrl.slice(typeUrl.lastIndexOf('/') + 1), value });
+    const type = typeUrl.slice(typeUrl.lastIndexOf('/') + 1);
+    // Of a type that is known here as a message, of others as bytes.
+    const desc = types.getMessage(type);
+    error.details.push(desc === undefined ? { type, value } : { desc, value: fromBinary(desc, value) });
   }
   throw error;
 }

@@ -1,11 +1,14 @@
 // Proves the standard health service: Check, List and Watch, before, during and after a change, in each protocol;
 // /healthz for load balancers; and that the number of watches is bounded.
 import assert from 'node:assert/strict';
+import http2 from 'node:http2';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
 import { endsWith } from '../support/outcome.ts';
-import { eventually } from '../support/patience.ts';
+import { eventually, withPatience } from '../support/patience.ts';
+import { requestHttp1, requestHttp2 } from '../support/raw-request.ts';
+import { closeBefore } from '../support/server.ts';
 import { clientOf, nameOf, wires } from '../support/transports.ts';
 import { serve } from './echo.ts';
 import { Echo } from './gen/echo_pb.js';
@@ -60,15 +63,24 @@ for (const wire of wires) {
   });
 }
 
-it('/healthz answers GET and HEAD on both versions of HTTP', async (t) => {
-  const serving = await serve(t);
-  const get = async (method: string) => {
-    const response = await fetch(`${serving.url}/healthz`, { method, headers: { connection: 'close' } });
-    return [response.status, await response.text()];
-  };
-  assert.deepEqual(await get('GET'), [200, 'SERVING\n']);
-  assert.deepEqual(await get('HEAD'), [200, '']);
-  serving.server.health.set('', false);
-  assert.deepEqual(await get('GET'), [503, 'NOT_SERVING\n']);
-  assert.equal(serving.lines.length, 0, 'health checks are not calls');
-});
+for (const version of ['1.1', '2']) {
+  it(`/healthz answers GET and HEAD over HTTP/${version}`, async (t) => {
+    const serving = await serve(t);
+    const session = http2.connect(serving.url);
+    closeBefore(serving, () => session.destroy());
+    const get = async (method: string) => {
+      const head = { method, path: '/healthz' };
+      const exchange = version === '2' ? requestHttp2(session, head) : requestHttp1(serving.url, head);
+      exchange.request.end();
+      exchange.read();
+      assert.ok(await withPatience(exchange.closed.then(() => true)), `${method} has no answer`);
+      return [exchange.status, exchange.headers['content-type'], exchange.body.toString()];
+    };
+    assert.deepEqual(await get('GET'), [200, 'text/plain', 'SERVING\n']);
+    assert.deepEqual(await get('HEAD'), [200, 'text/plain', '']);
+    serving.server.health.set('', false);
+    assert.deepEqual(await get('GET'), [503, 'text/plain', 'NOT_SERVING\n']);
+    assert.deepEqual(await get('HEAD'), [503, 'text/plain', '']);
+    assert.equal(serving.lines.length, 0, 'health checks are not calls');
+  });
+}

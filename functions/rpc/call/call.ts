@@ -176,8 +176,7 @@ export abstract class Call implements CallRecord {
   protected fail(thrown: unknown): void {
     if (this.isOver) return;
     const error = toConnectError(thrown, this.usedSignal);
-    this.say(error);
-    this.#settle(error);
+    this.#settle(this.#trySay(error) ?? error);
   }
 
   /** Ends with an error and drops the connection, which can't be told. */
@@ -213,6 +212,22 @@ export abstract class Call implements CallRecord {
   /** Stops and resumes the client's sending. */
   protected abstract pause(): void;
   protected abstract resume(): void;
+
+  /** What can't be said, of an error with a detail that is not of its type, is INTERNAL: returned if so. */
+  #trySay(error: ConnectError): ConnectError | undefined {
+    try {
+      this.say(error);
+      return undefined;
+    } catch (cause) {
+      const internal = rpcError('INTERNAL', undefined, cause);
+      try {
+        this.say(internal);
+      } catch {
+        this.cut(); // it is the metadata: nothing can be said at all
+      }
+      return internal;
+    }
+  }
 
   #admit(): void {
     if (this.isUntimed && !this.#watch()) return this.fail(rpcError('TOO_MANY_WATCHES'));

@@ -1,3 +1,4 @@
+import type { ConnectError } from '@connectrpc/connect';
 import { stalled, toConnectError } from '../errors.ts';
 import type { Exchange, Receiver } from '../http/exchange.ts';
 import { Call, type CallStart } from './call.ts';
@@ -19,6 +20,10 @@ export abstract class ExchangeCall extends Call implements Receiver {
 
   abstract received(chunk: Buffer): void;
   abstract receivedAll(): void;
+
+  broken(error: ConnectError): void {
+    this.fail(error);
+  }
 
   drained(): void {
     this.release(this.#queuedBytes);

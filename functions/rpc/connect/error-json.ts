@@ -1,4 +1,11 @@
-import { create, type JsonObject, toBinary, toJson } from '@bufbuild/protobuf';
+import {
+  create,
+  type DescMessage,
+  type JsonObject,
+  type Message,
+  toBinary,
+  toJson,
+} from '@bufbuild/protobuf';
 import { base64Encode } from '@bufbuild/protobuf/wire';
 import type { ConnectError } from '@connectrpc/connect';
 import { connectCodeName } from '../call/status.ts';
@@ -22,5 +29,14 @@ function detailJson(detail: Detail): JsonObject {
   }
   const message = create(detail.desc, detail.value);
   const value = base64Encode(toBinary(detail.desc, message), 'std_raw');
-  return { type: detail.desc.typeName, debug: toJson(detail.desc, message), value };
+  return { type: detail.desc.typeName, ...debugOf(detail.desc, message), value };
+}
+
+/** A detail may hold an Any whose type is unknown here: then there is nothing to show. */
+function debugOf(type: DescMessage, message: Message): JsonObject {
+  try {
+    return { debug: toJson(type, message) };
+  } catch {
+    return {};
+  }
 }

@@ -52,13 +52,13 @@ class StreamWire implements Wire {
 
   begin(requestId: string, { sentHeader }: SentMetadata, isCompressed: boolean): void {
     if (this.#isBegun) return;
-    this.#isBegun = true;
     const contentType = `application/connect+${this.isBinary ? 'proto' : 'json'}`;
     const headers = [':status', '200', 'content-type', contentType, requestIdHeader, requestId];
     if (isCompressed) headers.push('connect-content-encoding', gzipEncoding);
     if (this.compressions.error !== undefined) headers.push('connect-accept-encoding', gzipEncoding);
     if (sentHeader !== undefined) headers.push(...metadataOf(sentHeader).flat());
     this.exchange.sendHeaders(headers, false);
+    this.#isBegun = true;
   }
 
   succeed(

@@ -5,6 +5,7 @@ import { errorMetadata, httpStatusOf } from '../call/status.ts';
 import type { SentMetadata, Wire } from '../call/wire.ts';
 import { rpcError } from '../errors.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { decodeBase64 } from '../message/base64.ts';
 import { type Compressions, gzipEncoding, negotiate } from '../message/compression.ts';
 import { errorJson } from './error-json.ts';
 import { parseConnectTimeoutMs } from './timeout.ts';
@@ -24,12 +25,9 @@ export function connectGetWire(exchange: Exchange): UnaryWire | undefined {
   const encoding = query.get('encoding');
   if (exchange.method !== 'GET' || (encoding !== 'json' && encoding !== 'proto')) return undefined;
   const message = query.get('message') ?? '';
-  const isBase64 = query.get('base64') === '1';
-  // Buffer skips what is no base64: that must not become another message.
-  const isBroken = isBase64 && !/^[\w+/-]*={0,2}$/.test(message);
-  const bytes = Buffer.from(message, isBase64 ? 'base64url' : 'utf8');
+  const bytes = query.get('base64') === '1' ? decodeBase64(message) : Buffer.from(message);
   const compression = query.get('compression') ?? undefined;
-  return new UnaryWire(exchange, encoding === 'proto', compression, bytes, isBroken);
+  return new UnaryWire(exchange, encoding === 'proto', compression, bytes ?? 'broken');
 }
 
 /** A call with one message in each direction, bare in the bodies. Source: https://connectrpc.com/docs/protocol#unary-rpcs */
@@ -47,16 +45,15 @@ class UnaryWire implements Wire {
     exchange: Exchange,
     isBinary: boolean,
     encoding: string | undefined,
-    urlMessage?: Uint8Array,
-    isUrlBroken = false,
+    urlMessage?: Uint8Array | 'broken',
   ) {
     const { headers } = exchange;
     this.exchange = exchange;
     this.isBinary = isBinary;
-    this.urlMessage = urlMessage;
+    this.urlMessage = urlMessage === 'broken' ? undefined : urlMessage;
     this.askedMs = parseConnectTimeoutMs(headers['connect-timeout-ms']);
     this.compressions = negotiate(encoding, headers['accept-encoding']?.toString());
-    this.refusal = isUrlBroken ? rpcError('BAD_MESSAGE') : this.compressions.error;
+    this.refusal = urlMessage === 'broken' ? rpcError('BAD_MESSAGE') : this.compressions.error;
   }
 
   /** Headers, message and status leave together. */

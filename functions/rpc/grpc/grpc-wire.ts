@@ -52,8 +52,8 @@ class GrpcWire implements Wire {
 
   begin(requestId: string, { sentHeader }: SentMetadata, isCompressed: boolean): void {
     if (this.#isBegun) return;
-    this.#isBegun = true;
     this.exchange.sendHeaders(this.#headers(requestId, sentHeader, isCompressed), true);
+    this.#isBegun = true;
   }
 
   succeed(

@@ -1,6 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Connection } from '../call/connection.ts';
+import { rpcError } from '../errors.ts';
 import type { Exchange, Receiver } from '../http/exchange.ts';
+import { decodeBase64 } from '../message/base64.ts';
 
 /**
  * An exchange whose bodies are base64, for browsers that hand scripts nothing but text while a response is still coming.
@@ -37,19 +39,25 @@ export class TextExchange implements Exchange {
 
   receive(receiver: Receiver): void {
     let rest = '';
+    const read = (text: string) => {
+      const bytes = decoded(text);
+      if (bytes === undefined) receiver.broken(rpcError('BAD_MESSAGE'));
+      else receiver.received(bytes);
+    };
     this.#inner.receive({
       received: (chunk) => {
         const text = rest + chunk.toString('latin1');
-        // Four characters are three bytes; each message may be padded for itself.
+        // Four characters are three bytes.
         const end = text.length - (text.length % 4);
         rest = text.slice(end);
-        receiver.received(decoded(text.slice(0, end)));
+        read(text.slice(0, end));
       },
       receivedAll: () => {
-        // What is no whole group is half a message, and is refused as that.
-        if (rest !== '') receiver.received(Buffer.from([0]));
+        // The last of them may come without padding.
+        if (rest !== '') read(rest);
         receiver.receivedAll();
       },
+      broken: (error) => receiver.broken(error),
       drained: () => receiver.drained(),
       closed: () => receiver.closed(),
     });
@@ -84,11 +92,12 @@ export class TextExchange implements Exchange {
   }
 }
 
-/** Segments that are padded each for itself may follow each other; Buffer's own decoder stops at the first padding. */
-function decoded(text: string): Buffer {
-  if (!text.includes('=')) return Buffer.from(text, 'base64');
+/** Segments that are padded each for itself may follow each other. `undefined` for what is no base64. */
+function decoded(text: string): Buffer | undefined {
   const segments = text.match(/[^=]+={0,2}/g) ?? [];
-  return Buffer.concat(segments.map((segment) => Buffer.from(segment, 'base64')));
+  const bytes = segments.map(decodeBase64).filter((it) => it !== undefined);
+  const isWhole = bytes.length === segments.length && segments.join('').length === text.length;
+  return isWhole ? Buffer.concat(bytes) : undefined;
 }
 
 function encoded(bytes: Uint8Array): Buffer {

@@ -54,11 +54,11 @@ class WebWire implements Wire {
 
   begin(requestId: string, { sentHeader }: SentMetadata, isCompressed: boolean): void {
     if (this.#isBegun) return;
-    this.#isBegun = true;
     const headers = [':status', '200', 'content-type', this.#contentType, requestIdHeader, requestId];
     if (isCompressed) headers.push('grpc-encoding', gzipEncoding);
     if (sentHeader !== undefined) headers.push(...metadataOf(sentHeader).flat());
     this.exchange.sendHeaders(headers, false);
+    this.#isBegun = true;
   }
 
   succeed(

@@ -32,7 +32,7 @@ export function createCors(origins: readonly string[]): (exchange: Exchange) => 
       ...['access-control-allow-headers', asked],
       ...['access-control-max-age', String(maxAgeSeconds)],
     ];
-    exchange.receive({ received() {}, receivedAll() {}, drained() {}, closed() {} });
+    exchange.receive({ received() {}, receivedAll() {}, broken() {}, drained() {}, closed() {} });
     exchange.sendHeaders([':status', '204', ...permissions], false);
     exchange.end(undefined);
     return true;

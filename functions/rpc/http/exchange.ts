@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders, OutgoingHttpHeaders } from 'node:http2';
+import type { ConnectError } from '@connectrpc/connect';
 import type { Connection } from '../call/connection.ts';
 
 /**
@@ -45,6 +46,8 @@ export interface Receiver {
   received(chunk: Buffer): void;
   /** The request is complete. */
   receivedAll(): void;
+  /** What comes is no body of the request's content type: nothing more of it will be received. */
+  broken(error: ConnectError): void;
   /** There is room to send again. */
   drained(): void;
   /** The exchange is gone: after its regular end, or cut off by either side before it. Called once. */

@@ -134,15 +134,13 @@ export class JsonCodec implements Codec {
     }
   }
 
-  /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer, array by array. */
+  /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer, list by list. */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
     try {
       const json = parseJson(bytes);
-      if (!isObject(json)) return fromJson(this.#type, json, this.#options);
-      const arrays = Object.entries(json).filter(isLongArray);
-      const rest = Object.fromEntries(Object.entries(json).filter((entry) => !isLongArray(entry)));
-      const message = fromJson(this.#type, rest, this.#options);
-      for (const [key, elements] of arrays) {
+      const lists = isObject(json) ? this.#takeLongLists(json) : [];
+      const message = fromJson(this.#type, json, this.#options);
+      for (const [key, elements] of lists) {
         for (let start = 0; start < elements.length; start += sliceElements) {
           if (turns.isOver) await nextTurn(turns, call);
           const slice = elements.slice(start, start + sliceElements);
@@ -153,6 +151,20 @@ export class JsonCodec implements Codec {
     } catch (cause) {
       throw badMessage(cause);
     }
+  }
+
+  /** Takes out the long lists that may be read in slices. A field that comes under both of its names is refused as a whole. */
+  #takeLongLists(json: JsonObject): [key: string, elements: JsonValue[]][] {
+    const lists: [string, JsonValue[]][] = [];
+    for (const { fieldKind, jsonName, name } of this.#type.fields) {
+      const keys = new Set([jsonName, name].filter((it) => Object.hasOwn(json, it)));
+      const [key, another] = keys;
+      const value = key === undefined ? undefined : json[key];
+      if (fieldKind !== 'list' || key === undefined || another !== undefined || !isLong(value)) continue;
+      delete json[key];
+      lists.push([key, value]);
+    }
+    return lists;
   }
 
   serialize(message: Message): Uint8Array {
@@ -176,8 +188,8 @@ function isObject(json: JsonValue): json is JsonObject {
   return typeof json === 'object' && json !== null && !Array.isArray(json);
 }
 
-function isLongArray(entry: [string, JsonValue]): entry is [string, JsonValue[]] {
-  return Array.isArray(entry[1]) && entry[1].length > sliceElements;
+function isLong(value: JsonValue | undefined): value is JsonValue[] {
+  return Array.isArray(value) && value.length > sliceElements;
 }
 
 /** Names the field, if it is one that can't be read: that is the contract's own word. */

@@ -21,11 +21,14 @@ const closeBrace = 0x7d;
  * Counts what a message in JSON would become, for the price of reading its bytes once.
  *
  * @returns how many bytes of the heap parsing and decoding take at most
- * @throws as `Measure.check`; BAD_MESSAGE for what is nested too deeply. Other faults of the text are left to the parser
+ * @throws as `Measure.check`; BAD_MESSAGE for what is nested too deeply, and for an object that has a key twice, of which
+ * JSON.parse would drop one. Other faults of the text are left to the parser
  */
 export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
+  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const measure = new Measure(limits);
-  let depth = 0;
+  /** The keys so far of each object that is open; arrays have none. */
+  const open: (Set<string> | undefined)[] = [];
   /** The key of the outermost object whose value this is. */
   let key = '';
   let isKeyNext = false;
@@ -34,7 +37,13 @@ export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
     switch (bytes[at]) {
       case quote: {
         const end = endOfText(bytes, at);
-        if (isKeyNext) key = textAt(bytes, at, end);
+        if (isKeyNext && !measure.isOver) {
+          const name = textAt(text, at, end);
+          if (open.length === 1) key = name;
+          const keys = open.at(-1);
+          if (keys?.has(name)) throw rpcError('BAD_MESSAGE');
+          keys?.add(name);
+        }
         isKeyNext = false;
         at = end;
         break;
@@ -42,19 +51,20 @@ export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
       case openBrace:
       case openBracket:
         measure.add(heapBytesPerContainer);
-        depth += 1;
-        isKeyNext = depth === 1;
-        if (depth === 2) addElement();
-        if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
+        isKeyNext = bytes[at] === openBrace;
+        open.push(isKeyNext ? new Set() : undefined);
+        if (open.length === 2) addElement();
+        if (open.length > maxDepth) throw rpcError('BAD_MESSAGE');
         break;
       case closeBrace:
       case closeBracket:
-        depth -= 1;
+        open.pop();
+        isKeyNext = false;
         break;
       case comma:
         measure.add(heapBytesPerValue);
-        isKeyNext = depth === 1;
-        if (depth === 2) addElement();
+        isKeyNext = open.at(-1) !== undefined;
+        if (open.length === 2) addElement();
         break;
       default:
     }
@@ -71,9 +81,11 @@ function endOfText(bytes: Uint8Array, start: number): number {
 }
 
 /** A key, with its escapes undone: `"\u0075ser"` is `user`. Empty if it is no text. */
-function textAt(bytes: Uint8Array, start: number, end: number): string {
+function textAt(bytes: Buffer, start: number, end: number): string {
+  const plain = bytes.toString('utf8', start + 1, end);
+  if (!plain.includes('\\')) return plain;
   try {
-    const text: unknown = JSON.parse(Buffer.from(bytes.subarray(start, end + 1)).toString());
+    const text: unknown = JSON.parse(`"${plain}"`);
     return typeof text === 'string' ? text : '';
   } catch {
     return '';

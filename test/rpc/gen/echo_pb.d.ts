@@ -4,7 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
-import type { Any } from "@bufbuild/protobuf/wkt";
+import type { Any, Value } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file echo.proto.
@@ -51,9 +51,9 @@ export declare type EchoRequest = Message<"test.echo.v1.EchoRequest"> & {
   /**
    * Request headers whose values the response names.
    *
-   * @generated from field: repeated string show = 6;
+   * @generated from field: repeated string show_headers = 6;
    */
-  show: string[];
+  showHeaders: string[];
 
   /**
    * Bytes to put into each response.
@@ -68,6 +68,13 @@ export declare type EchoRequest = Message<"test.echo.v1.EchoRequest"> & {
    * @generated from field: bool hang = 8;
    */
   hang: boolean;
+
+  /**
+   * JSON of any kind; comes back in the response.
+   *
+   * @generated from field: google.protobuf.Value any_json = 9;
+   */
+  anyJson?: Value | undefined;
 };
 
 /**
@@ -157,6 +164,11 @@ export declare type EchoResponse = Message<"test.echo.v1.EchoResponse"> & {
    * @generated from field: bytes pad = 4;
    */
   pad: Uint8Array;
+
+  /**
+   * @generated from field: google.protobuf.Value any_json = 5;
+   */
+  anyJson?: Value | undefined;
 };
 
 /**
@@ -201,6 +213,16 @@ export declare const Echo: GenService<{
    */
   bidi: {
     methodKind: "bidi_streaming";
+    input: typeof EchoRequestSchema;
+    output: typeof EchoResponseSchema;
+  },
+  /**
+   * As Unary, for clients of Connect that call by GET.
+   *
+   * @generated from rpc test.echo.v1.Echo.Get
+   */
+  get: {
+    methodKind: "unary";
     input: typeof EchoRequestSchema;
     output: typeof EchoResponseSchema;
   },

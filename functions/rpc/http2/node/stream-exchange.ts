@@ -72,7 +72,7 @@ export class StreamExchange implements Exchange {
   }
 
   sendHeaders(headers: string[], trailersFollow: boolean): void {
-    if (this.#isGone) return;
+    if (!this.#takesHeaders) return;
     if (this.extraHeaders.length > 0) headers.push(...this.extraHeaders);
     if (this.method === 'HEAD') return this.#stream.respond(headers, withoutBody);
     this.#stream.respond(headers, trailersFollow ? withTrailers : undefined);
@@ -93,13 +93,18 @@ export class StreamExchange implements Exchange {
   }
 
   endWithHeaders(headers: string[]): void {
-    if (this.#isGone) return;
+    if (!this.#takesHeaders) return;
     this.#stream.respond(headers, trailersOnly);
     stopRequest(this.#stream);
   }
 
   cut(): void {
     this.#stream.close(NGHTTP2_CANCEL);
+  }
+
+  /** Of HEAD, node has ended the writing side before the headers. */
+  get #takesHeaders(): boolean {
+    return !this.#stream.destroyed && !this.#stream.closed && !this.#stream.headersSent;
   }
 
   get #isGone(): boolean {
@@ -120,6 +125,8 @@ function onData(this: CarrierStream, chunk: Buffer): void {
 }
 
 function onEnd(this: CarrierStream): void {
+  // A reset ends the reading side as well: then the request may be half of one, and nobody waits for an answer.
+  if (this.closed) return;
   const exchange = this[carrier];
   exchange.isRequestComplete = true;
   exchange.receiver?.receivedAll();
