@@ -34,6 +34,7 @@ async function start(): Promise<Running> {
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
     http: (local) => [usersResource(createClient(Users, local))],
   });
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
