@@ -26,6 +26,13 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly containerPort?: number;
   /**
+   * How many proxies stand between clients and tasks, the load balancer included: each adds to `x-forwarded-for` the
+   * address that it saw. The container gets the number as `TRUSTED_PROXIES`, to tell clients apart. With more than one,
+   * a client that goes straight to the load balancer can claim any address.
+   * @default 1
+   */
+  readonly trustedProxies?: number;
+  /**
    * Of a task, in 1/1024 of a CPU. Only some pairs with `memoryMiB` exist on Fargate.
    * @default 256
    */
@@ -102,6 +109,7 @@ const fargateSizes: ReadonlyMap<number, readonly [number, number, number]> = new
 const ownEnvironment = {
   HOST: 'tasks listen on every address',
   PORT: 'set containerPort',
+  TRUSTED_PROXIES: 'set trustedProxies',
   MAX_DEADLINE_MS: 'set maxDeadline',
   IDLE_TIMEOUT_MS: 'set idleTimeout',
   DRAIN_DELAY_MS: 'it follows from the health checks',
@@ -111,6 +119,7 @@ const ownEnvironment = {
 /** Throws a RangeError that says what to change, when props contradict each other or Fargate. */
 export function refuseContradictions(props: GrpcServiceProps): void {
   const { cpu = 256, memoryMiB = 512, minTasks = 2, maxTasks = 10, environment = {} } = props;
+  const { trustedProxies = 1 } = props;
   const refuse = (reason: string): never => {
     throw new RangeError(reason);
   };
@@ -134,6 +143,9 @@ export function refuseContradictions(props: GrpcServiceProps): void {
     refuse(
       `minTasks (${minTasks}) and maxTasks (${maxTasks}) must be whole numbers, at least 1, the first not larger`,
     );
+  }
+  if (!Number.isInteger(trustedProxies) || trustedProxies < 1 || trustedProxies > 16) {
+    refuse(`trustedProxies (${trustedProxies}) must be 1 to 16: the load balancer, and those before it`);
   }
   const [from, to, step] =
     fargateSizes.get(cpu) ?? refuse(`cpu (${cpu}) must be one of ${[...fargateSizes.keys()].join(', ')}`);

@@ -33,7 +33,7 @@ export class GrpcService extends Construct {
 
   constructor(scope: Construct, id: string, props: GrpcServiceProps) {
     super(scope, id);
-    const { containerPort = 50051, minTasks = 2, maxTasks = 10 } = props;
+    const { containerPort = 50051, trustedProxies = 1, minTasks = 2, maxTasks = 10 } = props;
     refuseContradictions(props);
     const times = lifetimes(props);
     const network = props.vpc
@@ -94,6 +94,7 @@ export class GrpcService extends Construct {
       ...props.environment,
       HOST: '0.0.0.0',
       PORT: String(containerPort),
+      TRUSTED_PROXIES: String(trustedProxies),
       ...times.environment,
     });
     this.targets.register(this.service, containerName);

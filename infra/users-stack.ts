@@ -40,12 +40,14 @@ export class UsersStack extends Stack {
       ? acm.Certificate.fromCertificateArn(this, 'Certificate', certificateArn)
       : domain?.certificate;
 
+    const hasEdge = options.edge && domainName !== undefined;
     const service = new GrpcService(this, 'Service', {
       image: ecs.ContainerImage.fromAsset(root, {
         file: 'functions/users/Dockerfile',
         platform: Platform.LINUX_ARM64,
         buildArgs: options.baseImage ? { BASE: options.baseImage } : undefined,
       }),
+      trustedProxies: hasEdge ? 2 : 1,
       environment: { USERS_STORE: 'dynamodb', USERS_TABLE: users.table.tableName },
       certificate,
       certificateCode: certificate ? undefined : certificateCode,
@@ -58,7 +60,7 @@ export class UsersStack extends Stack {
     });
     users.grantStore(service.service.taskDefinition.taskRole);
     domain?.pointTo(service.loadBalancer);
-    const edge = options.edge && domainName ? new Edge(this, 'Edge', { domainName }) : undefined;
+    const edge = hasEdge ? new Edge(this, 'Edge', { domainName }) : undefined;
 
     const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
     const alarms = new Alarms(this, 'Alarms', { metrics, topicArn: options.alarmTopicArn });

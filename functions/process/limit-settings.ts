@@ -1,4 +1,4 @@
-import type { RpcLimits } from '../rpc/limits.ts';
+import type { RpcLimits } from '../rpc/index.ts';
 import type { Settings } from './settings.ts';
 
 /** The values that a limit may be set to, both ends included. */

@@ -11,15 +11,20 @@ export interface ServerConfig {
   readonly tls?: TlsFiles;
   /** Origins whose pages may call the service; `*` is every one. None: CORS is off. */
   readonly corsOrigins: readonly string[];
+  /** How many proxies stand in front and add to `x-forwarded-for`. None: that header says nothing. */
+  readonly trustedProxies: number;
   readonly log: LogConfig;
 }
 
 /** Where a server listens that is told nothing. */
 export const defaultAddress = { host: '127.0.0.1', port: 50051 };
 
+/** More than stand behind each other anywhere. */
+const maxTrustedProxies = 16;
+
 /**
- * Reads HOST, PORT, LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TLS_CERT_FILE, TLS_KEY_FILE and
- * TLS_CLIENT_CA_FILE. What is wrong is told to the settings as problems.
+ * Reads HOST, PORT, LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), TLS_CERT_FILE, TLS_KEY_FILE
+ * and TLS_CLIENT_CA_FILE. What is wrong is told to the settings as problems.
  *
  * @param checkTls what is wrong with the TLS files that are named, a line each; by default they are not looked at
  */
@@ -39,6 +44,7 @@ export function readServerSettings(
       (one) => one === '*' || isOrigin(one),
       'origins such as https://example.com',
     ),
+    trustedProxies: settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0,
     tls: readTlsSettings(settings, checkTls),
   };
 }

@@ -24,6 +24,7 @@ async function start(): Promise<Running> {
   const log = await createLog(config.log);
   const store = await openStore(config.store, config.limits);
   const users = createUsersService({ store, limits: config.limits, clientOf });
+  if (config.samples) await addSamples(users);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     elementLimits: elementLimits(config.limits),
@@ -33,9 +34,9 @@ async function start(): Promise<Running> {
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
+    trustedProxies: config.trustedProxies,
     http: (local) => [usersResource(createClient(Users, local))],
   });
-  if (config.samples) await addSamples(createClient(Users, server.local));
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
   if (config.log.format === 'pretty') console.log(banner(config, address));

@@ -1,4 +1,4 @@
-// Proves that docs/limits.md names every limit with its default and its variable, and none that does not exist.
+// Proves that docs/limits.md names every limit with its default, its variable and its worth, and none that does not exist.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../functions/limits.ts';
@@ -7,7 +7,8 @@ import { emailMaxLength, passwordMaxBytes, passwordMinBytes } from '../../functi
 import { page, rowsOf } from './tables.ts';
 
 describe('docs/limits.md', () => {
-  const rows = rowsOf(page('limits.md').split('## Of the contract')[0] ?? '');
+  const text = page('limits.md');
+  const rows = rowsOf(text.split('## Of the contract')[0] ?? '');
 
   it('has one row for each limit, with its default and its variable', () => {
     const documented = rows.map(([name, value, variable]) => `${name} ${value} ${variable}`);
@@ -15,15 +16,22 @@ describe('docs/limits.md', () => {
     assert.deepEqual(documented.sort(), existing.sort());
   });
 
-  it('says what each is about', () => {
-    for (const [name, , , meaning, ...rest] of rows) {
+  it('says what each is about, and what it is worth against whom', () => {
+    for (const [name, , , meaning, worth, ...rest] of rows) {
       assert.match(meaning ?? '', /^[A-Z].{20,}\.$/, name);
+      assert.match(worth ?? '', /^[A-Z].{10,}\.$/, name);
       assert.deepEqual(rest, [], `the row of ${name} has one cell too many`);
     }
   });
 
+  it('names no limit that does not exist', () => {
+    // A name of ours ends with its unit, or is a number of things.
+    const named = [...text.matchAll(/`(max[A-Z]\w+|\w+(?:Ms|Bytes|MiB))`/g)].map(([, name = '']) => name);
+    for (const name of named) assert.ok(name in limits, name);
+  });
+
   it('has the bounds of the contract', () => {
-    assert.deepEqual(rowsOf(page('limits.md'), 'Of the contract').slice(1), [
+    assert.deepEqual(rowsOf(text, 'Of the contract').slice(1), [
       ['password', `${passwordMinBytes} to ${passwordMaxBytes} bytes in UTF-8`],
       ['email', `at most ${emailMaxLength} characters`],
     ]);

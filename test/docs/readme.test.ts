@@ -11,7 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import project from '../../package.json' with { type: 'json' };
 import { ServerProcess } from '../support/process.ts';
-import { examples, matches, readmeBlocks } from './readme.ts';
+import { blocksOf, examples, matches } from './blocks.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -20,7 +20,7 @@ const elsewhere = /^npm ci|^npx cdk|outputs\.json|ca\.pem/;
 
 describe('README.md', () => {
   const data = mkdtempSync(join(tmpdir(), 'users-readme-'));
-  const blocks = readmeBlocks();
+  const blocks = blocksOf('README.md');
   let server: ServerProcess;
   let printed = '';
   let url = '';

@@ -18,12 +18,13 @@ it('lists each setting', () => {
 });
 
 it('names the defaults', () => {
-  const { host, port, store, log, samples } = readConfig({});
+  const { host, port, store, log, samples, trustedProxies } = readConfig({});
   const defaults = {
     HOST: host,
     PORT: String(port),
     USERS_STORE: store.kind,
     USERS_DATA: store.kind === 'sqlite' ? store.dataFolder : '',
+    TRUSTED_PROXIES: String(trustedProxies),
     LOG_LEVEL: log.level,
     LOG_FORMAT: log.format,
     USERS_SAMPLES: samples ? '1' : '0',

@@ -51,6 +51,16 @@ describe('refused', () => {
       /memoryMiB \(4096\) must be 512 to 2048 in steps of 512 with cpu 256/,
     ],
     [
+      'no proxy, where the load balancer is one',
+      () => ({ trustedProxies: 0 }),
+      /trustedProxies \(0\) must be 1 to 16/,
+    ],
+    [
+      'proxies in the environment',
+      () => ({ environment: { TRUSTED_PROXIES: '2' } }),
+      /environment.TRUSTED_PROXIES is set by the construct: leave it out; set trustedProxies/,
+    ],
+    [
       'a port in the environment',
       () => ({ environment: { PORT: '80' } }),
       /environment.PORT is set by the construct: leave it out; set containerPort/,

@@ -121,6 +121,13 @@ describe('options', () => {
     });
   });
 
+  test('edge: tasks know that CloudFront stands before the load balancer', () => {
+    const definition = (context: Record<string, unknown>) =>
+      JSON.stringify(theOnly(usersTemplate(context), 'AWS::ECS::TaskDefinition').Properties);
+    assert.match(definition({ ...domain, edge: 'true' }), /\{"Name":"TRUSTED_PROXIES","Value":"2"\}/);
+    assert.match(definition(domain), /\{"Name":"TRUSTED_PROXIES","Value":"1"\}/);
+  });
+
   test('edge: CloudFront with gRPC, every method, nothing cached, HTTPS to the domain', () => {
     const template = usersTemplate({ ...domain, edge: 'true' });
     template.hasResourceProperties('AWS::CloudFront::Distribution', {

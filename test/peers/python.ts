@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { python, run } from '../conformance/tool.ts';
-import { readmeBlocks } from '../docs/readme.ts';
+import { blocksOf } from '../docs/blocks.ts';
 import { uniqueName } from '../e2e/target.ts';
 import type { Peer } from './peer.ts';
 
@@ -43,7 +43,7 @@ export const pythonGrpcio: Peer = {
       // Others' servers need not have the sample users.
       if (process.env.USERS_ENDPOINT === undefined) {
         await check('run the Python block of the README', async () => {
-          const blocks = readmeBlocks();
+          const blocks = blocksOf('README.md');
           const index = blocks.findIndex((it) => it.language === 'python');
           const code = blocks[index]?.text.replace('127.0.0.1:50051', `${target.host}:${target.port}`) ?? '';
           const printed = await run(interpreter, ['-c', code], { env: { PYTHONPATH: stubs } });

@@ -18,7 +18,10 @@ await runUntilSignal(start, (error) => describeStartFailure(error, process.env, 
 
 async function start(): Promise<Running> {
   const settings = new Settings(process.env);
-  const { host, port, tls, corsOrigins, ...config } = readServerSettings(settings, tlsProblems);
+  const { host, port, tls, corsOrigins, trustedProxies, ...config } = readServerSettings(
+    settings,
+    tlsProblems,
+  );
   const limits = readLimits(settings, rpcLimits, rpcLimitRanges);
   const greeting = settings.text('ECHO_GREETING') ?? 'hello';
   const mood = settings.choice('ECHO_START', ['well', 'hang', 'mend', 'fault'], 'well');
@@ -46,6 +49,7 @@ async function start(): Promise<Running> {
     log,
     tls: tls && readTls(tls),
     corsOrigins,
+    trustedProxies,
   });
   const address = await server.listen({ host, port });
   log.info({ port: address.port }, 'listening');

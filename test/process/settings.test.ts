@@ -90,6 +90,7 @@ describe('what can not be used is told', () => {
         `CORS_ORIGINS must be origins such as https://example.com, separated by commas, not "${origins}"`,
       ],
     ),
+    [{ TRUSTED_PROXIES: '17' }, 'TRUSTED_PROXIES must be a whole number from 0 to 16, not "17"'],
     [{ TLS_CERT_FILE: 'cert.pem' }, 'TLS_CERT_FILE needs TLS_KEY_FILE, which is not set'],
     [{ TLS_KEY_FILE: 'key.pem' }, 'TLS_KEY_FILE needs TLS_CERT_FILE, which is not set'],
     [{ TLS_CLIENT_CA_FILE: 'ca.pem' }, 'TLS_CLIENT_CA_FILE needs TLS_CERT_FILE, which is not set'],
@@ -113,6 +114,7 @@ describe('what can not be used is told', () => {
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
       'LOG_FORMAT must be one of json, pretty, not "xml"',
       'CORS_ORIGINS must be origins such as https://example.com, separated by commas, not "null"',
+      'TRUSTED_PROXIES must be a whole number from 0 to 16, not "17"',
       'TLS_CERT_FILE is no file',
       'TLS_KEY_FILE is no file',
     ]);

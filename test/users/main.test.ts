@@ -6,8 +6,12 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, it, type TestContext } from 'node:test';
+import { Code, createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { createUsersClient } from '../../client/client.ts';
+import { Health } from '../../proto/gen/health/v1/health_pb.js';
 import { createAuthority } from '../support/certificates.ts';
+import { endsWith } from '../support/outcome.ts';
 import { runMain } from '../support/process.ts';
 
 /** Starts it with settings that can't be, and returns its only line. */
@@ -102,4 +106,26 @@ it('serves TLS, to clients with a certificate alone', async (t) => {
   assert.equal((await client.createUser({ username: 'tom' })).user?.username, 'tom');
   using stranger = createUsersClient({ endpoint, tls: { ca: authority.ca }, retry: { maxAttempts: 1 } });
   await assert.rejects(stranger.createUser({ username: 'eve' }));
+});
+
+describe('shares are counted by the client that TRUSTED_PROXIES name:', () => {
+  const cases: [proxies: string, what: string, first: string, other: string, isOther: boolean][] = [
+    ['0', 'none, so the header says nothing', '192.0.2.1', '192.0.2.2', false],
+    ['1', 'what the nearest one saw', '192.0.2.9, 192.0.2.1', '192.0.2.9, 192.0.2.2', true],
+    ['1', 'not what the client made up', '192.0.2.8, 192.0.2.1', '192.0.2.9, 192.0.2.1', false],
+    ['2', 'what the one before it saw', '192.0.2.1, 192.0.2.9', '192.0.2.2, 192.0.2.9', true],
+  ];
+  for (const [proxies, what, first, other, isOther] of cases) {
+    it(`${proxies}: ${what}`, async (t) => {
+      const main = runMain(t, { TRUSTED_PROXIES: proxies, MAX_WATCHES_PER_CLIENT: '1' });
+      const health = createClient(Health, createGrpcTransport({ baseUrl: await main.url() }));
+      const watch = (forwardedFor: string) => {
+        const watching = health.watch({}, { headers: { 'x-forwarded-for': forwardedFor } });
+        return watching[Symbol.asyncIterator]().next();
+      };
+      await watch(first);
+      if (isOther) assert.equal((await watch(other)).done, false);
+      else await endsWith(Code.ResourceExhausted, watch(other));
+    });
+  }
 });

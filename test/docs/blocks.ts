@@ -1,12 +1,14 @@
 import { readFileSync } from 'node:fs';
 
-/** A fenced block of README.md. */
+/** A fenced block of a page. */
 export interface Block {
   /** The word after the fence, such as `console`. */
   readonly language: string;
   readonly text: string;
   /** The heading above it. */
   readonly section: string;
+  /** The file that the paragraph before it names last, where that ends with a colon; else empty. */
+  readonly file: string;
 }
 
 /** A command of a `console` block, and what it prints. */
@@ -15,15 +17,19 @@ export interface Example {
   readonly output: string;
 }
 
-/** The fenced blocks of README.md, in order. */
-export function readmeBlocks(): Block[] {
-  const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8');
-  const found = readme.matchAll(/^#+ (?<heading>.+)$|^```(?<language>\w*)\n(?<text>[\s\S]*?)^```$/gm);
+/** The fenced blocks of a page, in order. `path`: from the root of the repository. */
+export function blocksOf(path: string): Block[] {
+  const page = readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
+  const found = page.matchAll(
+    /^#+ (?<heading>.+)$|^(?<before>[^\n]*:\n\n)?```(?<language>\w*)\n(?<text>[\s\S]*?)^```$/gm,
+  );
   const blocks: Block[] = [];
   let section = '';
   for (const { groups = {} } of found) {
-    if (groups.heading !== undefined) section = groups.heading;
-    else blocks.push({ language: groups.language ?? '', text: groups.text ?? '', section });
+    const { heading, language = '', text = '', before = '' } = groups;
+    const [, file = ''] = /.*`([\w./-]+\.\w+)`/.exec(before) ?? [];
+    if (heading !== undefined) section = heading;
+    else blocks.push({ language, text, section, file });
   }
   return blocks;
 }
@@ -39,7 +45,7 @@ export function examples(block: Block): Example[] {
     });
 }
 
-/** Whether what was printed is what the README shows; `…` there stands for anything. */
+/** Whether what was printed is what the page shows; `…` there stands for anything. */
 export function matches(printed: string, shown: string): boolean {
   const pattern = shown
     .trimEnd()
