@@ -38,6 +38,7 @@ export async function drive(
   const args = [
     ...Object.entries(options).flatMap(([name, value]) => [`-${name}`, String(value)]),
     ...Object.entries(load.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
+    ...(load.isHttp1 ? ['--h1'] : []),
     `--log-file=${times}`,
     `http://127.0.0.1:${server.port}${load.path}`,
   ];

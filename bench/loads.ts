@@ -1,4 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { CreateUserRequestSchema, GetUsersRequestSchema } from '../proto/gen/users_types_pb.js';
 
 /** One kind of call, and how many of them are made at a time. */
@@ -7,7 +7,7 @@ export interface Load {
   /** As the tables call it. */
   readonly title: string;
   readonly path: '/Users/CreateUser' | '/Users/GetUsers';
-  /** The request message, with its gRPC prefix. */
+  /** The request as its protocol writes it. */
   readonly body: Buffer;
   readonly headers: Readonly<Record<string, string>>;
   /** Messages that answer a call: costs are given for one of them. */
@@ -15,6 +15,8 @@ export interface Load {
   readonly connections: number;
   /** On each connection. */
   readonly streams: number;
+  /** Whether it comes over HTTP/1.1, with keep-alive. Default: HTTP/2. */
+  readonly isHttp1?: boolean;
   /** How many times the rounds of other loads: a p99 takes more calls than a mean. Default: 1. */
   readonly timesRounds?: number;
   /** Servers that are not under it, for the sake of time: other loads have told enough about them. */
@@ -35,20 +37,26 @@ const fromBalancer = {
 };
 
 /** The same body each time: with its request_id every call but the first is a repeat, which gets the first answer. */
-const signUp = frame(
-  toBinary(
-    CreateUserRequestSchema,
-    create(CreateUserRequestSchema, {
-      username: 'alexa',
-      email: 'alexa@example.com',
-      requestId: '9f0e3b1c-6f0b-4c55-8f4a-2d7c3c1a5b9e',
-    }),
-  ),
-);
+const signUp = create(CreateUserRequestSchema, {
+  username: 'alexa',
+  email: 'alexa@example.com',
+  requestId: '9f0e3b1c-6f0b-4c55-8f4a-2d7c3c1a5b9e',
+});
+const signUpBytes = toBinary(CreateUserRequestSchema, signUp);
 
 function unary(key: string, title: string, connections: number, streams: number, more = {}): Load {
   const headers = { ...grpc, ...more };
-  return { key, title, path: '/Users/CreateUser', body: signUp, headers, messages: 1, connections, streams };
+  const body = frame(signUpBytes);
+  return { key, title, path: '/Users/CreateUser', body, headers, messages: 1, connections, streams };
+}
+
+/** A unary call over HTTP/2 and over HTTP/1.1, where a connection carries one at a time. */
+function overBoth(key: string, title: string, body: Buffer, headers: Load['headers']): readonly Load[] {
+  const load = { path: '/Users/CreateUser', body, headers, messages: 1, connections: 8 } as const;
+  return [
+    { ...load, key, title: `${title}, HTTP/2`, streams: 32 },
+    { ...load, key: `${key} http1`, title: `${title}, HTTP/1.1`, streams: 1, isHttp1: true },
+  ];
 }
 
 function stream(users: number, connections: number, streams: number): Load {
@@ -83,6 +91,24 @@ export const unaryLoads = [
 ] as const;
 
 export const streamLoads = [stream(1, 8, 32), stream(100, 8, 8), stream(10_000, 4, 1)] as const;
+
+const web = { 'content-type': 'application/grpc-web+proto', 'x-grpc-web': '1' };
+const connect = { 'connect-protocol-version': '1', 'user-agent': 'connect-es/2.2.0' };
+const connectProto = { ...connect, 'content-type': 'application/proto' };
+const connectJson = { ...connect, 'content-type': 'application/json' };
+
+/** The same call in each protocol. */
+export const protocolLoads: readonly Load[] = [
+  unary('grpc', 'gRPC, HTTP/2', 8, 32),
+  ...overBoth('grpc-web', 'gRPC-Web', frame(signUpBytes), web),
+  ...overBoth('connect proto', 'Connect, proto', Buffer.from(signUpBytes), connectProto),
+  ...overBoth(
+    'connect json',
+    'Connect, JSON',
+    Buffer.from(toJsonString(CreateUserRequestSchema, signUp)),
+    connectJson,
+  ),
+];
 
 /** For the cost of policies that the request decides. */
 export const policyLoads = {

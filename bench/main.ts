@@ -6,12 +6,13 @@ import { parseArgs } from 'node:util';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
 import type { Effort, Row } from './measure.ts';
-import { measureCold, measureLoads, measureMemory, measurePolicies } from './parts.ts';
+import { measureCold, measureLoads, measureMemory, measurePolicies, measureProtocols } from './parts.ts';
 import { picture } from './picture.ts';
-import { root, subjects } from './subjects.ts';
+import { root, subjects, subjectsAt } from './subjects.ts';
 import {
   loadTables,
   policyTable,
+  protocolTable,
   singleTable,
   type Table,
   targetTable,
@@ -22,19 +23,21 @@ import { type Results, targetsOf } from './targets.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, cold, memory, policies; all of them when none is named
+PART      unary, streams, protocols, cold, memory, policies; all of them when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
 --quick   a look at whether everything runs: its figures mean nothing
 --only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
+--against a commit: shipped and bare as they were then take turns with the others
 --write   writes docs/performance.md and its picture; needs all parts and servers`;
 
-const parts = ['unary', 'streams', 'cold', 'memory', 'policies'];
+const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies'];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
-const isWhole = parts.every((it) => asked.has(it)) && values.only === undefined;
-if (values.write && !isWhole) fail('--write needs all parts and servers');
+const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
+if (values.write && (isPartial || values.against !== undefined))
+  fail('--write needs all parts, and the servers of today');
 if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
 
 const effort: Effort = {
@@ -53,7 +56,10 @@ try {
 
 async function run(): Promise<void> {
   const only = values.only?.split(',');
-  const servers = subjects(effort.say).filter((it) => only?.includes(it.key) ?? true);
+  const before = values.against === undefined ? [] : subjectsAt(values.against, effort.folder);
+  const servers = [...subjects(effort.say), ...before].filter(
+    ({ key }) => only?.includes(key.replace(' before', '')) ?? true,
+  );
   const tables: Record<string, Table[]> = {};
   const results: { -readonly [key in keyof Results]: Results[key] } = {};
   const show = (part: string, more: Table[]) => {
@@ -67,6 +73,10 @@ async function run(): Promise<void> {
   if (asked.has('streams')) {
     results.streams = await measureLoads(streamLoads, servers, effort);
     show('streams', loadTables(results.streams));
+  }
+  if (asked.has('protocols')) {
+    results.protocols = await measureProtocols(effort);
+    show('protocols', [protocolTable(results.protocols)]);
   }
   if (asked.has('cold')) {
     results.cold = await measureCold(effort);
@@ -113,6 +123,7 @@ function readArgs() {
         seconds: { type: 'string', default: '0.6' },
         quick: { type: 'boolean', default: false },
         only: { type: 'string' },
+        against: { type: 'string' },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

@@ -66,7 +66,7 @@ export async function measure(groups: readonly (readonly Case[])[], effort: Effo
   const readings = new Map<Case, Reading[]>(groups.flat().map((it) => [it, []]));
   for (let count = 1; count <= effort.starts; count += 1) {
     await withServers(subjects, effort.folder, async (servers) => {
-      for (const { port } of servers) await checkAnswers(port);
+      for (const server of servers) await checkAnswers(server);
       const warm = new Set<Subject>();
       for (const group of groups) {
         effort.say(`start ${count} of ${effort.starts}: ${group[0]?.load.title}`);

@@ -1,10 +1,10 @@
 import { checkLoad } from './check.ts';
 import { type Figure, figureOf } from './figure.ts';
 import { drive } from './h2load.ts';
-import { type Load, policyLoads, unaryLoads } from './loads.ts';
+import { type Load, policyLoads, protocolLoads, unaryLoads } from './loads.ts';
 import { type Effort, measure, withServers } from './measure.ts';
 import { start } from './process.ts';
-import { bundled, coldSubjects, type Subject, withPolicies } from './subjects.ts';
+import { bundled, coldSubjects, protocolSubjects, type Subject, withPolicies } from './subjects.ts';
 
 /** One figure of a server. */
 export interface Single {
@@ -32,6 +32,16 @@ export function measureLoads(loads: readonly Load[], subjects: readonly Subject[
     ),
     effort,
   );
+}
+
+/** The same call in each protocol, on ours and on connect's stock handlers, all in turns. */
+export function measureProtocols(effort: Effort) {
+  const { ours, stock, stockHttp1 } = protocolSubjects;
+  const cases = protocolLoads.flatMap((load) => [
+    { subject: ours, load },
+    { subject: load.isHttp1 ? stockHttp1 : stock, load },
+  ]);
+  return measure([cases], effort);
 }
 
 /**

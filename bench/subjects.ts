@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -11,6 +11,8 @@ export interface Subject {
   readonly title: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Whether it speaks HTTP/1.1 and not HTTP/2. */
+  readonly isHttp1?: boolean;
   /** How it is ended: a container outlives the client that is killed. Default: SIGKILL. */
   readonly stopSignal?: NodeJS.Signals;
 }
@@ -32,17 +34,46 @@ const shipped: Subject = {
   env: asShipped,
 };
 
+const bare = inNode('bare', 'ours, bare');
+const connectNode = inNode('connect-node', 'connect-node');
+
+/** Ours, and connect's stock handlers, which speak one version of HTTP on a port. */
+export const protocolSubjects = {
+  ours: bare,
+  stock: connectNode,
+  stockHttp1: { ...connectNode, key: 'connect-node http1', env: { HTTP1: '1' }, isHttp1: true },
+};
+
 /** Whom calls are timed against. Those whose tools are missing are left out, and why is said. */
 export function subjects(say: (line: string) => void): Subject[] {
   return [
     shipped,
-    inNode('bare', 'ours, bare'),
+    bare,
     inNode('raw', 'node:http2, raw'),
     inNode('grpc-js', 'grpc-js'),
-    inNode('connect-node', 'connect-node'),
+    connectNode,
     ...built('grpc-go', 'grpc-go', [here('go/build')], [], say),
     ...built('grpcio', 'Python grpcio', [here('../.ci/tools/python')], [here('servers/python.py')], say),
   ];
+}
+
+/**
+ * Ours as they were at a commit, from its files in `folder`, with the packages of today.
+ *
+ * @throws Error when git has no such commit
+ */
+export function subjectsAt(commit: string, folder: string): Subject[] {
+  const files = join(folder, 'before');
+  mkdirSync(files);
+  const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 2 ** 28 });
+  execFileSync('tar', ['-x', '-C', files], { input: archive });
+  symlinkSync(join(root, 'node_modules'), join(files, 'node_modules'));
+  return [shipped, bare].map((it) => ({
+    ...it,
+    key: `${it.key} before`,
+    title: `${it.title}, at ${commit}`,
+    command: it.command.map((arg) => arg.replace(root, `${files}/`)),
+  }));
 }
 
 /** Whose start is timed: the first is the floor. */

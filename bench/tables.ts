@@ -25,6 +25,21 @@ export function loadTables(rows: readonly Row[]): Table[] {
   });
 }
 
+/** What a unary call costs in each protocol, next to our gRPC and to connect's stock handlers. */
+export function protocolTable(rows: readonly Row[]): Table {
+  const ours = rows.filter((it) => it.subject.key === 'bare');
+  const grpc = ours.find((it) => it.load.key === 'grpc')?.cpuMicros.median ?? Number.NaN;
+  return {
+    title: 'a unary call in each protocol, 8 × 32 over HTTP/2, 8 × 1 over HTTP/1.1',
+    columns: ['', 'ours, bare: CPU µs a call', 'to our gRPC', 'connect-node: CPU µs a call'],
+    rows: ours.map(({ load, cpuMicros }) => {
+      const stock = rows.find((it) => it.load === load && it.subject.key !== 'bare');
+      const ratio = (cpuMicros.median / grpc).toFixed(2);
+      return [load.title, showFigure(cpuMicros), ratio, stock ? showFigure(stock.cpuMicros) : ''];
+    }),
+  };
+}
+
 /** One figure for each server. */
 export function singleTable(title: string, unit: string, rows: readonly Single[]): Table {
   return {

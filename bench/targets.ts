@@ -6,6 +6,7 @@ import type { Single } from './parts.ts';
 export interface Results {
   readonly unary?: readonly Row[];
   readonly streams?: readonly Row[];
+  readonly protocols?: readonly Row[];
   readonly cold?: readonly Single[];
   readonly memory?: readonly Single[];
 }
@@ -18,7 +19,13 @@ export interface Target {
 }
 
 /** The targets that a run can tell something about. */
-export function targetsOf({ unary = [], streams = [], cold = [], memory = [] }: Results): Target[] {
+export function targetsOf({
+  unary = [],
+  streams = [],
+  protocols = [],
+  cold = [],
+  memory = [],
+}: Results): Target[] {
   const load = (rows: readonly Row[], key: string, figure: 'cpuMicros' | 'p99Ms') => (subject: string) =>
     rows.find((it) => it.load.key === key && it.subject.key === subject)?.[figure];
   const single = (rows: readonly Single[]) => (subject: string) =>
@@ -27,13 +34,8 @@ export function targetsOf({ unary = [], streams = [], cold = [], memory = [] }: 
   const hundred = load(streams, 'stream 100', 'cpuMicros');
   const tenThousand = load(streams, 'stream 10000', 'cpuMicros');
   const p99 = load(unary, '1x1', 'p99Ms');
-  const table: readonly (readonly [
-    string,
-    number,
-    (subject: string) => Figure | undefined,
-    string,
-    string,
-  ])[] = [
+  const protocol = (key: string) => load(protocols, key, 'cpuMicros')('bare');
+  const table: readonly (readonly [string, number, (key: string) => Figure | undefined, string, string])[] = [
     ['CPU of a unary call: ours, bare, to raw node:http2', 1.15, call, 'bare', 'raw'],
     ['CPU of a unary call: ours as shipped to grpc-js', 1, call, 'shipped', 'grpc-js'],
     ['CPU of a unary call: ours as shipped to connect-node', 0.2, call, 'shipped', 'connect-node'],
@@ -46,10 +48,18 @@ export function targetsOf({ unary = [], streams = [], cold = [], memory = [] }: 
       'grpc-js',
     ],
     ['p99 of one call at a time: ours as shipped to grpc-js', 1, p99, 'shipped', 'grpc-js'],
+    ['CPU of a unary call, ours, bare: gRPC-Web to gRPC', 1.2, protocol, 'grpc-web', 'grpc'],
+    ['CPU of a unary call, ours, bare: Connect, proto, to gRPC', 1.3, protocol, 'connect proto', 'grpc'],
+    ['CPU of a unary call, ours, bare: Connect, JSON, to gRPC', 1.8, protocol, 'connect json', 'grpc'],
     ['cold start: our bundle to an empty node:http2 server', 1.4, single(cold), 'bundle', 'floor'],
     ['memory after the load: ours as shipped to grpc-js', 0.9, single(memory), 'shipped', 'grpc-js'],
   ];
-  return table.flatMap(([what, atMost, figure, ours, theirs]) => {
+  const before = [...unary, ...streams].flatMap(({ load: { key, title }, subject }) => {
+    const figure = load([...unary, ...streams], key, 'cpuMicros');
+    const what = `CPU, ${title}: ${subject.title}, to before`;
+    return [[what, 1.03, figure, subject.key, `${subject.key} before`] as const];
+  });
+  return [...table, ...before].flatMap(([what, atMost, figure, ours, theirs]) => {
     const reached = (figure(ours)?.median ?? Number.NaN) / (figure(theirs)?.median ?? Number.NaN);
     return Number.isNaN(reached) ? [] : [{ what, atMost, reached }];
   });
