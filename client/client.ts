@@ -8,15 +8,15 @@ import {
 } from '@connectrpc/connect';
 import { Health } from '../proto/gen/health/v1/health_pb.js';
 import { Users } from '../proto/gen/users_pb.js';
+import { ready, type ServingStatus, servingStatus } from './call/health.ts';
+import { bearer, checkedMetadata, type Metadata, type Token } from './call/metadata.ts';
+import { type RetryPolicy, retrying } from './call/retry.ts';
+import { parseAddress } from './connection/dial.ts';
+import type { TlsOptions } from './connection/trust.ts';
 import { defaults } from './defaults.ts';
-import { parseAddress } from './dial.ts';
-import { bearer, checkedMetadata, type Metadata, type Token } from './metadata.ts';
-import { ready, type ServingStatus, servingStatus } from './ready.ts';
-import { type RetryPolicy, retrying } from './retry.ts';
-import { openTransport, type Protocol } from './transport.ts';
-import type { TlsOptions } from './trust.ts';
+import { openTransport, type Protocol } from './transport/transport.ts';
 
-export { UsersError, type Violation } from './errors.ts';
+export { UsersError, type Violation } from './call/call-error.ts';
 
 /** How to reach the service. Everything has a default: see `defaults`. */
 export interface UsersClientOptions {

@@ -10,11 +10,11 @@ import {
   type User,
   UserSchema,
 } from '../proto/gen/users_types_pb.js';
+import { UsersError } from './call/call-error.ts';
 import { addGlobalOptions, type GlobalOptions, openClient, UsageError } from './cli/options.ts';
 import { readPassword } from './cli/password.ts';
 import { print, printError } from './cli/report.ts';
 import type { UsersClient } from './client.ts';
-import { UsersError } from './errors.ts';
 
 /** EX_USAGE of sysexits.h: the codes below it are gRPC's. */
 const usageExitCode = 64;

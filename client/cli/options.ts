@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { UsersError } from '../call/call-error.ts';
 import { createUsersClient, type UsersClient } from '../client.ts';
+import { codedError } from '../connection/handshake.ts';
+import { TlsOptionError } from '../connection/trust.ts';
 import { defaults } from '../defaults.ts';
-import { UsersError } from '../errors.ts';
-import { codedError } from '../handshake.ts';
-import { type Protocol, protocols } from '../transport.ts';
-import { TlsOptionError } from '../trust.ts';
+import { type Protocol, protocols } from '../transport/transport.ts';
 import { traceTo } from './trace.ts';
 
 /** What every command takes, as commander leaves it. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { Code } from '@connectrpc/connect';
-import { codeName, type UsersError } from '../errors.ts';
-import { handshakeFailure } from '../handshake.ts';
+import { codeName, type UsersError } from '../call/call-error.ts';
+import { handshakeFailure } from '../connection/handshake.ts';
 
 /**
  * Prints a line, and waits while the reader is slow. A reader that has gone, as `head` does when it has enough, ends

@@ -5,8 +5,8 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
+import { UsersError } from '../../client/call/call-error.ts';
 import { createUsersClient } from '../../client/client.ts';
-import { UsersError } from '../../client/errors.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
+import { UsersError } from '../../client/call/call-error.ts';
 import { createUsersClient } from '../../client/client.ts';
-import { UsersError } from '../../client/errors.ts';
 import { startListener, startServer } from './server.ts';
 
 const tom = { username: 'tom' };

@@ -7,9 +7,9 @@ import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { type Any, AnySchema, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { type CallOptions, type Client, ConnectError, createClient } from '@connectrpc/connect';
 import { createWritableIterable } from '@connectrpc/connect/protocol';
+import { parseAddress } from '../../client/connection/dial.ts';
 import { defaults } from '../../client/defaults.ts';
-import { parseAddress } from '../../client/dial.ts';
-import { openTransport } from '../../client/transport.ts';
+import { openTransport } from '../../client/transport/transport.ts';
 import {
   type ClientCompatRequest,
   ClientCompatRequestSchema,

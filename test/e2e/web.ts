@@ -1,5 +1,5 @@
 import { text } from 'node:stream/consumers';
-import { dial, parseAddress } from '../../client/dial.ts';
+import { dial, parseAddress } from '../../client/connection/dial.ts';
 import { requestHttp1 } from '../support/raw-request.ts';
 import { authorization, type Target } from './target.ts';
 

@@ -3,7 +3,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   RetryInfoSchema,
-} from '../proto/gen/google/rpc/error_details_pb.js';
+} from '../../proto/gen/google/rpc/error_details_pb.js';
 
 /** One thing that is wrong with a request. */
 export interface Violation {

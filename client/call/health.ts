@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
-import { Health, HealthCheckResponse_ServingStatus as Status } from '../proto/gen/health/v1/health_pb.js';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { handshakeFailure } from '../connection/handshake.ts';
+import { defaults } from '../defaults.ts';
+import { UsersError } from './call-error.ts';
 import { maxTimerMs } from './deadline.ts';
-import { defaults } from './defaults.ts';
-import { UsersError } from './errors.ts';
 import { toUsersError } from './failure.ts';
-import { handshakeFailure } from './handshake.ts';
 
 /** What a server says of its health (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */
 export type ServingStatus = keyof typeof Status;

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { brokenOff } from './broken-off.ts';
-import { UsersError } from './errors.ts';
-import { codedError, handshakeFailure } from './handshake.ts';
+import { codedError, handshakeFailure } from '../connection/handshake.ts';
+import { brokenOff } from '../transport/broken-off.ts';
+import { UsersError } from './call-error.ts';
 
 /** Node's codes for a connection that could not be made or was lost. connect-node knows some of them, as ABORTED. */
 const connectionCodes = new Set([

@@ -2,8 +2,8 @@ import http2 from 'node:http2';
 import type net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { markUnsent } from '../call/failure.ts';
 import { type Address, dial } from './dial.ts';
-import { markUnsent } from './failure.ts';
 
 /** How long a connection may take to open, and stay open without a call. */
 export interface ConnectionTimeouts {

@@ -1,6 +1,6 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { defaults } from './defaults.ts';
-import { UsersError } from './errors.ts';
+import { defaults } from '../defaults.ts';
+import { UsersError } from './call-error.ts';
 
 /** What the constructor of Headers takes: pairs, an object, or Headers. Values of `-bin` keys are base64. */
 export type Metadata = ConstructorParameters<typeof Headers>[0];

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { defaults } from './defaults.ts';
+import { defaults } from '../defaults.ts';
 import { secureContext, type TlsOptions } from './trust.ts';
 
 /** Where connections go, and who must be found there. */

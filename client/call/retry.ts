@@ -2,10 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type StreamResponse, type Transport } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
+import { handshakeFailure } from '../connection/handshake.ts';
+import { UsersError } from './call-error.ts';
 import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
-import { UsersError } from './errors.ts';
 import { toUsersError } from './failure.ts';
-import { handshakeFailure } from './handshake.ts';
 import { checkedMetadata, type Metadata } from './metadata.ts';
 
 /**

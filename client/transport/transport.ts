@@ -6,12 +6,12 @@ import {
   createGrpcTransport,
   createGrpcWebTransport,
 } from '@connectrpc/connect-node';
+import { exactTimeout } from '../call/deadline.ts';
+import { markUnsent } from '../call/failure.ts';
+import { Connection, type ConnectionTimeouts } from '../connection/connection.ts';
+import { type Address, dial } from '../connection/dial.ts';
+import { defaults } from '../defaults.ts';
 import { blameTheAnswer } from './broken-off.ts';
-import { Connection, type ConnectionTimeouts } from './connection.ts';
-import { exactTimeout } from './deadline.ts';
-import { defaults } from './defaults.ts';
-import { type Address, dial } from './dial.ts';
-import { markUnsent } from './failure.ts';
 import { trailersOnly } from './trailers-only.ts';
 
 /** The protocols that the service speaks. */
