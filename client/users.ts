@@ -10,8 +10,8 @@ import {
   type User,
   UserSchema,
 } from '../proto/gen/users_types_pb.js';
-import { UsersError } from './call/call-error.ts';
-import { addGlobalOptions, type GlobalOptions, openClient, UsageError } from './cli/options.ts';
+import { CallError } from './call/call-error.ts';
+import { addGlobalOptions, type GlobalOptions, openUsersClient, UsageError } from './cli/options.ts';
 import { readPassword } from './cli/password.ts';
 import { print, printError } from './cli/report.ts';
 import type { UsersClient } from './client.ts';
@@ -104,14 +104,14 @@ async function call(
 ): Promise<void> {
   const options = program.opts<GlobalOptions>();
   const json = options.json ?? false;
-  using client = openClient(options);
+  using client = openUsersClient(options);
   let begun = false;
   try {
     if (options.wait !== undefined) await client.ready({ timeoutMs: options.wait });
     begun = true;
     await run(client, json);
   } catch (error) {
-    if (!(error instanceof UsersError)) throw error;
+    if (!(error instanceof CallError)) throw error;
     printError(error, { endpoint: options.endpoint, requestId: begun ? requestId : undefined }, json);
     process.exitCode = error.code;
   }

@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { codedError, handshakeFailure } from '../connection/handshake.ts';
 import { brokenOff } from '../transport/broken-off.ts';
-import { UsersError } from './call-error.ts';
+import { CallError } from './call-error.ts';
 
 /** Node's codes for a connection that could not be made or was lost. connect-node knows some of them, as ABORTED. */
 const connectionCodes = new Set([
@@ -49,20 +49,20 @@ function isUnsent(reason: unknown): boolean {
 }
 
 /**
- * What a call failed with, as a UsersError. Connections that can't be made or are lost become UNAVAILABLE, as
+ * What a call failed with, as a CallError. Connections that can't be made or are lost become UNAVAILABLE, as
  * gRPC says (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md), and a deadline says how long it was.
  */
-export function toUsersError(reason: unknown, timeoutMs?: number): UsersError {
-  if (reason instanceof UsersError) return reason;
+export function toCallError(reason: unknown, timeoutMs?: number): CallError {
+  if (reason instanceof CallError) return reason;
   const error = ConnectError.from(reason);
-  if (error.isWireError) return new UsersError(error);
+  if (error.isWireError) return new CallError(error);
   if (error.code === Code.DeadlineExceeded && timeoutMs !== undefined) {
-    return new UsersError(error, { message: `the deadline of ${timeoutMs} ms passed` });
+    return new CallError(error, { message: `the deadline of ${timeoutMs} ms passed` });
   }
   const neverSent = isUnsent(error);
   const handshake = handshakeFailure(error);
   if (handshake) {
-    return new UsersError(error, {
+    return new CallError(error, {
       message: `TLS failed: ${handshake.message}`,
       code: Code.Unavailable,
       // With TLS 1.3 the server judges the client's certificate after the client has sent its first call.
@@ -72,16 +72,16 @@ export function toUsersError(reason: unknown, timeoutMs?: number): UsersError {
   const coded = codedError(error);
   if (coded?.code === 'ERR_HTTP2_ERROR' && 'errno' in coded && coded.errno === notHttp2) {
     const message = 'what listens there does not speak HTTP/2, which gRPC needs';
-    return new UsersError(error, { message, code: Code.Unavailable, neverSent: true });
+    return new CallError(error, { message, code: Code.Unavailable, neverSent: true });
   }
   if (coded && connectionCodes.has(coded.code)) {
     const message = `no connection: ${error.rawMessage}`;
-    return new UsersError(error, { message, code: Code.Unavailable, neverSent });
+    return new CallError(error, { message, code: Code.Unavailable, neverSent });
   }
   if (brokenOff.test(error.rawMessage)) {
     const message = `the answer broke off: ${error.rawMessage}`;
-    return new UsersError(error, { message, code: Code.Unavailable });
+    return new CallError(error, { message, code: Code.Unavailable });
   }
   const reset = /NGHTTP2_[A-Z_]+$/.exec(error.rawMessage)?.[0] ?? '';
-  return new UsersError(error, { code: resetCodes[reset], neverSent });
+  return new CallError(error, { code: resetCodes[reset], neverSent });
 }

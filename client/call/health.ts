@@ -3,9 +3,9 @@ import { Code, ConnectError, createClient, type Transport } from '@connectrpc/co
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
 import { handshakeFailure } from '../connection/handshake.ts';
 import { defaults } from '../defaults.ts';
-import { UsersError } from './call-error.ts';
+import { CallError } from './call-error.ts';
 import { maxTimerMs } from './deadline.ts';
-import { toUsersError } from './failure.ts';
+import { toCallError } from './failure.ts';
 
 /** What a server says of its health (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */
 export type ServingStatus = keyof typeof Status;
@@ -19,7 +19,7 @@ export function servingStatus(status: Status): ServingStatus {
 /**
  * Waits until the server answers a health check with SERVING; a server without health checks is ready once it answers.
  *
- * @throws UsersError UNAVAILABLE, with what was last seen, when the time is over; at once what waiting can't cure,
+ * @throws CallError UNAVAILABLE, with what was last seen, when the time is over; at once what waiting can't cure,
  * such as UNAUTHENTICATED or a certificate that is not trusted; CANCELLED when the signal aborts.
  */
 export async function ready(
@@ -33,24 +33,24 @@ export async function ready(
   const health = createClient(Health, transport);
   const end = performance.now() + timeoutMs;
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
-    let seen: UsersError;
+    let seen: CallError;
     try {
       const remainingMs = Math.max(end - performance.now(), 1);
       const { status } = await health.check({}, { timeoutMs: remainingMs, headers, signal });
       if (status === Status.SERVING) return;
-      seen = toUsersError(new ConnectError(`the server is ${servingStatus(status)}`, Code.Unavailable));
+      seen = toCallError(new ConnectError(`the server is ${servingStatus(status)}`, Code.Unavailable));
     } catch (reason) {
-      seen = toUsersError(reason);
+      seen = toCallError(reason);
       if (seen.code === Code.Unimplemented && seen.isWireError) return;
       const mayPass = seen.code === Code.Unavailable || seen.code === Code.DeadlineExceeded;
       if (!mayPass || handshakeFailure(seen)) throw seen;
     }
     if (performance.now() + pauseMs >= end) {
       const message = `could not connect to ${origin} within ${timeoutMs} ms: ${seen.rawMessage}`;
-      throw new UsersError(seen, { message, code: Code.Unavailable });
+      throw new CallError(seen, { message, code: Code.Unavailable });
     }
     await sleep(pauseMs, undefined, { signal }).catch((reason) => {
-      throw toUsersError(reason);
+      throw toCallError(reason);
     });
   }
 }

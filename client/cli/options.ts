@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
-import { UsersError } from '../call/call-error.ts';
+import { CallError } from '../call/call-error.ts';
 import { createUsersClient, type UsersClient } from '../client.ts';
 import { codedError } from '../connection/handshake.ts';
 import { TlsOptionError } from '../connection/trust.ts';
@@ -63,7 +63,7 @@ export function addGlobalOptions(program: Command): Command {
  *
  * @throws UsageError for what they can't mean
  */
-export function openClient(options: GlobalOptions): UsersClient {
+export function openUsersClient(options: GlobalOptions): UsersClient {
   const token = options.tokenFile === undefined ? process.env.USERS_TOKEN : readToken(options.tokenFile);
   const tls = {
     ca: read('--ca', options.ca),
@@ -86,7 +86,7 @@ export function openClient(options: GlobalOptions): UsersClient {
     });
   } catch (error) {
     if (error instanceof TlsOptionError) throw new UsageError(`--${error.option} ${error.problem}`);
-    if (error instanceof UsersError) throw new UsageError(error.rawMessage);
+    if (error instanceof CallError) throw new UsageError(error.rawMessage);
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
   }

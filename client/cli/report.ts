@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Code } from '@connectrpc/connect';
-import { codeName, type UsersError } from '../call/call-error.ts';
+import { type CallError, codeName } from '../call/call-error.ts';
 import { handshakeFailure } from '../connection/handshake.ts';
 
 /**
@@ -38,7 +38,7 @@ export interface Advice {
 }
 
 /** Says on stderr what happened and what to do, or as JSON what a program wants to know. */
-export function printError(error: UsersError, advice: Advice, json: boolean): void {
+export function printError(error: CallError, advice: Advice, json: boolean): void {
   const { code, rawMessage, requestId } = error;
   if (json) {
     console.error(printable(JSON.stringify({ error })));
@@ -51,7 +51,7 @@ export function printError(error: UsersError, advice: Advice, json: boolean): vo
   }
 }
 
-function advise(error: UsersError, { endpoint, requestId }: Advice): string[] {
+function advise(error: CallError, { endpoint, requestId }: Advice): string[] {
   const lines: string[] = [];
   switch (error.code) {
     case Code.DeadlineExceeded:
@@ -81,7 +81,7 @@ function advise(error: UsersError, { endpoint, requestId }: Advice): string[] {
   return lines;
 }
 
-function adviseUnavailable(error: UsersError, endpoint: string): string[] {
+function adviseUnavailable(error: CallError, endpoint: string): string[] {
   switch (handshakeFailure(error)?.about) {
     // Its message says all.
     case 'endpoint':

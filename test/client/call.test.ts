@@ -5,8 +5,7 @@ import { once } from 'node:events';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
-import { UsersError } from '../../client/call/call-error.ts';
-import { createUsersClient } from '../../client/client.ts';
+import { createUsersClient, UsersError } from '../../client/client.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,

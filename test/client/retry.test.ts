@@ -3,9 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { UsersError } from '../../client/call/call-error.ts';
 import { retryDelayMs } from '../../client/call/retry.ts';
-import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
+import { createUsersClient, type UsersClientOptions, UsersError } from '../../client/client.ts';
 import { RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
 import type { CreateUserRequest } from '../../proto/gen/users_types_pb.js';
 import { answer, startRawServer, startServer } from './server.ts';
