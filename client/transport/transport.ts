@@ -1,17 +1,18 @@
 import http from 'node:http';
 import https from 'node:https';
 import type { Interceptor, Transport } from '@connectrpc/connect';
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-} from '@connectrpc/connect-node';
+import type { UniversalClientFn } from '@connectrpc/connect/protocol';
+import { createTransport as createConnectTransport } from '@connectrpc/connect/protocol-connect';
+import { createTransport as createGrpcTransport } from '@connectrpc/connect/protocol-grpc';
+import { createTransport as createGrpcWebTransport } from '@connectrpc/connect/protocol-grpc-web';
+import { compressionBrotli, compressionGzip, createNodeHttpClient } from '@connectrpc/connect-node';
 import { exactTimeout } from '../call/deadline.ts';
 import { markUnsent } from '../call/failure.ts';
 import { Connection, type ConnectionTimeouts } from '../connection/connection.ts';
 import { type Address, dial } from '../connection/dial.ts';
 import { defaults } from '../defaults.ts';
 import { blameTheAnswer } from './broken-off.ts';
+import { readableStatus } from './status.ts';
 import { trailersOnly } from './trailers-only.ts';
 
 /** The protocols that the service speaks. */
@@ -36,32 +37,59 @@ export function openTransport(
     readonly interceptors: readonly Interceptor[];
   },
 ): OpenTransport {
-  const shared = {
+  const { client, close } =
+    init.httpVersion === '2' ? openHttp2(address, init.timeouts) : openHttp1(address, init);
+  const options = {
     baseUrl: address.origin,
     interceptors: [blameTheAnswer, trailersOnly, exactTimeout, ...init.interceptors],
+    useBinaryFormat: true,
+    acceptCompression: [compressionGzip, compressionBrotli],
+    sendCompression: null,
+    compressMinBytes: 0,
     readMaxBytes: defaults.maxMessageBytes,
     writeMaxBytes: defaults.maxMessageBytes,
   };
-  if (init.httpVersion === '1.1') {
-    if (init.protocol === 'grpc') {
-      throw new TypeError('gRPC needs HTTP/2: choose the protocol grpc-web or connect for HTTP/1.1');
-    }
-    const agent = openAgent(address, init.timeouts);
-    const create = init.protocol === 'connect' ? createConnectTransport : createGrpcWebTransport;
-    return {
-      transport: create({ ...shared, httpVersion: '1.1', nodeOptions: { agent } }),
-      close: () => agent.destroy(),
-    };
+  switch (init.protocol) {
+    case 'grpc':
+      return {
+        transport: createGrpcTransport({ ...options, httpClient: readableStatus(client, 'grpc') }),
+        close,
+      };
+    case 'grpc-web':
+      return {
+        transport: createGrpcWebTransport({ ...options, httpClient: readableStatus(client, 'grpc-web') }),
+        close,
+      };
+    case 'connect':
+      return { transport: createConnectTransport({ ...options, httpClient: client }), close };
   }
-  const sessionManager = new Connection(address, init.timeouts);
-  const create = {
-    grpc: createGrpcTransport,
-    'grpc-web': createGrpcWebTransport,
-    connect: createConnectTransport,
-  };
+}
+
+/** Makes HTTP requests, and releases its connections. */
+interface HttpClient {
+  readonly client: UniversalClientFn;
+  close(): void;
+}
+
+function openHttp2(address: Address, timeouts: ConnectionTimeouts): HttpClient {
+  const connection = new Connection(address, timeouts);
   return {
-    transport: create[init.protocol]({ ...shared, httpVersion: '2', sessionManager }),
-    close: () => sessionManager.close(),
+    client: createNodeHttpClient({ httpVersion: '2', sessionProvider: () => connection }),
+    close: () => connection.close(),
+  };
+}
+
+function openHttp1(
+  address: Address,
+  init: { readonly protocol: Protocol; readonly timeouts: ConnectionTimeouts },
+): HttpClient {
+  if (init.protocol === 'grpc') {
+    throw new TypeError('gRPC needs HTTP/2: choose the protocol grpc-web or connect for HTTP/1.1');
+  }
+  const agent = openAgent(address, init.timeouts);
+  return {
+    client: createNodeHttpClient({ httpVersion: '1.1', nodeOptions: { agent } }),
+    close: () => agent.destroy(),
   };
 }
 
