@@ -23,6 +23,7 @@ export interface GlobalOptions {
   readonly tokenFile?: string;
   readonly json?: true;
   readonly verbose?: true;
+  readonly showSecrets?: true;
 }
 
 type Pair = readonly [key: string, value: string];
@@ -55,7 +56,8 @@ export function addGlobalOptions(program: Command): Command {
     )
     .option('--token-file <file>', 'file with the bearer token (or set USERS_TOKEN)')
     .option('--json', 'print JSON, one line a result')
-    .option('-v, --verbose', 'show headers and trailers');
+    .option('-v, --verbose', 'show headers and trailers; values that may be secrets are hidden')
+    .addOption(new Option('--show-secrets', '--verbose with all values').implies({ verbose: true }));
 }
 
 /**
@@ -82,7 +84,7 @@ export function openUsersClient(options: GlobalOptions): UsersClient {
         value,
       ]),
       deadlineMs: options.timeout,
-      interceptors: options.verbose ? [traceTo(process.stderr)] : [],
+      interceptors: options.verbose ? [traceTo(process.stderr, options.showSecrets ?? false)] : [],
     });
   } catch (error) {
     if (error instanceof TlsOptionError) throw new UsageError(`--${error.option} ${error.problem}`);
