@@ -1,5 +1,6 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { codedError, handshakeFailure } from '../connection/handshake.ts';
+import { fateOf } from '../connection/fate.ts';
+import { type CodedError, codedError, handshakeFailure } from '../connection/handshake.ts';
 import { brokenOff } from '../transport/broken-off.ts';
 import { CallError } from './call-error.ts';
 
@@ -17,6 +18,7 @@ const connectionCodes = new Set([
   'ERR_HTTP2_GOAWAY_SESSION',
   'ERR_HTTP2_INVALID_SESSION',
   'ERR_HTTP2_SESSION_ERROR',
+  'ERR_SOCKET_CONNECTION_TIMEOUT',
   'ERR_STREAM_PREMATURE_CLOSE',
   'ETIMEDOUT',
 ]);
@@ -31,23 +33,6 @@ const resetCodes: Readonly<Record<string, Code>> = {
   NGHTTP2_INADEQUATE_SECURITY: Code.PermissionDenied,
 };
 
-/** NGHTTP2_ERR_PROTO: Node reports it if the first thing that a server says is no HTTP/2 (`Http2Session::OnNghttpError`). */
-const notHttp2 = -505;
-
-const unsent = new WeakSet<Error>();
-
-/** Notes that the calls which fail with this error can't have reached the server. */
-export function markUnsent(reason: unknown): void {
-  if (reason instanceof Error) unsent.add(reason);
-}
-
-function isUnsent(reason: unknown): boolean {
-  for (let error = reason; error instanceof Error; error = error.cause) {
-    if (unsent.has(error)) return true;
-  }
-  return false;
-}
-
 /**
  * What a call failed with, as a CallError. Connections that can't be made or are lost become UNAVAILABLE, as
  * gRPC says (https://github.com/grpc/grpc/blob/master/doc/statuscodes.md), and a deadline says how long it was.
@@ -59,7 +44,8 @@ export function toCallError(reason: unknown, timeoutMs?: number): CallError {
   if (error.code === Code.DeadlineExceeded && timeoutMs !== undefined) {
     return new CallError(error, { message: `the deadline of ${timeoutMs} ms passed` });
   }
-  const neverSent = isUnsent(error);
+  const fate = fateOf(error);
+  const neverSent = fate === 'unsent' || fate === 'not HTTP/2';
   const handshake = handshakeFailure(error);
   if (handshake) {
     return new CallError(error, {
@@ -70,12 +56,11 @@ export function toCallError(reason: unknown, timeoutMs?: number): CallError {
     });
   }
   const coded = codedError(error);
-  if (coded?.code === 'ERR_HTTP2_ERROR' && 'errno' in coded && coded.errno === notHttp2) {
-    const message = 'what listens there does not speak HTTP/2, which gRPC needs';
-    return new CallError(error, { message, code: Code.Unavailable, neverSent: true });
+  if (fate === 'not HTTP/2') {
+    return new CallError(error, { code: Code.Unavailable, neverSent });
   }
-  if (coded && connectionCodes.has(coded.code)) {
-    const message = `no connection: ${error.rawMessage}`;
+  if (coded && isConnectionError(coded)) {
+    const message = `no connection: ${textOf(coded)}`;
     return new CallError(error, { message, code: Code.Unavailable, neverSent });
   }
   if (brokenOff.test(error.rawMessage)) {
@@ -84,4 +69,15 @@ export function toCallError(reason: unknown, timeoutMs?: number): CallError {
   }
   const reset = /NGHTTP2_[A-Z_]+$/.exec(error.rawMessage)?.[0] ?? '';
   return new CallError(error, { code: resetCodes[reset], neverSent });
+}
+
+function isConnectionError(error: CodedError): boolean {
+  return connectionCodes.has(error.code) || ('syscall' in error && error.syscall === 'connect');
+}
+
+/** Where a name has several addresses, Node puts what happened at each into an error that says nothing itself. */
+function textOf(error: Error): string {
+  return error instanceof AggregateError
+    ? error.errors.map((it) => (it instanceof Error ? it.message : String(it))).join(', ')
+    : error.message;
 }

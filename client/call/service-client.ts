@@ -10,7 +10,8 @@ import {
   type Transport,
 } from '@connectrpc/connect';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
-import { parseAddress } from '../connection/dial.ts';
+import { parseAddress } from '../connection/address.ts';
+import type { Keepalive } from '../connection/keepalive.ts';
 import type { TlsOptions } from '../connection/trust.ts';
 import { defaults } from '../defaults.ts';
 import { openTransport, type Protocol } from '../transport/transport.ts';
@@ -52,6 +53,8 @@ export interface ClientOptions {
   readonly connectTimeoutMs?: number;
   /** How long a connection stays open without a call. Default 50 s: an ALB closes it after 60 s. */
   readonly idleTimeoutMs?: number;
+  /** How a connection notices that the other side is gone. Default: a PING after 5 minutes of silence in a call. */
+  readonly keepalive?: Partial<Keepalive>;
   /** Run for every attempt, after the token and the metadata are added. What they add is not checked. */
   readonly interceptors?: readonly Interceptor[];
   /** What calls fail with, for a client that gives its errors a name of its own. Default CallError. */
@@ -101,9 +104,14 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
   const { transport: plain, close } = openTransport(address, {
     protocol: options.protocol ?? 'grpc',
     httpVersion: options.httpVersion ?? '2',
-    timeouts: {
+    connection: {
       connectTimeoutMs: options.connectTimeoutMs ?? defaults.connectTimeoutMs,
       idleTimeoutMs: options.idleTimeoutMs ?? defaults.idleTimeoutMs,
+      keepalive: {
+        timeMs: options.keepalive?.timeMs ?? defaults.keepaliveTimeMs,
+        timeoutMs: options.keepalive?.timeoutMs ?? defaults.keepaliveTimeoutMs,
+        whileIdle: options.keepalive?.whileIdle ?? false,
+      },
     },
     interceptors: [...(token === undefined ? [] : [bearer(token)]), ...(options.interceptors ?? [])],
   });

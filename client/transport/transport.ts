@@ -1,15 +1,15 @@
-import http from 'node:http';
-import https from 'node:https';
-import type { Interceptor, Transport } from '@connectrpc/connect';
+import { Code, ConnectError, type Interceptor, type Transport } from '@connectrpc/connect';
 import type { UniversalClientFn } from '@connectrpc/connect/protocol';
 import { createTransport as createConnectTransport } from '@connectrpc/connect/protocol-connect';
 import { createTransport as createGrpcTransport } from '@connectrpc/connect/protocol-grpc';
 import { createTransport as createGrpcWebTransport } from '@connectrpc/connect/protocol-grpc-web';
 import { compressionBrotli, compressionGzip, createNodeHttpClient } from '@connectrpc/connect-node';
 import { exactTimeout } from '../call/deadline.ts';
-import { markUnsent } from '../call/failure.ts';
-import { Connection, type ConnectionTimeouts } from '../connection/connection.ts';
-import { type Address, dial } from '../connection/dial.ts';
+import type { Address } from '../connection/address.ts';
+import { openAgent } from '../connection/agent.ts';
+import { Connection } from '../connection/connection.ts';
+import { fateOf } from '../connection/fate.ts';
+import type { SessionOptions } from '../connection/session.ts';
 import { defaults } from '../defaults.ts';
 import { blameTheAnswer } from './broken-off.ts';
 import { readableStatus } from './status.ts';
@@ -33,12 +33,15 @@ export function openTransport(
   init: {
     readonly protocol: Protocol;
     readonly httpVersion: '1.1' | '2';
-    readonly timeouts: ConnectionTimeouts;
+    readonly connection: SessionOptions;
     readonly interceptors: readonly Interceptor[];
   },
 ): OpenTransport {
-  const { client, close } =
-    init.httpVersion === '2' ? openHttp2(address, init.timeouts) : openHttp1(address, init);
+  const { protocol, httpVersion } = init;
+  if (protocol === 'grpc' && httpVersion === '1.1') {
+    throw new TypeError('gRPC needs HTTP/2: choose the protocol grpc-web or connect for HTTP/1.1');
+  }
+  const { client, close } = (httpVersion === '2' ? openHttp2 : openHttp1)(address, init.connection, protocol);
   const options = {
     baseUrl: address.origin,
     interceptors: [blameTheAnswer, trailersOnly, exactTimeout, ...init.interceptors],
@@ -49,15 +52,15 @@ export function openTransport(
     readMaxBytes: defaults.maxMessageBytes,
     writeMaxBytes: defaults.maxMessageBytes,
   };
-  switch (init.protocol) {
+  switch (protocol) {
     case 'grpc':
       return {
-        transport: createGrpcTransport({ ...options, httpClient: readableStatus(client, 'grpc') }),
+        transport: createGrpcTransport({ ...options, httpClient: readableStatus(client, protocol) }),
         close,
       };
     case 'grpc-web':
       return {
-        transport: createGrpcWebTransport({ ...options, httpClient: readableStatus(client, 'grpc-web') }),
+        transport: createGrpcWebTransport({ ...options, httpClient: readableStatus(client, protocol) }),
         close,
       };
     case 'connect':
@@ -71,48 +74,25 @@ interface HttpClient {
   close(): void;
 }
 
-function openHttp2(address: Address, timeouts: ConnectionTimeouts): HttpClient {
-  const connection = new Connection(address, timeouts);
+function openHttp2(address: Address, options: SessionOptions, protocol: Protocol): HttpClient {
+  const connection = new Connection(address, options);
+  const client = createNodeHttpClient({ httpVersion: '2', sessionProvider: () => connection });
+  const otherwise = protocol === 'grpc' ? ', which gRPC needs' : ': choose HTTP/1.1';
   return {
-    client: createNodeHttpClient({ httpVersion: '2', sessionProvider: () => connection }),
+    client: (request) =>
+      client(request).catch((reason) => {
+        if (fateOf(reason) !== 'not HTTP/2') throw reason;
+        const message = `what listens there does not speak HTTP/2${otherwise}`;
+        throw new ConnectError(message, Code.Unavailable, undefined, undefined, reason);
+      }),
     close: () => connection.close(),
   };
 }
 
-function openHttp1(
-  address: Address,
-  init: { readonly protocol: Protocol; readonly timeouts: ConnectionTimeouts },
-): HttpClient {
-  if (init.protocol === 'grpc') {
-    throw new TypeError('gRPC needs HTTP/2: choose the protocol grpc-web or connect for HTTP/1.1');
-  }
-  const agent = openAgent(address, init.timeouts);
+function openHttp1(address: Address, options: SessionOptions): HttpClient {
+  const agent = openAgent(address, options);
   return {
     client: createNodeHttpClient({ httpVersion: '1.1', nodeOptions: { agent } }),
     close: () => agent.destroy(),
   };
-}
-
-/** Keeps HTTP/1.1 connections for further calls. Node closes idle ones in time if the server says when it will. */
-function openAgent(address: Address, timeouts: ConnectionTimeouts): http.Agent {
-  const Agent = address.secure ? https.Agent : http.Agent;
-  const agent = new Agent({ keepAlive: true, timeout: timeouts.idleTimeoutMs });
-  agent.createConnection = () => {
-    const socket = dial(address, 'http/1.1');
-    const timer = setTimeout(() => {
-      socket.destroy(
-        Object.assign(new Error(`not connected after ${timeouts.connectTimeoutMs} ms`), {
-          code: 'ETIMEDOUT',
-        }),
-      );
-    }, timeouts.connectTimeoutMs);
-    const opened = () => {
-      clearTimeout(timer);
-      socket.off('error', markUnsent);
-    };
-    socket.once('error', markUnsent);
-    socket.once(address.secure ? 'secureConnect' : 'connect', opened).once('close', opened);
-    return socket;
-  };
-  return agent;
 }
