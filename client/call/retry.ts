@@ -2,6 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type StreamResponse, type Transport } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
+import { fateOf } from '../connection/fate.ts';
 import { handshakeFailure } from '../connection/handshake.ts';
 import { CallError } from './call-error.ts';
 import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
@@ -23,6 +24,14 @@ export interface RetryPolicy {
   readonly maxBackoffMs: number;
 }
 
+/** What was asked for. */
+interface Call {
+  readonly method: DescMethod;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly header: Metadata;
+}
+
 /** One call over the wire; it may take so many ms, or for ever. */
 type Attempt<T> = (remainingMs: number | undefined, metadata: Headers) => Promise<T>;
 
@@ -41,28 +50,33 @@ export interface CallPolicy extends RetryPolicy {
 /**
  * A transport whose calls are tried again while that is safe, within their one deadline.
  *
- * UNAVAILABLE is retried, and any other code if the server sends RetryInfo: always if the call can't have reached the
- * server, else if its method is repeatable. A server stream is retried until its first message; therefore its headers
- * are handed on together with that message. Other streams are not retried: what they have sent is gone.
+ * UNAVAILABLE is retried, so is any other code if the server sends RetryInfo, and a stream that was reset with
+ * ENHANCE_YOUR_CALM before it was answered: if no server can have begun the call, or its method is repeatable. What a
+ * server has refused to begin is sent again at once the first time, and does not count as an attempt ("transparent
+ * retry", https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
+ *
+ * A server stream is retried until its first message; therefore its headers are handed on together with that message.
+ * Other streams are not retried: what they have sent is gone.
  *
  * Metadata is checked before anything is sent, that of the client with it. Errors are as `failure` makes them.
  */
 export function retrying(next: Transport, policy: CallPolicy): Transport {
   return {
     unary(method, signal, timeoutMs, header, input, contextValues) {
-      return run(method, policy.maxAttempts, signal, timeoutMs, header, (remainingMs, metadata) =>
+      return run({ method, signal, timeoutMs, header }, (remainingMs, metadata) =>
         next.unary(method, signal, remainingMs, metadata, input, contextValues),
       );
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
-      if (method.methodKind !== 'server_streaming') {
-        return run(method, 1, signal, timeoutMs, header, (remainingMs, metadata) =>
+      const call = { method, signal, timeoutMs, header };
+      if (!isReplayable(method)) {
+        return run(call, (remainingMs, metadata) =>
           next.stream(method, signal, remainingMs, metadata, input, contextValues),
         );
       }
       const requests: MessageInitShape<typeof method.input>[] = [];
       for await (const request of input) requests.push(request);
-      return run(method, policy.maxAttempts, signal, timeoutMs, header, async (remainingMs, metadata) => {
+      return run(call, async (remainingMs, metadata) => {
         const again = createAsyncIterable(requests);
         const response = await next.stream(method, signal, remainingMs, metadata, again, contextValues);
         return begin(response, timeoutMs ?? policy.deadlineMs);
@@ -70,29 +84,32 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
     },
   };
 
-  async function run<T>(
-    method: DescMethod,
-    maxAttempts: number,
-    signal: AbortSignal | undefined,
-    timeoutMs: number | undefined,
-    header: Metadata,
-    attempt: Attempt<T>,
-  ): Promise<T> {
-    let deadline: Deadline | undefined;
+  async function run<T>(call: Call, attempt: Attempt<T>): Promise<T> {
+    const { method, signal } = call;
+    const maxAttempts = isReplayable(method) ? policy.maxAttempts : 1;
+    let attempts = 0;
     let neverSent = true;
+    let mayBeRefused = isReplayable(method);
+    let deadline: Deadline | undefined;
     try {
-      deadline = deadlineAfter(timeoutMs ?? policy.deadlineMs);
-      const metadata = checkedMetadata(header, policy.metadata);
-      for (let failed = 1; ; failed++) {
+      deadline = deadlineAfter(call.timeoutMs ?? policy.deadlineMs);
+      const metadata = checkedMetadata(call.header, policy.metadata);
+      for (;;) {
         try {
           return await attempt(deadline?.remainingMs(), metadata);
         } catch (reason) {
           const last = toCallError(reason, deadline?.timeoutMs);
           neverSent &&= last.neverSent;
           const error = last.neverSent === neverSent ? last : new CallError(last, { neverSent });
-          if (failed >= maxAttempts || signal?.aborted) throw error;
-          if (!last.neverSent && !policy.repeatable(method)) throw error;
-          const waitMs = retryDelayMs(error, failed, policy);
+          if (signal?.aborted) throw error;
+          const refused = fateOf(last) === 'refused';
+          if (refused && mayBeRefused) {
+            mayBeRefused = false;
+            continue;
+          }
+          if (++attempts >= maxAttempts) throw error;
+          if (!last.neverSent && !refused && !policy.repeatable(method)) throw error;
+          const waitMs = retryDelayMs(error, attempts, policy);
           // Waiting past the deadline would only replace the cause by DEADLINE_EXCEEDED.
           if (waitMs === undefined || (deadline && waitMs >= deadline.remainingMs())) throw error;
           await sleep(waitMs, undefined, { signal });
@@ -123,9 +140,15 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
  * backoff (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), after what RetryInfo asks for.
  */
 export function retryDelayMs(error: CallError, failed: number, policy: RetryPolicy): number | undefined {
-  if (error.code !== Code.Unavailable && error.retryAfterMs === undefined) return undefined;
+  const mayPass = error.code === Code.Unavailable || fateOf(error) === 'shed';
+  if (!mayPass && error.retryAfterMs === undefined) return undefined;
   if (handshakeFailure(error)) return undefined;
   const ceiling = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (failed - 1));
   const waitMs = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
   return waitMs > maxTimerMs ? undefined : waitMs;
+}
+
+/** Whether what the call sends is kept, so that it can be sent again. */
+function isReplayable({ methodKind }: DescMethod): boolean {
+  return methodKind === 'unary' || methodKind === 'server_streaming';
 }
