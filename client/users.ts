@@ -112,7 +112,8 @@ async function call(
     await run(client, json);
   } catch (error) {
     if (!(error instanceof CallError)) throw error;
-    printError(error, { endpoint: options.endpoint, requestId: begun ? requestId : undefined }, json);
+    const { endpoint, protocol } = options;
+    printError(error, { endpoint, protocol, requestId: begun ? requestId : undefined }, json);
     process.exitCode = error.code;
   }
 }

@@ -46,6 +46,9 @@ export function toCallError(reason: unknown, timeoutMs?: number): CallError {
   }
   const fate = fateOf(error);
   const neverSent = fate === 'unsent' || fate === 'not HTTP/2';
+  if (fate === 'not HTTP/2') {
+    return new CallError(error, { code: Code.Unavailable, neverSent });
+  }
   const handshake = handshakeFailure(error);
   if (handshake) {
     return new CallError(error, {
@@ -56,9 +59,6 @@ export function toCallError(reason: unknown, timeoutMs?: number): CallError {
     });
   }
   const coded = codedError(error);
-  if (fate === 'not HTTP/2') {
-    return new CallError(error, { code: Code.Unavailable, neverSent });
-  }
   if (coded && isConnectionError(coded)) {
     const message = `no connection: ${textOf(coded)}`;
     return new CallError(error, { message, code: Code.Unavailable, neverSent });
@@ -69,6 +69,11 @@ export function toCallError(reason: unknown, timeoutMs?: number): CallError {
   }
   const reset = /NGHTTP2_[A-Z_]+$/.exec(error.rawMessage)?.[0] ?? '';
   return new CallError(error, { code: resetCodes[reset], neverSent });
+}
+
+/** Whether trying again, or waiting, can't help: the two sides do not speak the same, or do not trust each other. */
+export function isMismatch(error: CallError): boolean {
+  return handshakeFailure(error) !== undefined || fateOf(error) === 'not HTTP/2';
 }
 
 function isConnectionError(error: CodedError): boolean {

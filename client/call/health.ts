@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
-import { handshakeFailure } from '../connection/handshake.ts';
 import { defaults } from '../defaults.ts';
 import { CallError } from './call-error.ts';
 import { maxTimerMs } from './deadline.ts';
-import { toCallError } from './failure.ts';
+import { isMismatch, toCallError } from './failure.ts';
 
 /** What a server says of its health (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */
 export type ServingStatus = keyof typeof Status;
@@ -43,7 +42,7 @@ export async function ready(
       seen = toCallError(reason);
       if (seen.code === Code.Unimplemented && seen.isWireError) return;
       const mayPass = seen.code === Code.Unavailable || seen.code === Code.DeadlineExceeded;
-      if (!mayPass || handshakeFailure(seen)) throw seen;
+      if (!mayPass || isMismatch(seen)) throw seen;
     }
     if (performance.now() + pauseMs >= end) {
       const message = `could not connect to ${origin} within ${timeoutMs} ms: ${seen.rawMessage}`;

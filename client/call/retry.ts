@@ -3,10 +3,9 @@ import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type StreamResponse, type Transport } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { fateOf } from '../connection/fate.ts';
-import { handshakeFailure } from '../connection/handshake.ts';
 import { CallError } from './call-error.ts';
 import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
-import { toCallError } from './failure.ts';
+import { isMismatch, toCallError } from './failure.ts';
 import { checkedMetadata, type Metadata } from './metadata.ts';
 
 /**
@@ -142,7 +141,7 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
 export function retryDelayMs(error: CallError, failed: number, policy: RetryPolicy): number | undefined {
   const mayPass = error.code === Code.Unavailable || fateOf(error) === 'shed';
   if (!mayPass && error.retryAfterMs === undefined) return undefined;
-  if (handshakeFailure(error)) return undefined;
+  if (isMismatch(error)) return undefined;
   const ceiling = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (failed - 1));
   const waitMs = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
   return waitMs > maxTimerMs ? undefined : waitMs;

@@ -16,6 +16,7 @@ export interface GlobalOptions {
   readonly metadata?: readonly Pair[];
   readonly metadataFile?: readonly Pair[];
   readonly protocol: Protocol;
+  readonly http1?: true;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -46,6 +47,7 @@ export function addGlobalOptions(program: Command): Command {
     .option('--metadata <key=value>', 'metadata to send, repeatable; base64 for keys in -bin', addPair)
     .option('--metadata-file <file>', 'metadata from a file, one key=value a line', addPairsOf)
     .addOption(new Option('--protocol <name>', 'protocol').choices(protocols).default('grpc'))
+    .option('--http1', 'HTTP/1.1 instead of HTTP/2, for grpc-web and connect')
     .addOption(new Option('--ca <file>', 'certificate authority to trust, PEM').env('USERS_CA'))
     .option('--cert <file>', 'certificate of the client, PEM')
     .option('--key <file>', 'key of that certificate, PEM')
@@ -76,6 +78,7 @@ export function openUsersClient(options: GlobalOptions): UsersClient {
     return createUsersClient({
       endpoint: options.endpoint,
       protocol: options.protocol,
+      httpVersion: options.http1 ? '1.1' : '2',
       tls,
       serverName: options.serverName || undefined,
       token: token || undefined,

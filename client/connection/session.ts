@@ -209,7 +209,9 @@ function noteReset(stream: http2.ClientHttp2Stream, error: Error): void {
 }
 
 function isNotHttp2(error: Error): boolean {
-  return codedError(error)?.code === 'ERR_HTTP2_ERROR' && 'errno' in error && error.errno === notHttp2;
+  const coded = codedError(error);
+  if (coded?.code === 'ERR_HTTP2_ERROR') return 'errno' in coded && coded.errno === notHttp2;
+  return coded?.code === 'ERR_SSL_TLSV1_ALERT_NO_APPLICATION_PROTOCOL';
 }
 
 function lost(message: string): ConnectError {

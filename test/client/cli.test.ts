@@ -299,3 +299,28 @@ for (const protocol of ['grpc-web', 'connect']) {
     );
   });
 }
+
+for (const protocol of ['grpc-web', 'connect']) {
+  test(`--protocol ${protocol} where nobody speaks HTTP/2, as behind an HTTP/1.1 proxy: --http1`, async () => {
+    await using http1 = await startServer({}, { http1: true });
+    const args = ['create', 'tom', '--endpoint', http1.endpoint];
+    assert.deepEqual(await users.run([...args, '--protocol', protocol]), {
+      out: '',
+      err:
+        'UNAVAILABLE: what listens there does not speak HTTP/2: choose HTTP/1.1\n' +
+        '  --http1 does without HTTP/2.\n',
+      code: 14,
+    });
+    const { err } = await users.run(args);
+    assert.equal(
+      err,
+      'UNAVAILABLE: what listens there does not speak HTTP/2, which gRPC needs\n' +
+        '  --protocol grpc-web --http1 does without HTTP/2.\n',
+    );
+    assert.deepEqual(await users.run([...args, '--protocol', protocol, '--http1']), {
+      out: 'User created: tom (id 1)\n',
+      err: '',
+      code: 0,
+    });
+  });
+}
