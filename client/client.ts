@@ -15,7 +15,7 @@ export {
 
 /** How to reach the Users service. Everything has a default; the endpoint's is where `npm run dev` serves. */
 export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 'repeatable' | 'errorClass'> {
-  /** `http://host:port` or `https://host:port`. */
+  /** `http://host:port`, `https://host:port` or `unix:/path`. */
   readonly endpoint?: string;
 }
 

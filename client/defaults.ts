@@ -35,6 +35,8 @@ export const defaults = {
    */
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 4 * 1024 * 1024,
+  /** The path of a Unix socket, as Linux takes it (unix(7)). */
+  maxSocketPathBytes: 107,
   /** One message, before compression, as on the server. */
   maxMessageBytes: 4 * 1024 * 1024,
   /**

@@ -23,7 +23,7 @@ export function servingStatus(status: Status): ServingStatus {
  */
 export async function ready(
   transport: Transport,
-  origin: string,
+  name: string,
   headers: Headers,
   options: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
@@ -45,7 +45,7 @@ export async function ready(
       if (!mayPass || isMismatch(seen)) throw seen;
     }
     if (performance.now() + pauseMs >= end) {
-      const message = `could not connect to ${origin} within ${timeoutMs} ms: ${seen.rawMessage}`;
+      const message = `could not connect to ${name} within ${timeoutMs} ms: ${seen.rawMessage}`;
       throw new CallError(seen, { message, code: Code.Unavailable });
     }
     await sleep(pauseMs, undefined, { signal }).catch((reason) => {

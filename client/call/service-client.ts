@@ -23,7 +23,10 @@ import { type RetryPolicy, retrying } from './retry.ts';
 
 /** How to reach a service, and how to call it. All but the endpoint has a default: see `defaults`. */
 export interface ClientOptions {
-  /** `http://host:port` or `https://host:port`. */
+  /**
+   * `http://host:port`, `https://host:port` or `unix:/path`. TLS to another machine goes through the proxy that
+   * `https_proxy` and `no_proxy` of the environment name, if any.
+   */
   readonly endpoint: string;
   /** Default grpc. */
   readonly protocol?: Protocol;
@@ -97,7 +100,7 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
     return errorClass === undefined || error instanceof errorClass ? error : new errorClass(error);
   };
   const address = parseAddress(options.endpoint, options.serverName, options.tls);
-  if (token !== undefined && !address.secure && !/^(localhost|127\..*|::1)$/.test(address.host)) {
+  if (token !== undefined && !address.secure && !address.isLocal) {
     throw new TypeError(`a token is not sent to ${address.origin}, where anybody could read it: use https`);
   }
   const metadata = acceptedMetadata(options.metadata, failure);
@@ -132,7 +135,7 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
       return servingStatus((await health.check({ service: name }, callOptions)).status);
     },
     async ready(readyOptions) {
-      await ready(plain, address.origin, metadata, readyOptions).catch((reason) => {
+      await ready(plain, address.name, metadata, readyOptions).catch((reason) => {
         throw failure(reason);
       });
     },

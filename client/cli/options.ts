@@ -38,7 +38,7 @@ export class UsageError extends Error {
 export function addGlobalOptions(program: Command): Command {
   return program
     .addOption(
-      new Option('--endpoint <url>', 'http://host:port or https://host:port')
+      new Option('--endpoint <url>', 'http://host:port, https://host:port or unix:/path')
         .default(defaults.endpoint)
         .env('USERS_ENDPOINT'),
     )

@@ -1,6 +1,8 @@
 import type http2 from 'node:http2';
+import type { Socket } from 'node:net';
 import { Code, ConnectError } from '@connectrpc/connect';
 import type { Address } from './address.ts';
+import { dial, tunnelTo } from './dial.ts';
 import { noteFate } from './fate.ts';
 import { Session, type SessionOptions } from './session.ts';
 
@@ -20,6 +22,8 @@ import { Session, type SessionOptions } from './session.ts';
  */
 export class Connection {
   readonly authority: string;
+  /** For `:authority`: Node leaves out the brackets of an IPv6 address. */
+  readonly #host: string;
   readonly #address: Address;
   #options: SessionOptions;
   /** Takes new calls. */
@@ -28,10 +32,11 @@ export class Connection {
   #opened: Session | undefined;
   /** All that are open, also those that only finish their calls. */
   readonly #sessions = new Set<Session>();
-  #closed = false;
+  readonly #ended = new AbortController();
 
   constructor(address: Address, options: SessionOptions) {
     this.authority = address.origin;
+    this.#host = new URL(address.origin).host;
     this.#address = address;
     this.#options = options;
   }
@@ -43,13 +48,15 @@ export class Connection {
     headers: http2.OutgoingHttpHeaders,
     options: Omit<http2.ClientSessionRequestOptions, 'signal'>,
   ): Promise<http2.ClientHttp2Stream> {
-    if (this.#closed) throw closedByCaller();
+    if (this.#ended.signal.aborted) throw closedByCaller();
     if (this.#opened?.isSilent()) this.#opened.leave();
     try {
       this.#current ??= this.#open();
       const session = await this.#current;
-      return session.request({ ...headers, ':method': method, ':path': path }, options);
+      const pseudo = { ':authority': this.#host, ':method': method, ':path': path };
+      return session.request({ ...headers, ...pseudo }, options);
     } catch (reason) {
+      if (this.#ended.signal.aborted) throw closedByCaller();
       noteFate(reason, 'unsent');
       throw reason;
     }
@@ -60,30 +67,40 @@ export class Connection {
 
   /** Ends the connection and its calls, for good. */
   close(): void {
-    this.#closed = true;
+    this.#ended.abort();
     for (const session of this.#sessions) session.destroy(closedByCaller());
   }
 
   #open(): Promise<Session> {
-    const session = new Session(this.#address, this.#options, {
-      retired: () => {
-        if (this.#current !== opened) return;
-        this.#current = undefined;
-        this.#opened = undefined;
-      },
-      // As grpc-go does (https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md#throttling).
-      pingedTooOften: () => {
-        const { keepalive } = this.#options;
-        this.#options = { ...this.#options, keepalive: { ...keepalive, timeMs: keepalive.timeMs * 2 } };
-      },
-      closed: () => this.#sessions.delete(session),
-    });
-    this.#sessions.add(session);
-    const opened = session.opened().then(() => {
+    const opened = this.#dial().then(async (socket) => {
+      const session = new Session(socket, this.authority, this.#options, {
+        retired: () => retire(),
+        // As grpc-go does (https://github.com/grpc/proposal/blob/master/A8-client-side-keepalive.md).
+        pingedTooOften: () => {
+          const { keepalive } = this.#options;
+          this.#options = { ...this.#options, keepalive: { ...keepalive, timeMs: keepalive.timeMs * 2 } };
+        },
+        closed: () => this.#sessions.delete(session),
+      });
+      this.#sessions.add(session);
+      if (this.#ended.signal.aborted) session.destroy(closedByCaller());
+      await session.opened();
       if (this.#current === opened) this.#opened = session;
       return session;
     });
+    const retire = () => {
+      if (this.#current !== opened) return;
+      this.#current = undefined;
+      this.#opened = undefined;
+    };
+    opened.catch(retire);
     return opened;
+  }
+
+  async #dial(): Promise<Socket> {
+    const { connectTimeoutMs } = this.#options;
+    const tunnel = await tunnelTo(this.#address, connectTimeoutMs, this.#ended.signal);
+    return dial(this.#address, 'h2', { connectTimeoutMs, tunnel });
   }
 }
 

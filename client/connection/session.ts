@@ -3,8 +3,6 @@ import type net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { defaults } from '../defaults.ts';
-import type { Address } from './address.ts';
-import { dial } from './dial.ts';
 import { noteFate } from './fate.ts';
 import { codedError } from './handshake.ts';
 import { type Keepalive, keepAlive } from './keepalive.ts';
@@ -54,10 +52,10 @@ export class Session {
   #bytesRead = 0;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(address: Address, options: SessionOptions, owner: SessionOwner) {
+  /** @param socket a new one, to the origin */
+  constructor(socket: net.Socket, origin: string, options: SessionOptions, owner: SessionOwner) {
     this.#options = options;
     this.#owner = owner;
-    const socket = dial(address, 'h2', options.connectTimeoutMs);
     this.#socket = socket;
     // These listeners come before Node's own, which would take some of these errors for a normal end.
     socket.on('error', (error) => session.destroy(closedByServer(socket, error)));
@@ -66,7 +64,7 @@ export class Session {
     });
     // The session ends its socket when all is done, and then waits for a server that may not care to do the same.
     socket.on('finish', () => socket.destroy());
-    const session = http2.connect(address.origin, {
+    const session = http2.connect(origin, {
       createConnection: () => socket,
       settings: { enablePush: false, initialWindowSize: defaults.streamWindowBytes },
     });

@@ -90,9 +90,6 @@ function openHttp2(address: Address, options: SessionOptions, protocol: Protocol
 }
 
 function openHttp1(address: Address, options: SessionOptions): HttpClient {
-  const agent = openAgent(address, options);
-  return {
-    client: createNodeHttpClient({ httpVersion: '1.1', nodeOptions: { agent } }),
-    close: () => agent.destroy(),
-  };
+  const { agent, close } = openAgent(address, options);
+  return { client: createNodeHttpClient({ httpVersion: '1.1', nodeOptions: { agent } }), close };
 }
