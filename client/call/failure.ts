@@ -1,7 +1,7 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { fateOf } from '../connection/fate.ts';
 import { type CodedError, codedError, handshakeFailure } from '../connection/handshake.ts';
-import { brokenOff } from '../transport/broken-off.ts';
+import { brokenOff } from '../transport/failed-answer.ts';
 import { CallError } from './call-error.ts';
 
 /** Node's codes for a connection that could not be made or was lost. connect-node knows some of them, as ABORTED. */

@@ -11,7 +11,7 @@ import { Connection } from '../connection/connection.ts';
 import { fateOf } from '../connection/fate.ts';
 import type { SessionOptions } from '../connection/session.ts';
 import { defaults } from '../defaults.ts';
-import { blameTheAnswer } from './broken-off.ts';
+import { judgeFailure } from './failed-answer.ts';
 import { readableStatus } from './status.ts';
 import { trailersOnly } from './trailers-only.ts';
 
@@ -44,7 +44,7 @@ export function openTransport(
   const { client, close } = (httpVersion === '2' ? openHttp2 : openHttp1)(address, init.connection, protocol);
   const options = {
     baseUrl: address.origin,
-    interceptors: [blameTheAnswer, trailersOnly, exactTimeout, ...init.interceptors],
+    interceptors: [judgeFailure, trailersOnly, exactTimeout, ...init.interceptors],
     useBinaryFormat: true,
     acceptCompression: [compressionGzip, compressionBrotli],
     sendCompression: null,
