@@ -1,56 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import {
-  type CallOptions,
-  type Client,
-  createClient,
-  type Interceptor,
-  type Transport,
-} from '@connectrpc/connect';
-import { Health } from '../proto/gen/health/v1/health_pb.js';
+import type { Client } from '@connectrpc/connect';
 import { Users } from '../proto/gen/users_pb.js';
+import { CallError } from './call/call-error.ts';
+import { type ClientOptions, type Connected, openClient } from './call/service-client.ts';
 import { defaults } from './defaults.ts';
-import { parseAddress } from './dial.ts';
-import { bearer, checkedMetadata, type Metadata, type Token } from './metadata.ts';
-import { ready, type ServingStatus, servingStatus } from './ready.ts';
-import { type RetryPolicy, retrying } from './retry.ts';
-import { openTransport, type Protocol } from './transport.ts';
-import type { TlsOptions } from './trust.ts';
 
-export { UsersError, type Violation } from './errors.ts';
+export { CallError, type Violation } from './call/call-error.ts';
+export {
+  type ClientOptions,
+  type Connected,
+  openClient,
+  type ServiceClient,
+} from './call/service-client.ts';
 
-/** How to reach the service. Everything has a default: see `defaults`. */
-export interface UsersClientOptions {
-  /** `http://host:port` or `https://host:port`. */
+/** How to reach the Users service. Everything has a default; the endpoint's is where `npm run dev` serves. */
+export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 'repeatable' | 'errorClass'> {
+  /** `http://host:port`, `https://host:port` or `unix:/path`. */
   readonly endpoint?: string;
-  /** Default grpc. */
-  readonly protocol?: Protocol;
-  /** Default 2; 1.1 is for grpc-web and connect. */
-  readonly httpVersion?: '1.1' | '2';
-  /** A private authority to trust, and the client's own certificate. */
-  readonly tls?: TlsOptions;
-  /** Whom to call and to find in the certificate, if that is not the endpoint's host. */
-  readonly serverName?: string;
-  /** A bearer token; a function is asked before every attempt. Sent over TLS, and without it to this machine only. */
-  readonly token?: Token;
-  /** Metadata of every call; a call's own replaces it, key by key. Values of `-bin` keys are base64. 60 KiB at most, both together. */
-  readonly metadata?: Metadata;
-  /** The deadline of calls that set no `timeoutMs`; 0 means none. Default 30 s. */
-  readonly deadlineMs?: number;
-  /** Default: 5 attempts, also where nobody listens; random waits of up to 300 ms, doubled up to 2 s: some 2 s together. */
-  readonly retry?: Partial<RetryPolicy>;
-  /** How long a connection may take to open. Default 5 s. */
-  readonly connectTimeoutMs?: number;
-  /** How long a connection stays open without a call. Default 50 s: an ALB closes it after 60 s. */
-  readonly idleTimeoutMs?: number;
-  /** Run for every attempt, after the token and the metadata are added. What they add is not checked. */
-  readonly interceptors?: readonly Interceptor[];
 }
 
 /**
  * Calls the Users service. Options of a call are connect's: `timeoutMs` (0 means no deadline), `headers`, `signal`,
  * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError.
  */
-export interface UsersClient extends Client<typeof Users>, Disposable {
+export interface UsersClient extends Client<typeof Users>, Connected {
   /**
    * Signs a user up. Sends a `request_id` if the request has none, so that a retry finds the user that the first
    * attempt made; give your own to repeat the call later.
@@ -58,67 +31,33 @@ export interface UsersClient extends Client<typeof Users>, Disposable {
   createUser: Client<typeof Users>['createUser'];
   /** Streams one result for each requested user. The call starts with the first read; leaving the loop cancels it. */
   getUsers: Client<typeof Users>['getUsers'];
-  /** What the server says of its health, or of a service's (`Users`). */
-  health(service?: string, options?: CallOptions): Promise<ServingStatus>;
-  /** Waits, 10 s by default, until the server is there and says SERVING; else throws UNAVAILABLE. */
-  ready(options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
-  /** For clients of other services on the same connection, such as reflection. Their methods must be repeatable. */
-  readonly transport: Transport;
-  /** Ends the calls and the connection, for good. An idle connection never keeps the process alive. */
-  close(): void;
+}
+
+/** How a call of the Users service failed. */
+export class UsersError extends CallError {
+  override toString(): string {
+    return `UsersError: ${this.message}`;
+  }
 }
 
 /**
- * A client of the Users service; it connects with its first call.
+ * A client of the Users service; it connects with its first call. The methods of other services that are called over
+ * its `transport` must be repeatable, as all of Users are: reads, and CreateUser with its `request_id`.
  *
- * @throws TypeError for options that can't be meant, and UsersError INVALID_ARGUMENT or RESOURCE_EXHAUSTED for such metadata.
+ * @throws TypeError for options that can't be meant, and UsersError INVALID_ARGUMENT or RESOURCE_EXHAUSTED for metadata
+ * that can't be sent.
  */
 export function createUsersClient(options: UsersClientOptions = {}): UsersClient {
-  const { deadlineMs = defaults.deadlineMs, token } = options;
-  const address = parseAddress(options.endpoint ?? defaults.endpoint, options.serverName, options.tls);
-  if (token !== undefined && !address.secure && !/^(localhost|127\..*|::1)$/.test(address.host)) {
-    throw new TypeError(`a token is not sent to ${address.origin}, where anybody could read it: use https`);
-  }
-  const metadata = checkedMetadata(options.metadata);
-  const { transport: plain, close } = openTransport(address, {
-    protocol: options.protocol ?? 'grpc',
-    httpVersion: options.httpVersion ?? '2',
-    timeouts: {
-      connectTimeoutMs: options.connectTimeoutMs ?? defaults.connectTimeoutMs,
-      idleTimeoutMs: options.idleTimeoutMs ?? defaults.idleTimeoutMs,
-    },
-    interceptors: [...(token === undefined ? [] : [bearer(token)]), ...(options.interceptors ?? [])],
+  const { call, ...connected } = openClient(Users, {
+    ...options,
+    endpoint: options.endpoint ?? defaults.endpoint,
+    repeatable: () => true,
+    errorClass: UsersError,
   });
-  const policy = {
-    maxAttempts: options.retry?.maxAttempts ?? defaults.maxAttempts,
-    initialBackoffMs: options.retry?.initialBackoffMs ?? defaults.initialBackoffMs,
-    maxBackoffMs: options.retry?.maxBackoffMs ?? defaults.maxBackoffMs,
-  };
-  const transport = retrying(plain, policy, deadlineMs, metadata);
-  const users = createClient(Users, transport);
-  const health = createClient(Health, transport);
   return {
-    transport,
+    ...connected,
     createUser: (request, callOptions) =>
-      users.createUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
-    async *getUsers(request, callOptions) {
-      // connect leaves a stream that nobody reads any more open until its deadline.
-      const left = new AbortController();
-      const signal = callOptions?.signal ? AbortSignal.any([callOptions.signal, left.signal]) : left.signal;
-      const results = users.getUsers(request, { ...callOptions, signal })[Symbol.asyncIterator]();
-      try {
-        for (let next = await results.next(); !next.done; next = await results.next()) yield next.value;
-      } finally {
-        left.abort();
-        // connect stops its timer, which would keep the process alive, when it is asked once more after an abort.
-        await results.next().catch(() => {});
-      }
-    },
-    async health(service = '', callOptions) {
-      return servingStatus((await health.check({ service }, callOptions)).status);
-    },
-    ready: (readyOptions) => ready(plain, address.origin, metadata, readyOptions),
-    close,
-    [Symbol.dispose]: close,
+      call.createUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
+    getUsers: call.getUsers,
   };
 }

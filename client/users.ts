@@ -10,11 +10,11 @@ import {
   type User,
   UserSchema,
 } from '../proto/gen/users_types_pb.js';
-import { addGlobalOptions, type GlobalOptions, openClient, UsageError } from './cli/options.ts';
+import { CallError } from './call/call-error.ts';
+import { addGlobalOptions, type GlobalOptions, openUsersClient, UsageError } from './cli/options.ts';
 import { readPassword } from './cli/password.ts';
 import { print, printError } from './cli/report.ts';
 import type { UsersClient } from './client.ts';
-import { UsersError } from './errors.ts';
 
 /** EX_USAGE of sysexits.h: the codes below it are gRPC's. */
 const usageExitCode = 64;
@@ -104,15 +104,16 @@ async function call(
 ): Promise<void> {
   const options = program.opts<GlobalOptions>();
   const json = options.json ?? false;
-  using client = openClient(options);
+  using client = openUsersClient(options);
   let begun = false;
   try {
     if (options.wait !== undefined) await client.ready({ timeoutMs: options.wait });
     begun = true;
     await run(client, json);
   } catch (error) {
-    if (!(error instanceof UsersError)) throw error;
-    printError(error, { endpoint: options.endpoint, requestId: begun ? requestId : undefined }, json);
+    if (!(error instanceof CallError)) throw error;
+    const { endpoint, protocol } = options;
+    printError(error, { endpoint, protocol, requestId: begun ? requestId : undefined }, json);
     process.exitCode = error.code;
   }
 }

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { CallError } from '../call/call-error.ts';
 import { createUsersClient, type UsersClient } from '../client.ts';
+import { codedError } from '../connection/handshake.ts';
+import { TlsOptionError } from '../connection/trust.ts';
 import { defaults } from '../defaults.ts';
-import { UsersError } from '../errors.ts';
-import { codedError } from '../handshake.ts';
-import { type Protocol, protocols } from '../transport.ts';
-import { TlsOptionError } from '../trust.ts';
+import { type Protocol, protocols } from '../transport/transport.ts';
 import { traceTo } from './trace.ts';
 
 /** What every command takes, as commander leaves it. */
@@ -16,6 +16,7 @@ export interface GlobalOptions {
   readonly metadata?: readonly Pair[];
   readonly metadataFile?: readonly Pair[];
   readonly protocol: Protocol;
+  readonly http1?: true;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -23,6 +24,7 @@ export interface GlobalOptions {
   readonly tokenFile?: string;
   readonly json?: true;
   readonly verbose?: true;
+  readonly showSecrets?: true;
 }
 
 type Pair = readonly [key: string, value: string];
@@ -36,7 +38,7 @@ export class UsageError extends Error {
 export function addGlobalOptions(program: Command): Command {
   return program
     .addOption(
-      new Option('--endpoint <url>', 'http://host:port or https://host:port')
+      new Option('--endpoint <url>', 'http://host:port, https://host:port or unix:/path')
         .default(defaults.endpoint)
         .env('USERS_ENDPOINT'),
     )
@@ -45,6 +47,7 @@ export function addGlobalOptions(program: Command): Command {
     .option('--metadata <key=value>', 'metadata to send, repeatable; base64 for keys in -bin', addPair)
     .option('--metadata-file <file>', 'metadata from a file, one key=value a line', addPairsOf)
     .addOption(new Option('--protocol <name>', 'protocol').choices(protocols).default('grpc'))
+    .option('--http1', 'HTTP/1.1 instead of HTTP/2, for grpc-web and connect')
     .addOption(new Option('--ca <file>', 'certificate authority to trust, PEM').env('USERS_CA'))
     .option('--cert <file>', 'certificate of the client, PEM')
     .option('--key <file>', 'key of that certificate, PEM')
@@ -55,7 +58,8 @@ export function addGlobalOptions(program: Command): Command {
     )
     .option('--token-file <file>', 'file with the bearer token (or set USERS_TOKEN)')
     .option('--json', 'print JSON, one line a result')
-    .option('-v, --verbose', 'show headers and trailers');
+    .option('-v, --verbose', 'show headers and trailers; values that may be secrets are hidden')
+    .addOption(new Option('--show-secrets', '--verbose with all values').implies({ verbose: true }));
 }
 
 /**
@@ -63,7 +67,7 @@ export function addGlobalOptions(program: Command): Command {
  *
  * @throws UsageError for what they can't mean
  */
-export function openClient(options: GlobalOptions): UsersClient {
+export function openUsersClient(options: GlobalOptions): UsersClient {
   const token = options.tokenFile === undefined ? process.env.USERS_TOKEN : readToken(options.tokenFile);
   const tls = {
     ca: read('--ca', options.ca),
@@ -74,6 +78,7 @@ export function openClient(options: GlobalOptions): UsersClient {
     return createUsersClient({
       endpoint: options.endpoint,
       protocol: options.protocol,
+      httpVersion: options.http1 ? '1.1' : '2',
       tls,
       serverName: options.serverName || undefined,
       token: token || undefined,
@@ -82,11 +87,11 @@ export function openClient(options: GlobalOptions): UsersClient {
         value,
       ]),
       deadlineMs: options.timeout,
-      interceptors: options.verbose ? [traceTo(process.stderr)] : [],
+      interceptors: options.verbose ? [traceTo(process.stderr, options.showSecrets ?? false)] : [],
     });
   } catch (error) {
     if (error instanceof TlsOptionError) throw new UsageError(`--${error.option} ${error.problem}`);
-    if (error instanceof UsersError) throw new UsageError(error.rawMessage);
+    if (error instanceof CallError) throw new UsageError(error.rawMessage);
     if (error instanceof TypeError) throw new UsageError(error.message);
     throw error;
   }

@@ -1,7 +1,9 @@
 import { once } from 'node:events';
 import { Code } from '@connectrpc/connect';
-import { codeName, type UsersError } from '../errors.ts';
-import { handshakeFailure } from '../handshake.ts';
+import { type CallError, codeName } from '../call/call-error.ts';
+import { fateOf } from '../connection/fate.ts';
+import { handshakeFailure } from '../connection/handshake.ts';
+import type { Protocol } from '../transport/transport.ts';
 
 /**
  * Prints a line, and waits while the reader is slow. A reader that has gone, as `head` does when it has enough, ends
@@ -33,12 +35,13 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 /** What a person can do about a failed call. */
 export interface Advice {
   readonly endpoint: string;
+  readonly protocol: Protocol;
   /** Of a sign-up that was begun, which can be repeated with it. */
   readonly requestId?: string;
 }
 
 /** Says on stderr what happened and what to do, or as JSON what a program wants to know. */
-export function printError(error: UsersError, advice: Advice, json: boolean): void {
+export function printError(error: CallError, advice: Advice, json: boolean): void {
   const { code, rawMessage, requestId } = error;
   if (json) {
     console.error(printable(JSON.stringify({ error })));
@@ -51,14 +54,15 @@ export function printError(error: UsersError, advice: Advice, json: boolean): vo
   }
 }
 
-function advise(error: UsersError, { endpoint, requestId }: Advice): string[] {
+function advise(error: CallError, advice: Advice): string[] {
+  const { endpoint, requestId } = advice;
   const lines: string[] = [];
   switch (error.code) {
     case Code.DeadlineExceeded:
       lines.push('Give the call more time with --timeout.');
       break;
     case Code.Unavailable:
-      lines.push(...adviseUnavailable(error, endpoint));
+      lines.push(...adviseUnavailable(error, advice));
       break;
     case Code.Unauthenticated:
       lines.push('Put a token into the environment as USERS_TOKEN, or into a file for --token-file.');
@@ -81,7 +85,10 @@ function advise(error: UsersError, { endpoint, requestId }: Advice): string[] {
   return lines;
 }
 
-function adviseUnavailable(error: UsersError, endpoint: string): string[] {
+function adviseUnavailable(error: CallError, { endpoint, protocol }: Advice): string[] {
+  if (fateOf(error) === 'not HTTP/2') {
+    return [`${protocol === 'grpc' ? '--protocol grpc-web --http1' : '--http1'} does without HTTP/2.`];
+  }
   switch (handshakeFailure(error)?.about) {
     // Its message says all.
     case 'endpoint':

@@ -1,11 +1,36 @@
 import { ConnectError, type Interceptor, type StreamResponse } from '@connectrpc/connect';
 import { printable } from './report.ts';
 
-/** Shows what every attempt of a call sends (`>`) and gets (`<`), messages apart. */
-export function traceTo(out: NodeJS.WritableStream): Interceptor {
+/**
+ * Names of metadata whose values are no secret, by what the protocols and common servers say of them. Names of secrets
+ * are too many to know: x-api-key, x-pin, sid, dpop and so on. Bytes, the details of a status too, can be anything.
+ */
+const harmless = new RegExp(
+  `^(?:${[
+    // Of the protocols.
+    'te|host|connection|keep-alive|transfer-encoding|trailer|upgrade',
+    'content-(?:type|length|encoding|language)|accept(?:-encoding|-language|-post)?',
+    'grpc-(?:status|message|timeout|encoding|accept-encoding|previous-rpc-attempts|retry-pushback-ms)',
+    'connect-(?:protocol-version|timeout-ms|content-encoding|accept-encoding)|x-grpc-web',
+    // Who speaks, and when.
+    'user-agent|x-user-agent|server|via|date|age|vary|allow|alt-svc|retry-after|cache-control|origin',
+    'access-control-(?:allow|expose|request)-[a-z]+|access-control-max-age|strict-transport-security',
+    // Where from, and which.
+    'ip|x-real-ip|forwarded|x-forwarded-(?:for|host|port|proto)',
+    'x-request-id|x-correlation-id|traceparent|x-amzn-trace-id|x-b3-[a-z]+|x-envoy-upstream-service-time',
+  ].join('|')})$`,
+);
+
+/**
+ * Shows what every attempt of a call sends (`>`) and gets (`<`), messages apart.
+ *
+ * @param all show every value; else only those that are known to be harmless
+ */
+export function traceTo(out: NodeJS.WritableStream, all: boolean): Interceptor {
   const show = (mark: string, headers: Headers) => {
-    for (const [key, value] of headers)
-      out.write(`${mark} ${key}: ${secret.test(key) ? '(hidden)' : printable(value)}\n`);
+    for (const [key, value] of headers) {
+      out.write(`${mark} ${key}: ${all || harmless.test(key) ? printable(value) : '[hidden]'}\n`);
+    }
   };
   return (next) => async (request) => {
     out.write(`> ${request.requestMethod} ${request.url}\n`);
@@ -28,6 +53,3 @@ export function traceTo(out: NodeJS.WritableStream): Interceptor {
     show('< trailer', trailer);
   }
 }
-
-/** Names are many, such as x-api-key or x-amzn-oidc-data: rather too much is hidden. Bytes can be anything. */
-const secret = /auth|cookie|token|secret|passw|api[-_]?key|jwt|session|signature|credential|oidc|-bin$/;

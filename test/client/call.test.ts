@@ -2,11 +2,11 @@
 // in each protocol where that makes a difference.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http2 from 'node:http2';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
-import { createUsersClient } from '../../client/client.ts';
-import { UsersError } from '../../client/errors.ts';
+import { Code, ConnectError, encodeBinaryHeader, type Interceptor } from '@connectrpc/connect';
+import { createUsersClient, UsersError } from '../../client/client.ts';
 import {
   BadRequestSchema,
   ErrorInfoSchema,
@@ -183,4 +183,27 @@ for (const code of [99, 256, -1]) {
 test("a UsersError is told from other errors, also from connect's own", () => {
   assert.ok(!(new ConnectError('x') instanceof UsersError));
   assert.ok(!(new Error('x') instanceof UsersError));
+});
+
+test('a call that the server resets with CANCEL is over by its deadline if that has passed, else cancelled', async () => {
+  await using server = await startRawServer((stream) => stream.close(http2.constants.NGHTTP2_CANCEL));
+  // The client is busy when the reset comes: its own timer will be late.
+  const busyUntil = (ms: number): Interceptor => {
+    return (next) => (request) =>
+      next(request).catch((reason) => {
+        const untilMs = performance.now() + ms;
+        while (performance.now() < untilMs);
+        throw reason;
+      });
+  };
+  using busy = createUsersClient({ endpoint: server.endpoint, interceptors: [busyUntil(500)] });
+  await assert.rejects(busy.createUser(tom, { timeoutMs: 500 }), {
+    code: Code.DeadlineExceeded,
+    rawMessage: 'the deadline of 500 ms passed',
+  });
+  using quick = createUsersClient({ endpoint: server.endpoint });
+  await assert.rejects(quick.createUser(tom, { timeoutMs: 60_000 }), {
+    code: Code.Canceled,
+    rawMessage: /CANCEL/,
+  });
 });

@@ -78,6 +78,7 @@ for (const [args, message] of [
   [['create', 'tom', '--token-file', '/dev/null'], /^error: --token-file \/dev\/null is empty\n/],
   [['get', 'alexa', ''], /one of them is empty/],
   [['get', 'name:'], /one of them is empty/],
+  [['create', 'tom', '--http1'], /^error: gRPC needs HTTP\/2: choose the protocol grpc-web or connect/],
   [['create', 'tom', '--protocol', 'soap'], /Allowed choices are grpc, grpc-web, connect/],
   [['create', 'tom', '--endpoint', 'localhost:50051'], /write it as http:\/\/host:port/],
   [

@@ -237,45 +237,54 @@ test('what a server says steers no terminal: --json stays JSON, -v escapes too',
   const failed = await users.run(['create', hostile, '--json']);
   assert.ok(failed.err.includes(`"message":"${escaped} is bad"`), failed.err);
   assert.equal(JSON.parse(failed.err).error.message, `${hostile} is bad`);
-  const { err } = await users.run(['create', 'tom', '-v']);
+  const { err } = await users.run(['create', 'tom', '-v', '--show-secrets']);
   assert.ok(err.split('\n').includes('< x-control: a\\u009b1m'), err);
 });
 
-test('-v shows headers and trailers, but no secret', async () => {
-  const { out, err, code } = await users.run(['create', 'tom', '-v', '--metadata', 'ip=::1'], {
-    env: { USERS_TOKEN: 'sesame' },
-  });
+test('-v shows headers and trailers, with the values that are known to be harmless', async () => {
+  const parent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+  const { out, err, code } = await users.run(
+    ['create', 'tom', '-v', '--metadata', 'ip=::1', '--metadata', `traceparent=${parent}`],
+    { env: { USERS_TOKEN: 'sesame' } },
+  );
   assert.deepEqual([out, code], ['User created: tom (id 41)\n', 0]);
   for (const line of [
     `> POST ${server.endpoint}/Users/CreateUser`,
+    '> content-type: application/grpc+proto',
+    '> grpc-accept-encoding: gzip,br',
     '> ip: ::1',
-    '> authorization: (hidden)',
+    `> traceparent: ${parent}`,
+    '> authorization: [hidden]',
     '< x-request-id: r1',
-    '< trailer x-cost: 3',
+    '< x-control: [hidden]',
+    '< trailer x-cost: [hidden]',
+    '< trailer grpc-status: 0',
   ]) {
     assert.ok(err.split('\n').includes(line), `${line} in\n${err}`);
   }
+  assert.match(err, /^> user-agent: connect-es\//m);
+  assert.match(err, /^< date: /m);
   assert.equal(headers.get('authorization'), 'Bearer sesame');
   assert.ok(!err.includes('sesame'));
-  const secrets = [
-    'x-api-key',
-    'apikey',
-    'x-amz-security-token',
-    'x-amzn-oidc-data',
-    'session-id',
-    'state-bin',
-  ];
-  const hidden = await users.run([
-    'create',
-    'tom',
-    '-v',
-    ...secrets.flatMap((key) => ['--metadata', `${key}=abra`]),
-  ]);
-  for (const key of secrets) assert.ok(hidden.err.includes(`> ${key}: (hidden)\n`), key);
-  assert.ok(!hidden.err.includes('abra'));
   const streamed = await users.run(['get', 'alexa', '-v', '--token-file', users.file('token', 'abra\n')]);
   assert.match(streamed.err, /< content-type: application\/grpc/);
   assert.match(streamed.err, /< trailer grpc-status: 0/);
+});
+
+test('-v hides what may be a secret, whatever its name; --show-secrets shows it', async () => {
+  const secrets = [
+    ...['x-pin', 'x-otp', 'x-pwd', 'private-key', 'bearer', 'dpop', 'sid', 'x-api-key', 'apikey', 'cookie'],
+    ...['x-amz-security-token', 'x-amzn-oidc-data', 'session-id', 'state-bin', 'nobody-knows-this-one'],
+    // They begin or end as harmless ones do.
+    ...['x-ip', 'ip-secret', 'user-agent-key', 'accept-token', 'x-request-id-secret', 'date-of-birth'],
+  ];
+  const metadata = secrets.flatMap((key) => ['--metadata', `${key}=abra`]);
+  const hidden = await users.run(['create', 'tom', '-v', ...metadata]);
+  for (const key of secrets) assert.ok(hidden.err.includes(`> ${key}: [hidden]\n`), key);
+  assert.ok(!hidden.err.includes('abra'));
+  const shown = await users.run(['create', 'tom', '--show-secrets', ...metadata]);
+  for (const key of secrets) assert.ok(shown.err.includes(`> ${key}: abra\n`), key);
+  assert.ok(!shown.err.includes('[hidden]'));
 });
 
 for (const protocol of ['grpc-web', 'connect']) {
@@ -288,5 +297,30 @@ for (const protocol of ['grpc-web', 'connect']) {
       headers.get('content-type') ?? '',
       protocol === 'connect' ? /^application\/proto/ : /^application\/grpc-web/,
     );
+  });
+}
+
+for (const protocol of ['grpc-web', 'connect']) {
+  test(`--protocol ${protocol} where nobody speaks HTTP/2, as behind an HTTP/1.1 proxy: --http1`, async () => {
+    await using http1 = await startServer({}, { http1: true });
+    const args = ['create', 'tom', '--endpoint', http1.endpoint];
+    assert.deepEqual(await users.run([...args, '--protocol', protocol]), {
+      out: '',
+      err:
+        'UNAVAILABLE: what listens there does not speak HTTP/2: choose HTTP/1.1\n' +
+        '  --http1 does without HTTP/2.\n',
+      code: 14,
+    });
+    const { err } = await users.run(args);
+    assert.equal(
+      err,
+      'UNAVAILABLE: what listens there does not speak HTTP/2, which gRPC needs\n' +
+        '  --protocol grpc-web --http1 does without HTTP/2.\n',
+    );
+    assert.deepEqual(await users.run([...args, '--protocol', protocol, '--http1']), {
+      out: 'User created: tom (id 1)\n',
+      err: '',
+      code: 0,
+    });
   });
 }

@@ -215,6 +215,17 @@ test('a connection that is done with is gone, also if the server never closes it
   server.close();
 });
 
+test('an answer may come in one round trip: windows of 1 MiB a call and 4 MiB a connection', async () => {
+  const windows: (number | undefined)[] = [];
+  await using server = await startRawServer((stream) => {
+    windows.push(stream.session?.remoteSettings.initialWindowSize, stream.session?.state.remoteWindowSize);
+    answer(stream);
+  });
+  using client = connect(server.endpoint);
+  await client.createUser(tom);
+  assert.deepEqual(windows, [1024 * 1024, 4 * 1024 * 1024]);
+});
+
 test('close() ends the calls with CANCELLED and the connection at once; later calls fail', async () => {
   const { promise: called, resolve } = Promise.withResolvers<void>();
   await using server = await startServer({

@@ -3,8 +3,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
-import { createUsersClient } from '../../client/client.ts';
-import { UsersError } from '../../client/errors.ts';
+import { createUsersClient, UsersError } from '../../client/client.ts';
 import { startListener, startServer } from './server.ts';
 
 const tom = { username: 'tom' };

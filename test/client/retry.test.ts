@@ -1,14 +1,17 @@
 // Proves that calls are tried again when that is safe, as often and as late as the policy and the server say, with one
 // request_id, within one deadline; and that all else fails at once.
 import assert from 'node:assert/strict';
+import http2 from 'node:http2';
 import { test } from 'node:test';
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
-import { UsersError } from '../../client/errors.ts';
-import { retryDelayMs } from '../../client/retry.ts';
+import { retryDelayMs } from '../../client/call/retry.ts';
+import { createUsersClient, openClient, type UsersClientOptions, UsersError } from '../../client/client.ts';
 import { RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
+import { Users } from '../../proto/gen/users_pb.js';
 import type { CreateUserRequest } from '../../proto/gen/users_types_pb.js';
 import { answer, startRawServer, startServer } from './server.ts';
+
+const { NGHTTP2_ENHANCE_YOUR_CALM: calm, NGHTTP2_REFUSED_STREAM: refused } = http2.constants;
 
 const retry = { initialBackoffMs: 1, maxBackoffMs: 5 };
 const alexa = { user: [{ username: 'alexa', userId: 7 }] };
@@ -229,14 +232,61 @@ test('an empty stream is an answer, not a reason to try again', async () => {
   assert.equal(attempts, 1);
 });
 
-test('a stream that the server refused (REFUSED_STREAM) is repeated', async () => {
+for (const maxAttempts of [1, 2]) {
+  test(`a call that the server refuses to begin is sent again once, beside ${maxAttempts} attempts`, async () => {
+    let seen = 0;
+    await using server = await startRawServer((stream, _, call) => {
+      seen = call;
+      stream.close(refused);
+    });
+    // Nothing here is repeatable: the server says that nothing was done.
+    using client = openClient(Users, { endpoint: server.endpoint, retry: { ...retry, maxAttempts } });
+    await assert.rejects(client.call.createUser({ username: 'tom' }), { code: Code.Unavailable });
+    assert.equal(seen, 1 + maxAttempts);
+  });
+}
+
+test('a stream that the server refuses to begin is sent again, and goes on', async () => {
   await using server = await startRawServer((stream, _, call) => {
-    if (call === 1) stream.close(7);
+    if (call === 1) stream.close(refused);
     else answer(stream);
   });
-  using client = connect(server.endpoint);
-  await client.createUser({ username: 'tom' });
+  using client = openClient(Users, { endpoint: server.endpoint, retry: { maxAttempts: 1 } });
+  let received = 0;
+  for await (const _ of client.call.getUsers({})) received++;
+  assert.equal(received, 1);
 });
+
+test('a call that is reset with ENHANCE_YOUR_CALM before it is answered is repeated where it may be', async () => {
+  let seen = 0;
+  await using server = await startRawServer((stream, _, call) => {
+    seen = call;
+    if (call % 3 !== 0) stream.close(calm);
+    else answer(stream);
+  });
+  using users = connect(server.endpoint);
+  await users.createUser({ username: 'tom' });
+  assert.equal(seen, 3);
+  // It may have been carried out.
+  using client = openClient(Users, { endpoint: server.endpoint, retry });
+  await assert.rejects(client.call.createUser({ username: 'tom' }), { code: Code.ResourceExhausted });
+  assert.equal(seen, 4);
+});
+
+for (const code of [calm, refused, 2]) {
+  test(`a call that is reset with ${code} after its headers is not sent again as if nothing had come`, async () => {
+    let seen = 0;
+    await using server = await startRawServer((stream, _, call) => {
+      seen = call;
+      stream.respond({ ':status': 200, 'content-type': 'application/grpc' });
+      // The headers leave before the reset.
+      stream.write(Buffer.alloc(5), () => stream.close(code));
+    });
+    using client = openClient(Users, { endpoint: server.endpoint, retry });
+    await assert.rejects(client.call.createUser({ username: 'tom' }));
+    assert.equal(seen, 1);
+  });
+}
 
 test('502, 503 and 504 of a load balancer are repeated', async () => {
   await using server = await startRawServer((stream, _, call) => {

@@ -1,6 +1,9 @@
 // Proves that the client trusts the given authority only, checks the name it calls, shows its own certificate, and
 // says so when one of these fails, at once. All protocols over HTTP/2 and HTTP/1.1.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import https from 'node:https';
+import type { AddressInfo } from 'node:net';
 import { before, test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
@@ -88,15 +91,31 @@ for (const way of ways) {
   });
 }
 
-test('gRPC to a server that speaks HTTP/1.1 only fails with UNAVAILABLE', async () => {
-  await using http1 = await startServer({}, { http1: true });
-  using users = createUsersClient({ endpoint: http1.endpoint, retry: { maxAttempts: 1 } });
-  await assert.rejects(users.createUser(tom), {
-    code: Code.Unavailable,
-    rawMessage: 'what listens there does not speak HTTP/2, which gRPC needs',
-    neverSent: true,
+for (const [protocol, message] of [
+  ['grpc', 'what listens there does not speak HTTP/2, which gRPC needs'],
+  ['grpc-web', 'what listens there does not speak HTTP/2: choose HTTP/1.1'],
+  ['connect', 'what listens there does not speak HTTP/2: choose HTTP/1.1'],
+] as const) {
+  test(`${protocol} over HTTP/2 to a server that speaks HTTP/1.1 only is told of at once`, async () => {
+    await using http1 = await startServer({}, { http1: true });
+    using users = createUsersClient({ endpoint: http1.endpoint, protocol });
+    const refusal = { code: Code.Unavailable, rawMessage: message, neverSent: true };
+    await assert.rejects(users.createUser(tom), refusal);
+    await assert.rejects(users.ready(), { code: Code.Unavailable, rawMessage: message });
+    const secure = https.createServer(server, (_, response) => response.end());
+    secure.listen(0, '127.0.0.1');
+    await once(secure, 'listening');
+    // A server on a port, not on a pipe, has an address with a port.
+    const { port } = secure.address() as AddressInfo;
+    using overTls = createUsersClient({
+      endpoint: `https://localhost:${port}`,
+      protocol,
+      tls: { ca },
+    });
+    await assert.rejects(overTls.createUser(tom), refusal).finally(() => secure.close());
+    assert.equal(http1.sockets.length, 2, 'neither of the two calls was repeated');
   });
-});
+}
 
 for (const [options, message] of [
   [{ endpoint: 'localhost:50051' }, /endpoint "localhost:50051": write it as http:/],

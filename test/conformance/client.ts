@@ -7,9 +7,9 @@ import { create, type DescMessage, type MessageShape } from '@bufbuild/protobuf'
 import { type Any, AnySchema, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { type CallOptions, type Client, ConnectError, createClient } from '@connectrpc/connect';
 import { createWritableIterable } from '@connectrpc/connect/protocol';
+import { parseAddress } from '../../client/connection/address.ts';
 import { defaults } from '../../client/defaults.ts';
-import { parseAddress } from '../../client/dial.ts';
-import { openTransport } from '../../client/transport.ts';
+import { openTransport } from '../../client/transport/transport.ts';
 import {
   type ClientCompatRequest,
   ClientCompatRequestSchema,
@@ -65,7 +65,11 @@ async function run(request: ClientCompatRequest): Promise<ClientResponseResult> 
   const { transport, close } = openTransport(address, {
     protocol: protocolOf(request.protocol),
     httpVersion: request.httpVersion === HTTPVersion.HTTP_VERSION_1 ? '1.1' : '2',
-    timeouts: defaults,
+    connection: {
+      connectTimeoutMs: defaults.connectTimeoutMs,
+      idleTimeoutMs: defaults.idleTimeoutMs,
+      keepalive: { timeMs: 0, timeoutMs: 0, whileIdle: false },
+    },
     interceptors: [],
   });
   const client = createClient(ConformanceService, transport);

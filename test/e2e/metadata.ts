@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, encodeBinaryHeader, type Interceptor } from '@connectrpc/connect';
-import { UsersError } from '../../client/errors.ts';
+import { UsersError } from '../../client/client.ts';
 import { ways } from '../support/transports.ts';
 import { open, type Target, uniqueName } from './target.ts';
 

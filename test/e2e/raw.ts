@@ -7,7 +7,8 @@ import {
   type MessageShape,
   toBinary,
 } from '@bufbuild/protobuf';
-import { dial, parseAddress } from '../../client/dial.ts';
+import { parseAddress } from '../../client/connection/address.ts';
+import { dial } from '../../client/connection/dial.ts';
 import { frame, readFrames } from '../support/frames.ts';
 import { requestHttp2 } from '../support/raw-request.ts';
 import { authorization, type Target } from './target.ts';

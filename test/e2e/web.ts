@@ -1,5 +1,6 @@
 import { text } from 'node:stream/consumers';
-import { dial, parseAddress } from '../../client/dial.ts';
+import { parseAddress } from '../../client/connection/address.ts';
+import { dial } from '../../client/connection/dial.ts';
 import { requestHttp1 } from '../support/raw-request.ts';
 import { authorization, type Target } from './target.ts';
 

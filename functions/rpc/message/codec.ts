@@ -15,6 +15,7 @@ import {
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import type { Turns } from '../call/turns.ts';
 import { canceled, rpcError } from '../errors.ts';
+import { decimalsOnly, mayHaveForeignNumber } from './json-number.ts';
 import type { MeasureLimits } from './measure.ts';
 import { afterVarint, measureBinary } from './measure-binary.ts';
 import { measureJson } from './measure-json.ts';
@@ -128,7 +129,7 @@ export class JsonCodec implements Codec {
 
   parse(bytes: Uint8Array): Message {
     try {
-      return fromJson(this.#type, parseJson(bytes), this.#options);
+      return fromJson(this.#type, parseJson(this.#type, bytes), this.#options);
     } catch (cause) {
       throw badMessage(cause);
     }
@@ -137,7 +138,7 @@ export class JsonCodec implements Codec {
   /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer, list by list. */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
     try {
-      const json = parseJson(bytes);
+      const json = parseJson(this.#type, bytes);
       const lists = isObject(json) ? this.#takeLongLists(json) : [];
       const message = fromJson(this.#type, json, this.#options);
       for (const [key, elements] of lists) {
@@ -180,8 +181,10 @@ async function nextTurn(turns: Turns, call: Ending): Promise<void> {
 
 const decoder = new TextDecoder();
 
-function parseJson(bytes: Uint8Array): JsonValue {
-  return JSON.parse(decoder.decode(bytes));
+function parseJson(type: DescMessage, bytes: Uint8Array): JsonValue {
+  const text = decoder.decode(bytes);
+  const json = JSON.parse(text);
+  return mayHaveForeignNumber(text) ? decimalsOnly(type, json) : json;
 }
 
 function isObject(json: JsonValue): json is JsonObject {

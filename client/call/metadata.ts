@@ -1,6 +1,6 @@
 import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
-import { defaults } from './defaults.ts';
-import { UsersError } from './errors.ts';
+import { defaults } from '../defaults.ts';
+import { CallError } from './call-error.ts';
 
 /** What the constructor of Headers takes: pairs, an object, or Headers. Values of `-bin` keys are base64. */
 export type Metadata = ConstructorParameters<typeof Headers>[0];
@@ -19,7 +19,7 @@ const binaryValue = /^[A-Za-z0-9+/]*={0,2}(, *[A-Za-z0-9+/]*={0,2})*$/;
  * Metadata as headers, checked: connect would send what gRPC servers refuse, or what changes the call itself.
  *
  * @param inherited metadata that was checked before, and is added where there is none of that key
- * @throws UsersError INVALID_ARGUMENT that names the key: for a key that is no header name or that the protocols
+ * @throws CallError INVALID_ARGUMENT that names the key: for a key that is no header name or that the protocols
  * use, for a value that is not printable ASCII, and for a value of a `-bin` key that is not base64.
  * RESOURCE_EXHAUSTED, as the server says of it, if all together is too large.
  */
@@ -81,6 +81,6 @@ export function bearer(token: Token): Interceptor {
   };
 }
 
-function refused(message: string, code = Code.InvalidArgument): UsersError {
-  return new UsersError(new ConnectError(message, code), { neverSent: true });
+function refused(message: string, code = Code.InvalidArgument): CallError {
+  return new CallError(new ConnectError(message, code), { neverSent: true });
 }

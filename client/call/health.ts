@@ -1,11 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
-import { Health, HealthCheckResponse_ServingStatus as Status } from '../proto/gen/health/v1/health_pb.js';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { defaults } from '../defaults.ts';
+import { CallError } from './call-error.ts';
 import { maxTimerMs } from './deadline.ts';
-import { defaults } from './defaults.ts';
-import { UsersError } from './errors.ts';
-import { toUsersError } from './failure.ts';
-import { handshakeFailure } from './handshake.ts';
+import { isMismatch, toCallError } from './failure.ts';
 
 /** What a server says of its health (https://github.com/grpc/grpc/blob/master/doc/health-checking.md). */
 export type ServingStatus = keyof typeof Status;
@@ -19,12 +18,12 @@ export function servingStatus(status: Status): ServingStatus {
 /**
  * Waits until the server answers a health check with SERVING; a server without health checks is ready once it answers.
  *
- * @throws UsersError UNAVAILABLE, with what was last seen, when the time is over; at once what waiting can't cure,
+ * @throws CallError UNAVAILABLE, with what was last seen, when the time is over; at once what waiting can't cure,
  * such as UNAUTHENTICATED or a certificate that is not trusted; CANCELLED when the signal aborts.
  */
 export async function ready(
   transport: Transport,
-  origin: string,
+  name: string,
   headers: Headers,
   options: { timeoutMs?: number; signal?: AbortSignal } = {},
 ): Promise<void> {
@@ -33,24 +32,24 @@ export async function ready(
   const health = createClient(Health, transport);
   const end = performance.now() + timeoutMs;
   for (let pauseMs = 20; ; pauseMs = Math.min(pauseMs * 2, 1_000)) {
-    let seen: UsersError;
+    let seen: CallError;
     try {
       const remainingMs = Math.max(end - performance.now(), 1);
       const { status } = await health.check({}, { timeoutMs: remainingMs, headers, signal });
       if (status === Status.SERVING) return;
-      seen = toUsersError(new ConnectError(`the server is ${servingStatus(status)}`, Code.Unavailable));
+      seen = toCallError(new ConnectError(`the server is ${servingStatus(status)}`, Code.Unavailable));
     } catch (reason) {
-      seen = toUsersError(reason);
+      seen = toCallError(reason);
       if (seen.code === Code.Unimplemented && seen.isWireError) return;
       const mayPass = seen.code === Code.Unavailable || seen.code === Code.DeadlineExceeded;
-      if (!mayPass || handshakeFailure(seen)) throw seen;
+      if (!mayPass || isMismatch(seen)) throw seen;
     }
     if (performance.now() + pauseMs >= end) {
-      const message = `could not connect to ${origin} within ${timeoutMs} ms: ${seen.rawMessage}`;
-      throw new UsersError(seen, { message, code: Code.Unavailable });
+      const message = `could not connect to ${name} within ${timeoutMs} ms: ${seen.rawMessage}`;
+      throw new CallError(seen, { message, code: Code.Unavailable });
     }
     await sleep(pauseMs, undefined, { signal }).catch((reason) => {
-      throw toUsersError(reason);
+      throw toCallError(reason);
     });
   }
 }

@@ -3,7 +3,7 @@ import {
   BadRequestSchema,
   ErrorInfoSchema,
   RetryInfoSchema,
-} from '../proto/gen/google/rpc/error_details_pb.js';
+} from '../../proto/gen/google/rpc/error_details_pb.js';
 
 /** One thing that is wrong with a request. */
 export interface Violation {
@@ -16,12 +16,12 @@ export interface Violation {
 }
 
 /**
- * How a call failed. Everything that the client throws for a call is of this class.
+ * How a call failed. Everything that a client throws for a call is of this class.
  *
- * It is a ConnectError, so `code`, `rawMessage`, `metadata` (headers and trailers) and `findDetails()` work too; the details
- * that the Users service sends are here as plain properties.
+ * It is a ConnectError, so `code`, `rawMessage`, `metadata` (headers and trailers) and `findDetails()` work too; the
+ * details that services commonly send are here as plain properties.
  */
-export class UsersError extends ConnectError {
+export class CallError extends ConnectError {
   /** All that is wrong with the request (google.rpc.BadRequest); empty unless the code is INVALID_ARGUMENT. */
   readonly violations: readonly Violation[];
   /** Why, for programs (google.rpc.ErrorInfo), for example `USERNAME_TAKEN`. */
@@ -44,7 +44,7 @@ export class UsersError extends ConnectError {
     this.message = `${codeName(this.code)}: ${this.rawMessage}`;
     // The stack begins with the message that it finds. The name stays: connect knows its own errors by it.
     Error.captureStackTrace(this, new.target);
-    this.neverSent = init.neverSent ?? (error instanceof UsersError && error.neverSent);
+    this.neverSent = init.neverSent ?? (error instanceof CallError && error.neverSent);
     this.details = error.details;
     this.isWireError = error.isWireError;
     const [badRequest] = error.findDetails(BadRequestSchema);
@@ -66,7 +66,7 @@ export class UsersError extends ConnectError {
   }
 
   override toString(): string {
-    return `UsersError: ${this.message}`;
+    return `CallError: ${this.message}`;
   }
 
   /** What a program wants to know, for JSON.stringify. */
@@ -75,10 +75,8 @@ export class UsersError extends ConnectError {
     return { code: codeName(code), number: code, message, reason, violations, retryAfterMs, requestId };
   }
 
-  /** ConnectError takes anything that looks like one for an instance; this class is exact. */
-  static override [Symbol.hasInstance](value: unknown): boolean {
-    return Function.prototype[Symbol.hasInstance].call(UsersError, value);
-  }
+  /** ConnectError takes anything that looks like one for an instance; this class, and what extends it, is exact. */
+  static override readonly [Symbol.hasInstance] = Function.prototype[Symbol.hasInstance];
 }
 
 /** The name of a status code as gRPC writes it, such as DEADLINE_EXCEEDED. */

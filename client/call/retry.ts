@@ -1,0 +1,153 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
+import { Code, type StreamResponse, type Transport } from '@connectrpc/connect';
+import { createAsyncIterable } from '@connectrpc/connect/protocol';
+import { fateOf } from '../connection/fate.ts';
+import { CallError } from './call-error.ts';
+import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
+import { isMismatch, toCallError } from './failure.ts';
+import { checkedMetadata, type Metadata } from './metadata.ts';
+
+/**
+ * How often, and how fast, a failed call is tried again.
+ *
+ * A server that is not there counts as any other failure: with the defaults the call ends with UNAVAILABLE after some
+ * 2 s, and 4 s at most, whatever its deadline, which is time for a server to restart. `ready()` waits longer.
+ */
+export interface RetryPolicy {
+  /** The first attempt counts: 1 switches retries off. Default 5. */
+  readonly maxAttempts: number;
+  /** The longest wait before the second attempt; doubled before each further one. Default 300 ms. */
+  readonly initialBackoffMs: number;
+  /** The longest wait the client chooses itself. Default 2 s. */
+  readonly maxBackoffMs: number;
+}
+
+/** What was asked for. */
+interface Call {
+  readonly method: DescMethod;
+  readonly signal: AbortSignal | undefined;
+  readonly timeoutMs: number | undefined;
+  readonly header: Metadata;
+}
+
+/** One call over the wire; it may take so many ms, or for ever. */
+type Attempt<T> = (remainingMs: number | undefined, metadata: Headers) => Promise<T>;
+
+/** What holds for all calls of a client. */
+export interface CallPolicy extends RetryPolicy {
+  /** Whether a call of the method may be sent again when it may have been carried out already. */
+  readonly repeatable: (method: DescMethod) => boolean;
+  /** The deadline of calls that set none; 0 means none. */
+  readonly deadlineMs: number;
+  /** Checked already; for keys that a call does not have. */
+  readonly metadata: Headers;
+  /** Makes an error of what a call threw; the time is that of its deadline. */
+  readonly failure: (reason: unknown, timeoutMs?: number) => CallError;
+}
+
+/**
+ * A transport whose calls are tried again while that is safe, within their one deadline.
+ *
+ * UNAVAILABLE is retried, so is any other code if the server sends RetryInfo, and a stream that was reset with
+ * ENHANCE_YOUR_CALM before it was answered: if no server can have begun the call, or its method is repeatable. What a
+ * server has refused to begin is sent again at once the first time, and does not count as an attempt ("transparent
+ * retry", https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
+ *
+ * A server stream is retried until its first message; therefore its headers are handed on together with that message.
+ * Other streams are not retried: what they have sent is gone.
+ *
+ * Metadata is checked before anything is sent, that of the client with it. Errors are as `failure` makes them.
+ */
+export function retrying(next: Transport, policy: CallPolicy): Transport {
+  return {
+    unary(method, signal, timeoutMs, header, input, contextValues) {
+      return run({ method, signal, timeoutMs, header }, (remainingMs, metadata) =>
+        next.unary(method, signal, remainingMs, metadata, input, contextValues),
+      );
+    },
+    async stream(method, signal, timeoutMs, header, input, contextValues) {
+      const call = { method, signal, timeoutMs, header };
+      if (!isReplayable(method)) {
+        return run(call, (remainingMs, metadata) =>
+          next.stream(method, signal, remainingMs, metadata, input, contextValues),
+        );
+      }
+      const requests: MessageInitShape<typeof method.input>[] = [];
+      for await (const request of input) requests.push(request);
+      return run(call, async (remainingMs, metadata) => {
+        const again = createAsyncIterable(requests);
+        const response = await next.stream(method, signal, remainingMs, metadata, again, contextValues);
+        return begin(response, timeoutMs ?? policy.deadlineMs);
+      });
+    },
+  };
+
+  async function run<T>(call: Call, attempt: Attempt<T>): Promise<T> {
+    const { method, signal } = call;
+    const maxAttempts = isReplayable(method) ? policy.maxAttempts : 1;
+    let attempts = 0;
+    let neverSent = true;
+    let mayBeRefused = isReplayable(method);
+    let deadline: Deadline | undefined;
+    try {
+      deadline = deadlineAfter(call.timeoutMs ?? policy.deadlineMs);
+      const metadata = checkedMetadata(call.header, policy.metadata);
+      for (;;) {
+        try {
+          return await attempt(deadline?.remainingMs(), metadata);
+        } catch (reason) {
+          const last = toCallError(reason, deadline?.timeoutMs);
+          neverSent &&= last.neverSent;
+          const error = last.neverSent === neverSent ? last : new CallError(last, { neverSent });
+          if (signal?.aborted) throw error;
+          const refused = fateOf(last) === 'refused';
+          if (refused && mayBeRefused) {
+            mayBeRefused = false;
+            continue;
+          }
+          if (++attempts >= maxAttempts) throw error;
+          if (!last.neverSent && !refused && !policy.repeatable(method)) throw error;
+          const waitMs = retryDelayMs(error, attempts, policy);
+          // Waiting past the deadline would only replace the cause by DEADLINE_EXCEEDED.
+          if (waitMs === undefined || (deadline && waitMs >= deadline.remainingMs())) throw error;
+          await sleep(waitMs, undefined, { signal });
+        }
+      }
+    } catch (reason) {
+      throw policy.failure(reason, deadline?.timeoutMs);
+    }
+  }
+
+  /** Waits for the first message, or the end: until then the call may be repeated. */
+  async function begin<R extends StreamResponse>(response: R, timeoutMs: number): Promise<R> {
+    const messages = response.message[Symbol.asyncIterator]();
+    const first = await messages.next();
+    async function* all() {
+      try {
+        for (let result = first; !result.done; result = await messages.next()) yield result.value;
+      } catch (reason) {
+        throw policy.failure(reason, timeoutMs);
+      }
+    }
+    return { ...response, message: all() };
+  }
+}
+
+/**
+ * How long to wait before the next attempt, or undefined if there must be none: full jitter over an exponential
+ * backoff (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), after what RetryInfo asks for.
+ */
+export function retryDelayMs(error: CallError, failed: number, policy: RetryPolicy): number | undefined {
+  const mayPass = error.code === Code.Unavailable || fateOf(error) === 'shed';
+  if (!mayPass && error.retryAfterMs === undefined) return undefined;
+  if (isMismatch(error)) return undefined;
+  const ceiling = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (failed - 1));
+  const waitMs = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
+  return waitMs > maxTimerMs ? undefined : waitMs;
+}
+
+/** Whether what the call sends is kept, so that it can be sent again. */
+function isReplayable({ methodKind }: DescMethod): boolean {
+  return methodKind === 'unary' || methodKind === 'server_streaming';
+}
