@@ -5,14 +5,13 @@ import { type UsersLimits, usersLimitRanges, usersLimits } from './users/limits.
 /**
  * Every limit and default of the service, each with its unit in its name.
  *
- * Each can be set by an environment variable of the same name in upper case
- * (`drainTimeoutMs` is `DRAIN_TIMEOUT_MS`); `functions/users/config.ts` reads
- * them, and `docs/limits.md` lists them with what happens when one is exceeded.
+ * An environment variable of the same name in upper case sets each of them (`DRAIN_TIMEOUT_MS` sets `drainTimeoutMs`):
+ * `functions/users/config.ts` reads it. `docs/limits.md` lists all, with what happens beyond them.
  */
 export const limits: RpcLimits & UsersLimits = { ...rpcLimits, ...usersLimits };
 
-/** The limits and defaults, as a type for those who are given their own. */
+/** The type of the limits, for code that gets limits of its own. */
 export type Limits = typeof limits;
 
-/** The values that they may be set to, where those are not the usual ones of `functions/process/limit-settings.ts`. */
+/** The values that a limit may be set to, if they are not the usual ones of `functions/process/limit-settings.ts`. */
 export const limitRanges: LimitRanges<Limits> = { ...rpcLimitRanges, ...usersLimitRanges };

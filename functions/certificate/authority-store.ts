@@ -8,15 +8,15 @@ import {
 import type { KeyPair } from './authority.ts';
 
 /**
- * Keeps authorities as SecureString parameters: encrypted with the account's `aws/ssm` key, free of charge, and for
- * nobody to read who is not allowed to.
+ * Keeps authorities as SecureString parameters: encrypted with the account's `aws/ssm` key, free of charge, and
+ * readable only with permission.
  */
 export interface AuthorityStore {
   /** The authority of that name; undefined when there is none. */
   load(name: string): Promise<KeyPair | undefined>;
   /** Keeps an authority. Throws `ParameterAlreadyExists` rather than replace one that clients may trust. */
   save(name: string, authority: KeyPair): Promise<void>;
-  /** Forgets it; nothing happens when there is none. */
+  /** Removes it; does nothing if there is none. */
   remove(name: string): Promise<void>;
 }
 

@@ -25,8 +25,8 @@ const maxNameLength = 119;
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /**
- * Makes the authority for one DNS name: a self-signed certificate which may sign for that name alone, so that
- * clients who trust it trust it with nothing else, and a stolen key is worth no more than the name.
+ * Makes the authority for one DNS name: a self-signed certificate that may sign for that name alone. Clients that trust
+ * it trust it with nothing else, and a stolen key is worth no more than the name.
  *
  * @throws RangeError when the name has over 119 characters (load balancers' have up to 75), or no dot
  */

@@ -1,5 +1,5 @@
 /**
- * What CloudFormation sends a custom resource, as far as it is used.
+ * What CloudFormation sends to a custom resource, as far as this function uses it.
  *
  * @see https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/crpg-ref-requests.html
  */
@@ -23,8 +23,8 @@ export interface ResourceState {
 }
 
 /**
- * Does the work of one request and tells CloudFormation how it ended. A stack waits an hour for an answer that does
- * not come, so one is sent whatever happens.
+ * Does the work of one request and tells CloudFormation how it ended. It answers whatever happens: a stack waits an
+ * hour for an answer that does not come.
  *
  * @throws only when CloudFormation can't be reached: Lambda then tries the event again
  */

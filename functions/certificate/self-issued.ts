@@ -15,11 +15,11 @@ export interface IssuedCertificate {
   readonly authority: string;
 }
 
-/** What is to have a certificate. */
+/** What a certificate is for. */
 export interface Subject {
   /** The name that clients connect to. */
   readonly dnsName: string;
-  /** Under which name its authority is kept. */
+  /** The name that its authority is kept under. */
   readonly authorityName: string;
 }
 

@@ -7,10 +7,10 @@ export interface LimitRange {
   readonly to: number;
 }
 
-/** For each limit whose values are not the usual ones, what is different: `from` is usually 1, `to` 2^31 - 1. */
+/** What is different for a limit whose values are not the usual ones: `from` is usually 1, `to` 2^31 - 1. */
 export type LimitRanges<L> = { readonly [Name in keyof L]?: Partial<LimitRange> };
 
-/** Node fires a timer of more ms at once, and takes no more for its sizes. */
+/** Node fires a timer of more ms at once, and takes no larger sizes. */
 const usualRange: LimitRange = { from: 1, to: 2 ** 31 - 1 };
 
 /** The environment variable that sets a limit: `drainTimeoutMs` is set by DRAIN_TIMEOUT_MS. */
@@ -24,8 +24,8 @@ export function limitRange<L>(name: keyof L, ranges: LimitRanges<L>): LimitRange
 }
 
 /**
- * Reads the limits that the settings set over the defaults. What is out of range, or contradicts another, is told to the
- * settings as a problem.
+ * Reads the limits: those that the settings set, else the defaults. A value that is out of range, or contradicts
+ * another, becomes a problem of the settings.
  */
 export function readLimits<L extends RpcLimits>(settings: Settings, defaults: L, ranges: LimitRanges<L>): L {
   const changed: Partial<Record<keyof L, number>> = {};
@@ -41,7 +41,7 @@ export function readLimits<L extends RpcLimits>(settings: Settings, defaults: L,
       `HANDSHAKE_TIMEOUT_MS (${handshakeTimeoutMs}) must not be above REQUEST_TIMEOUT_MS (${requestTimeoutMs})`,
     );
   }
-  // Who lowers the cap alone means every call; who sets both must have mistaken one.
+  // A lower cap alone is meant for every call. If both are set, one must be a mistake.
   if (changed.defaultDeadlineMs === undefined) {
     return { ...limits, defaultDeadlineMs: Math.min(defaultDeadlineMs, maxDeadlineMs) };
   }

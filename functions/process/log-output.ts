@@ -2,11 +2,13 @@ import { writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import type { Writable } from 'node:stream';
 
-/** Lines wait for others this long at most: a write for each is a system call for each, and every write delays calls. */
+/**
+ * Lines wait for others this long at most: a write for each is a system call for each, and every write delays calls.
+ */
 const flushIntervalMs = 250;
-/** As much as this is written at once. */
+/** Once this much waits, it is written. */
 const portionCharacters = 1024 * 1024;
-/** What waits for a reader that has stopped reading, or for a disk that is full; further lines are lost. */
+/** This much waits for a reader that does not read, or a disk that is full; further lines are lost. */
 const maxWaitingCharacters = 8 * 1024 * 1024;
 
 /** What was not written of a text. */
@@ -29,9 +31,10 @@ export interface LogOutputOptions {
 }
 
 /**
- * Standard output, written in large portions. (pino's own destination measures all that waits anew with every line, which
- * takes longer than making the line.) The service goes on when nobody reads it, or it can't be written: the lines that are
- * lost are counted, and told in a line as soon as one can be written. Only a reader that has gone ends it for good.
+ * Writes lines to standard output in large portions. (pino's own destination measures all that waits anew with every
+ * line, which takes longer than making the line.) The service goes on when nobody reads, or nothing can be written:
+ * lost lines are counted, and a line tells of them as soon as one can be written. Only a reader that closes the pipe
+ * ends it for good.
  */
 export class LogOutput {
   readonly #sink: Sink;
@@ -42,7 +45,7 @@ export class LogOutput {
   #lostLines = 0;
   #isTorn = false;
   #hasReader = true;
-  /** Those who wait until nothing waits. */
+  /** Callers of `flush`, to be told once nothing waits. */
   #flushed: (() => void)[] = [];
 
   constructor({ format, isImmediate }: LogOutputOptions) {
@@ -72,7 +75,9 @@ export class LogOutput {
     this.#flush();
   }
 
-  /** Writes what waits, unless a write is under way. What was lost is told first: what follows waits until that goes. */
+  /**
+   * Writes what waits, unless a write is under way. What was lost is told first: what follows waits until that goes.
+   */
   #flush(): void {
     if (this.#writingCharacters > 0) return;
     const lostLines = this.#lostLines;
@@ -109,7 +114,7 @@ export class LogOutput {
     return this.#isTorn ? `\n${notice}` : notice;
   }
 
-  /** Nobody is left to be told, now or later. */
+  /** The reader has gone: nobody is left to be told. */
   #endForGood(): void {
     this.#hasReader = false;
     this.#waiting = '';

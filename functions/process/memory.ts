@@ -13,17 +13,18 @@ export interface MemoryBounds {
 
 /**
  * How many bytes of memory this process may take before something ends it: the kernel, at the limit of the container or
- * of the machine, or V8, at the limit of its heap. Those who keep much should keep a share of this. It holds from start to
- * end, so it is asked for once.
+ * of the machine, or V8, at the limit of its heap. It does not change while the process runs. Who keeps much in memory
+ * should keep a share of this at most.
  *
- * The flags that suit a container are in functions/users/Dockerfile; docs/settings.md says what they make of its memory.
+ * The flags that suit a container are in functions/users/Dockerfile; docs/settings.md says what they make of its
+ * memory.
  */
 export function memoryLimitBytes(bounds: MemoryBounds = ownBounds()): number {
   const { constrainedBytes, totalBytes, heapLimitBytes } = bounds;
   return Math.min(constrainedBytes || totalBytes, totalBytes, heapLimitBytes);
 }
 
-/** The limits of `rpc/` on what calls hold in memory: a table of limits that has them. */
+/** The limits of `rpc/` on what calls hold in memory. */
 interface HeldMemory {
   readonly maxHeldBytes: number;
   readonly maxHeldBytesPerClient: number;
@@ -31,8 +32,8 @@ interface HeldMemory {
 }
 
 /**
- * What calls may hold in a process of so much memory: a quarter of it, where that is less than the default. The shares of
- * a client and of a connection shrink alike.
+ * What calls may hold in a process with this much memory: the default, or a quarter of the memory if that is less. The
+ * shares of a client and of a connection shrink likewise.
  */
 export function heldMemoryWithin(memoryBytes: number, defaults: HeldMemory): HeldMemory {
   const scale = Math.min(1, memoryBytes / 4 / defaults.maxHeldBytes);

@@ -1,13 +1,13 @@
 /**
- * What would steer a terminal, begin a line of its own, turn or hide text, or be no character at all: control (also
- * U+0080 to U+009F) and format characters, line and paragraph separators, lone surrogates
+ * Characters that would steer a terminal, begin a line of their own, turn or hide text, or are none at all: control
+ * (also U+0080 to U+009F) and format characters, line and paragraph separators, lone surrogates
  * (https://www.unicode.org/reports/tr36/#Bidirectional_Text_Spoofing).
  */
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029]/gu;
 
 /**
- * Escapes in a text what is not to be shown as it is. Each UTF-16 unit is escaped by itself, as in JSON, which stays
- * JSON of the same meaning. (client/cli has the same rule: it may import nothing from here.)
+ * Escapes these characters in a text, each UTF-16 unit by itself as in JSON: text that is JSON stays JSON with the same
+ * meaning. (client/cli has the same rule: it may import nothing from here.)
  */
 export function printable(text: string): string {
   return text.replaceAll(unprintable, (it) => {

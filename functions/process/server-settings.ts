@@ -2,7 +2,7 @@ import { type LogConfig, logFormats, logLevels } from './log.ts';
 import type { Settings } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
 
-/** What a server is told from outside, whatever it serves. */
+/** The settings of a server, whatever it serves. */
 export interface ServerConfig {
   readonly host: string;
   /** Zero takes a free one. */
@@ -16,17 +16,17 @@ export interface ServerConfig {
   readonly log: LogConfig;
 }
 
-/** Where a server listens that is told nothing. */
+/** Where a server listens by default. */
 export const defaultAddress = { host: '127.0.0.1', port: 50051 };
 
-/** More than stand behind each other anywhere. */
+/** No chain of proxies is that long. */
 const maxTrustedProxies = 16;
 
 /**
  * Reads HOST, PORT, LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), TLS_CERT_FILE, TLS_KEY_FILE
- * and TLS_CLIENT_CA_FILE. What is wrong is told to the settings as problems.
+ * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
- * @param checkTls what is wrong with the TLS files that are named, a line each; by default they are not looked at
+ * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
  */
 export function readServerSettings(
   settings: Settings,

@@ -1,7 +1,7 @@
 /** Where settings come from: `process.env`, or the like. */
 export type Environment = Readonly<Record<string, string | undefined>>;
 
-/** Settings that can't be used, each with a line that says what it must be. */
+/** Tells of settings that can't be used: a line for each says what it must be. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
   readonly problems: readonly string[];
@@ -13,8 +13,8 @@ export class ConfigError extends Error {
 }
 
 /**
- * Reads settings by their kind. One that is empty counts as not set. What is wrong is collected, so that it can all be
- * told at once: a reader goes on with the default, and `check` throws at the end.
+ * Reads settings by their kind; an empty one counts as not set. It collects what is wrong, to tell all of it at once: a
+ * reader that meets a bad setting returns the default, and `check` throws at the end.
  */
 export class Settings {
   readonly #environment: Environment;
@@ -74,7 +74,7 @@ export class Settings {
   }
 
   /**
-   * What is separated by commas, without the spaces around it.
+   * The items of a list that is separated by commas, without the spaces around them.
    *
    * @param expected what the items are, in the plural, for the line that refuses them
    */
@@ -85,7 +85,7 @@ export class Settings {
     return given;
   }
 
-  /** Adds a problem: that a setting must be something else than it is. */
+  /** Adds the problem that a setting must be something else than it is. */
   refuse(name: string, expected: string): void {
     this.problem(`${name} must be ${expected}, not "${this.#environment[name]}"`);
   }

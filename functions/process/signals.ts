@@ -14,11 +14,11 @@ const sameSignalMs = 200;
 const lastLinesTimeoutMs = 1_000;
 
 /**
- * Starts what a process is for, and ends the process by SIGTERM or SIGINT: with 0 once all is stopped, also when it was
- * only starting; at once, with 1, by a second signal. To be called before all else: without a handler a signal does
- * nothing to process 1, which this is in a container (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
+ * Starts a process, and ends it at SIGTERM or SIGINT: with 0 once all is stopped, or while it still starts; at once and
+ * with 1 at a second signal. Call it before all else: without a handler a signal does nothing to process 1, which this
+ * is in a container (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
  *
- * @param describe what to write to standard error of what makes the start or the end impossible, before exiting with 1
+ * @param describe makes what is written to standard error if the start or the end fails; the process then exits with 1
  */
 export async function runUntilSignal(
   start: () => Promise<Running>,

@@ -2,8 +2,8 @@ import { defaultAddress } from './server-settings.ts';
 import { ConfigError, type Environment } from './settings.ts';
 
 /**
- * Says in one line why a process can't start, where a person can mend it; anything else is a fault of ours, and comes
- * back whole, to be shown with its stack.
+ * Returns one line that says why a process can't start, if a person can mend it. Any other error is a fault of ours,
+ * and is returned whole, to be shown with its stack.
  *
  * @param env where HOST and PORT were read from
  * @param mendable classes of errors whose message is such a line, besides ConfigError

@@ -19,8 +19,8 @@ export function readTls({ certFile, keyFile, clientCaFile }: TlsFiles) {
 }
 
 /**
- * Looks whether the files that are given can be used: a line for each that can't, under the name of its setting. OpenSSL
- * by itself says nothing of which file it means, and takes an authority without a certificate for none.
+ * Returns one line per unusable TLS file, named by its setting. OpenSSL itself does not say which file it means, and
+ * takes an authority without a certificate for none.
  */
 export function tlsProblems({ certFile, keyFile, clientCaFile }: Partial<TlsFiles>): string[] {
   const problems: string[] = [];
@@ -48,7 +48,7 @@ export function tlsProblems({ certFile, keyFile, clientCaFile }: Partial<TlsFile
   if (!cert.checkPrivateKey(key)) {
     return [...problems, `TLS_KEY_FILE (${keyFile}) is not the key of TLS_CERT_FILE (${certFile})`];
   }
-  // What OpenSSL minds beyond that, such as a weak key or a broken chain.
+  // OpenSSL may refuse more, such as a weak key or a broken chain.
   try {
     createSecureContext({ cert: readFileSync(certFile), key: readFileSync(keyFile) });
   } catch (error) {

@@ -2,15 +2,15 @@ import { unwatchFile, watchFile } from 'node:fs';
 import type { Logger } from 'pino';
 import { readTls, type TlsFiles, tlsProblems } from './tls-files.ts';
 
-/** How often the files are looked at: a renewed certificate is taken within this time. */
+/** How often the files are checked: a renewed certificate is taken within this time. */
 const watchIntervalMs = 10_000;
 
 /**
- * Takes a renewed certificate without a restart: when one of the files has changed, and at SIGHUP, they are read again and
- * handed to `renew`. Files that can't be used, or do not belong together yet, change nothing, and the log says why. From now
- * on SIGHUP does not end the process, with TLS or without.
+ * Takes a renewed certificate without a restart. When one of the files changes, and at SIGHUP, it reads all of them and
+ * hands them to `renew`. If they can't be used, or do not belong together yet, the old ones stay, and the log says why.
+ * From now on SIGHUP does not end the process, with TLS or without.
  *
- * @returns what ends the watch
+ * @returns a function that ends the watch
  */
 export function renewTlsFrom(
   files: TlsFiles | undefined,

@@ -1,8 +1,8 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 
 /**
- * The registry of what `rpc/` itself answers, before or instead of a service. `docs/errors.md` documents it.
- * The messages are for people; programs read the code.
+ * Every error that `rpc/` itself answers with, before or instead of a service. `docs/errors.md` documents them. The
+ * messages are for people; programs read the code.
  */
 export const rpcErrors = {
   DEADLINE_EXCEEDED: [Code.DeadlineExceeded, 'the deadline passed before the call was done'],
@@ -68,12 +68,14 @@ export const draining = rpcError('DRAINING');
 export const watchEnded = rpcError('WATCH_ENDED');
 /** @see deadlineExceeded */
 export const stalled = rpcError('STALLED');
-/** INTERNAL, as https://github.com/grpc/grpc/blob/master/doc/compression.md has it, and yet the client's own mistake. */
+/**
+ * INTERNAL, as https://github.com/grpc/grpc/blob/master/doc/compression.md has it, and yet the client's own mistake.
+ */
 export const unexpectedCompression = rpcError('UNEXPECTED_COMPRESSION');
 
 /**
- * What the client is told of anything that was thrown: a ConnectError as it is, an abort as the reason
- * of the call's signal, and everything else as INTERNAL with the cause kept for the log alone.
+ * Makes the error that the client gets out of anything that was thrown. A ConnectError stays as it is, an abort becomes
+ * the reason of the call's signal, and everything else INTERNAL, whose cause only the log gets.
  */
 export function toConnectError(thrown: unknown, signal: AbortSignal | undefined): ConnectError {
   if (thrown instanceof ConnectError) return thrown.rawMessage.isWellFormed() ? thrown : wellFormed(thrown);
@@ -82,7 +84,9 @@ export function toConnectError(thrown: unknown, signal: AbortSignal | undefined)
   return rpcError('INTERNAL', undefined, thrown);
 }
 
-/** Half a surrogate pair, out of a text that was cut, has no percent-encoding: making the trailers would throw. */
+/**
+ * A text that was cut may end in half a surrogate pair. That has no percent-encoding: making the trailers would throw.
+ */
 function wellFormed(error: ConnectError): ConnectError {
   const { rawMessage, code, metadata, details, cause } = error;
   const copy = new ConnectError(rawMessage.toWellFormed(), code, metadata, undefined, cause);

@@ -1,4 +1,4 @@
-/** What `rpc/` offers: a server for connect services, and what services and their composition need of it. */
+/** The face of `rpc/`: a server for connect services, and what services and their mains need of it. */
 export type { Log, MetadataDetail } from './call/access-log.ts';
 export { clientOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';

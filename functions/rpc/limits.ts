@@ -15,7 +15,7 @@ export const rpcLimits = {
   maxMessageElements: 50_000,
   /** Parameters in the query of a plain HTTP request. */
   maxQueryParameters: 1_000,
-  /** How many bytes one compressed byte may become, beyond the floor below, which every message may inflate to. */
+  /** How many bytes one compressed byte may become. Every message may inflate to the floor, whatever its ratio. */
   maxInflateRatio: 100,
   inflateFloorBytes: 256 * 1024,
   /** Smaller messages are sent uncompressed even if the client accepts gzip: they would grow. */
@@ -29,7 +29,7 @@ export const rpcLimits = {
 
   /** All request headers of a call. ALB passes at most 64 KiB. */
   maxHeaderBytes: 64 * 1024,
-  /** Headers of a call over HTTP/2, each counted, the protocol's own too. */
+  /** Headers of a call over HTTP/2, the protocol's own included. */
   maxHeaderPairs: 256,
   /** Calls in parallel on one HTTP/2 connection. ALB opens 128. */
   maxConcurrentStreams: 256,
@@ -43,8 +43,8 @@ export const rpcLimits = {
   /** A connection without a call is closed after this. Longer than ALB's idle timeout, else clients see 502. */
   idleTimeoutMs: 4_000_000,
   /**
-   * A connection is closed after this, a tenth more or less by chance, and its clients open another: behind balancers of
-   * layer 4, load moves so. Zero: never.
+   * A connection is closed at this age, a tenth sooner or later by chance, and its client opens another: behind a
+   * balancer of layer 4, load does not move otherwise. Zero: never.
    */
   maxConnectionAgeMs: 0,
   /** Calls on a connection that is too old may go on for this long. */
@@ -53,42 +53,42 @@ export const rpcLimits = {
   streamResetBurst: 1000,
   streamResetsPerSecond: 100,
   /**
-   * What a client may send ahead on a stream and on a connection, before it hears that it was read: a window a round trip
-   * is all that a long path carries. Of a call that does not read, the whole window counts as held memory.
+   * Bytes that a client may send ahead, on a stream and on a connection, before it hears that some were read: a long
+   * path carries one window in each round trip. For a call that does not read, the whole window counts as held memory.
    */
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 4 * 1024 * 1024,
   /** What Node may hold for one HTTP/2 connection: frames, headers, and data that waits. */
   maxSessionMemoryMiB: 64,
-  /** Messages that wait to be read by a slow handler, and bytes that wait to be sent to a slow client. */
+  /** Messages that wait for a slow handler, and bytes that wait for a slow client. */
   maxQueuedMessages: 16,
   maxQueuedBytes: 64 * 1024,
   /** A client must read what is queued for it, `maxQueuedBytes` at most, in this time. */
   stallTimeoutMs: 20_000,
-  /** Calls that may stay open as long as their client wants, health watches and reflection, and those of one client. */
+  /** Open calls that last as long as their client wants (health watches, reflection), of all clients and of one. */
   maxWatches: 1024,
   maxWatchesPerClient: 256,
 
   /**
-   * What is left of a call after its deadline, its status above all, must be read by the client in this time; and a
-   * request whose response is out must end in it.
+   * After a deadline, the client has this time to read what is left of the call, its status above all. After a
+   * response, it has this time to end its request.
    */
   flushTimeoutMs: 2_000,
 
-  /** From SIGTERM on, the time in which calls are still accepted while the load balancer takes notice. */
+  /** After SIGTERM, the server still accepts calls for this time, until the load balancer has noticed. */
   drainDelayMs: 0,
-  /** After the drain delay, the time in which running calls may finish. */
+  /** After the drain delay, running calls have this time to finish. */
   drainTimeoutMs: 20_000,
-  /** After the first GOAWAY, the time in which calls that cross it are still taken: a round trip. */
+  /** After the first GOAWAY, the server still takes calls that cross it for this time: a round trip. */
   goawayTimeoutMs: 500,
 };
 
-/** The limits of serving, as a type for those who are given their own. */
+/** The type of these limits, for code that gets limits of its own. */
 export type RpcLimits = typeof rpcLimits;
 
 /**
- * The values that they may be set to, both ends included, where those are not 1 to 2^31 - 1. Zero means at once, never,
- * none or all, as their names say.
+ * The values that a limit may be set to, both ends included, if they are not 1 to 2^31 - 1. Zero means at once, never,
+ * none or all, as the name says.
  */
 export const rpcLimitRanges = {
   compressMinBytes: { from: 0 },

@@ -40,7 +40,7 @@ export class Router {
     this.#policy = policy;
   }
 
-  /** Takes a request whose headers are there. */
+  /** Takes a request once its headers have come. */
   accept(exchange: Exchange): void {
     const grpc = grpcWire(exchange);
     if (grpc !== undefined) {

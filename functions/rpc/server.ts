@@ -28,11 +28,13 @@ export interface RpcServerOptions {
   readonly gate?: Gate;
   /** connect interceptors around every call of every protocol, the first one outermost. Default: none. */
   readonly interceptors?: readonly Interceptor[];
-  /** How many elements repeated fields of requests may have, counted before they are made. Default: none of their own. */
+  /**
+   * How many elements repeated fields of requests may have, counted before they are made. Default: none of their own.
+   */
   readonly elementLimits?: readonly ElementLimit[];
   /**
-   * Whether the methods never change a message that they have yielded. The messages of a stream that are ready
-   * together are serialized together then, with less work for each. Default: they may change it.
+   * Whether methods never change a message that they have yielded. Then the messages of a stream that are ready
+   * together are serialized together, which is less work. Default: they may change it.
    */
   readonly keepsMessages?: boolean;
   /** Default: those of `limits.ts`. */
@@ -46,19 +48,19 @@ export interface RpcServerOptions {
   /** Origins whose browsers may call. Default: none. */
   readonly corsOrigins?: readonly string[];
   /**
-   * How many proxies stand in front, each of which adds its client to `x-forwarded-for`: shares are counted by the address
-   * that the outermost of them has seen. Default: none; then that header is not looked at.
+   * How many proxies stand in front. Each adds the address that it saw to `x-forwarded-for`; shares are counted by the
+   * one that the outermost proxy saw. Default: none, and the header is ignored.
    */
   readonly trustedProxies?: number;
-  /** What answers plain HTTP requests beside the calls and /healthz; it gets the transport for calls of its own. Default: 404. */
+  /** Makes what answers plain HTTP requests besides /healthz; it makes its calls by the transport. Default: nothing. */
   readonly http?: (local: Transport) => readonly HttpResource[];
 }
 
 /** Serves connect services as gRPC, gRPC-Web and Connect on one port, with health and reflection. */
 export class RpcServer {
-  /** To report that a service is out of order, for example. */
+  /** The health of the server and its services: set it when a service is out of order, for example. */
   readonly health: Health;
-  /** For callers within the process: same gate, interceptors, deadlines, drain and log as for everybody. */
+  /** For callers within the process. Their calls have the same gate, interceptors, deadlines, drain and log as all. */
   readonly local: Transport;
   readonly #limits: RpcLimits;
   readonly #policy: CallPolicy;
@@ -96,15 +98,19 @@ export class RpcServer {
     return this.#port.listen(options);
   }
 
-  /** Gives new connections another certificate, such as a renewed one. No call is lost. @throws Error if it can't be used */
+  /**
+   * Gives new connections another certificate, such as a renewed one. No call is lost.
+   *
+   * @throws Error if it can't be used
+   */
   renewTls(tls: TlsOptions): void {
     this.#port.renewTls(tls);
   }
 
   /**
-   * Ends without failing a call: says NOT_SERVING to health checks, goes on for `drainDelayMs` until the load
-   * balancer has noticed, refuses new connections, and waits for the calls under way. Those that are not done
-   * after `drainTimeoutMs` end with UNAVAILABLE. Resolves when all connections are closed.
+   * Ends the server without failing a call. It says NOT_SERVING to health checks, goes on for `drainDelayMs` until the
+   * load balancer has noticed, refuses new connections, and waits for running calls. Calls that last longer than
+   * `drainTimeoutMs` end with UNAVAILABLE. Resolves when all connections are closed.
    */
   async drain(): Promise<void> {
     const { drainDelayMs, drainTimeoutMs, flushTimeoutMs } = this.#limits;
@@ -120,7 +126,7 @@ export class RpcServer {
     await closed;
   }
 
-  /** Ends at once: calls under way are cut. */
+  /** Ends the server at once: running calls are cut. */
   async close(): Promise<void> {
     this.health.shutDown();
     const closed = this.#port.close();
@@ -129,7 +135,7 @@ export class RpcServer {
     await closed;
   }
 
-  /** Ends every call that is under way; with `untimedOnly`, those that last as long as their client wants. */
+  /** Ends every running call; with `untimedOnly`, only those that last as long as their client wants. */
   #abort(reason: ConnectError, untimedOnly: boolean): void {
     for (const it of this.#policy.wheel.list()) {
       if (it instanceof Call && (it.isUntimed || !untimedOnly)) it.abort(reason);

@@ -2,7 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 
-/** What a person wants to know when the server has started: where it is, where the data is, and what to try. */
+/** Tells a person who has started the server where it listens, where it keeps users, and what to try. */
 export function banner(config: Config, { port }: Pick<AddressInfo, 'port'>): string {
   const host = config.host === '0.0.0.0' ? '127.0.0.1' : config.host;
   const url = `${config.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}`;

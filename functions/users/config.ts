@@ -17,10 +17,11 @@ export interface Config extends ServerConfig {
 /**
  * Reads the settings from environment variables; one that is empty counts as not set.
  *
- * Those of every server (`functions/process/server-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data), USERS_TABLE,
- * DYNAMODB_ENDPOINT, USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper case.
+ * Those of every server (`functions/process/server-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data),
+ * USERS_TABLE, DYNAMODB_ENDPOINT, USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper
+ * case.
  *
- * @param checkTls what is wrong with the TLS files that are named, a line each; by default they are not looked at
+ * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
  * @throws ConfigError with everything that is wrong
  */
 export function readConfig(

@@ -6,7 +6,7 @@ import {
   RetryInfoSchema,
 } from '../rpc/index.ts';
 
-/** What one of the service's own errors says, whenever it is raised. */
+/** What an error of the service's own says, whenever it is raised. */
 export interface UsersErrorEntry {
   readonly code: Code;
   /** For people. */
@@ -35,7 +35,7 @@ export const usersErrors = {
     message: 'the request_id was used before with other content',
     advice: 'Send a new request_id with each new sign-up; only a repeat keeps it.',
   },
-  // Not INVALID_ARGUMENT: what is sent may well be the repeat of the first request, which is not told.
+  // Not INVALID_ARGUMENT: the request may be a repeat of the first one, and this error must not tell.
   REQUEST_ID_SPENT: {
     code: Code.ResourceExhausted,
     message: 'too many requests with other content came with this request_id',
@@ -85,13 +85,13 @@ export interface UsersErrorDetails {
   readonly violations?: readonly FieldViolation[];
   /** After how many ms a retry makes sense; it becomes a `google.rpc.RetryInfo`. Only where a retry is safe. */
   readonly retryAfterMs?: number;
-  /** What brought it about: for the log alone, never sent. */
+  /** What caused it. Only the log gets it. */
   readonly cause?: unknown;
 }
 
 /**
- * Makes the error of a reason: its code and message, a `google.rpc.ErrorInfo` with reason and domain, and the
- * details that are given. The message repeats the violations, for people who see nothing else.
+ * Makes the error of a reason: code, message, a `google.rpc.ErrorInfo` with reason and domain, and the details that are
+ * given. The message repeats the violations, for people who see nothing else.
  */
 export function usersError(reason: UsersErrorReason, details: UsersErrorDetails = {}): ConnectError {
   const { code, message }: UsersErrorEntry = usersErrors[reason];

@@ -1,10 +1,12 @@
-/** What waits, first come first served within a key, the keys in turn. */
+/** A queue in which keys take turns; within a key, the first that came is the first that goes. */
 export interface FairQueue<T> {
   /** Adds something that is not in the queue, under its key. */
   add(key: string, waiting: T): void;
-  /** Takes the next out of the queue: the oldest of the key whose turn it is, which then goes to the end of the line. */
+  /**
+   * Takes the next out of the queue: the oldest of the key whose turn it is, which then goes to the end of the line.
+   */
   next(): T | undefined;
-  /** Takes one out before its turn. The place of its key stays. */
+  /** Takes one out before its turn. Its key keeps its place. */
   remove(key: string, waiting: T): void;
   /** How many wait, of all keys. */
   size(): number;
@@ -13,8 +15,9 @@ export interface FairQueue<T> {
 }
 
 /**
- * Makes a queue in which a key that has much waiting holds up nobody else: another's first waits for no more than one
- * of each key (https://en.wikipedia.org/wiki/Fair_queuing). It is not bounded, but keeps nothing of a key without work.
+ * Makes a queue in which a key with much work holds up nobody else: the first of another key waits for at most one of
+ * each key (https://en.wikipedia.org/wiki/Fair_queuing). The queue has no bound, but keeps nothing of a key that has no
+ * work.
  */
 export function fairQueue<T>(): FairQueue<T> {
   // A map keeps the order in which keys were added, and that is the order of their turns.

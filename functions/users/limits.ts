@@ -42,12 +42,12 @@ export const usersLimits = {
   storeTimeoutMs: 5_000,
 };
 
-/** The limits of the Users service, as a type for those who are given their own. */
+/** The type of these limits, for code that gets limits of its own. */
 export type UsersLimits = typeof usersLimits;
 
 /**
- * The values that they may be set to, both ends included, where those are not 1 to 2^31 - 1. Zero means none, or at once,
- * as their names say.
+ * The values that a limit may be set to, both ends included, if they are not 1 to 2^31 - 1. Zero means none, or at
+ * once, as the name says.
  */
 export const usersLimitRanges = {
   maxQueuedHashes: { from: 0 },

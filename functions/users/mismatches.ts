@@ -9,9 +9,9 @@ export interface Mismatches {
 }
 
 /**
- * Makes a count of mismatches. Who learns the request id of another's sign-up could else find its password and email:
- * only what is guessed right is answered like a repeat. An id is counted for as long as it can be known after its
- * first mismatch; of more than `maxMismatchedRequestIds`, those whose first is longest ago are forgotten.
+ * Makes a count of mismatches. Whoever learns the request id of another's sign-up could otherwise guess its password
+ * and email, since a right guess is answered like a repeat. An id is counted for as long as a store can know it after
+ * its first mismatch. Beyond `maxMismatchedRequestIds`, the ids whose first mismatch is longest ago are forgotten.
  */
 export function countMismatches(
   limits: Pick<Limits, 'maxRequestIdMismatches' | 'maxMismatchedRequestIds' | 'requestIdTtlMs'>,

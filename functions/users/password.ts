@@ -6,7 +6,7 @@ import { fairQueue } from './fair-queue.ts';
 
 /**
  * OWASP's first choice for argon2id (Password Storage Cheat Sheet), over RFC 9106's sizes of salt and tag.
- * The hash carries them, so they may grow without harm to the hashes that are stored.
+ * Each hash carries them, so they may grow without harm to stored hashes.
  */
 const memoryKiB = 19_456;
 const passes = 2;
@@ -15,7 +15,7 @@ const tagBytes = 32;
 /** The length of a salt, in bytes. */
 export const saltBytes = 16;
 
-/** All of the queue, each hash at some 20 ms of a core: by then there is room again. */
+/** By then the whole queue is done, at some 20 ms of a core for each hash. */
 const overloadRetryAfterMs = 1000;
 
 const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
@@ -24,7 +24,7 @@ const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
 export interface HashCall {
   /** Ends the wait. */
   readonly signal: AbortSignal;
-  /** Whose share of the queue it takes, as a key that each client has its own of. Default: one for all. */
+  /** The key of the client whose share of the queue it takes. Default: all have one share. */
   readonly client?: string;
 }
 
@@ -42,9 +42,9 @@ export interface PasswordHasher {
 }
 
 /**
- * Makes a hasher. What hashes at the same time is bounded, since each takes 19 MiB and a core, which makes
- * sign-ups a means of attack; what waits is bounded too, since a long queue outlasts every deadline in it. Clients
- * that wait are served in turn, one password each, and none may take more than its share of the queue.
+ * Makes a hasher. It hashes few passwords at the same time, since each takes 19 MiB and a core: sign-ups are a means of
+ * attack. It lets few wait, since a long queue outlasts the deadlines in it. Clients that wait are served in turn, one
+ * password each, and none gets more than its share of the queue.
  */
 export function passwordHasher(
   limits: Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes' | 'maxQueuedHashesPerClient'>,
@@ -72,7 +72,7 @@ export function passwordHasher(
     return queue.size() < maxQueuedHashes && queue.sizeOf(client) < maxQueuedHashesPerClient;
   }
 
-  /** Hands the place on to whose turn it is, so that no newcomer can take it in between. */
+  /** Hands the place to whoever is next, so that no newcomer takes it in between. */
   function leave(): void {
     const begin = queue.next();
     if (begin) begin();

@@ -5,7 +5,7 @@ import type { StoredUser, UserStore, Wanted } from './store.ts';
 import { callStore } from './store-call.ts';
 import { isUsername } from './validation.ts';
 
-/** Users that were asked for, which are the consumer's to release, and what the store has for each, at the same place. */
+/** Users that were asked for, and what the store has for each, at the same place. The consumer releases the users. */
 export interface Chunk {
   readonly asked: User[];
   readonly found: readonly (StoredUser | undefined)[];
@@ -20,8 +20,8 @@ export interface ReadOptions {
 }
 
 /**
- * Takes the place of a user that was asked for, once it is in better hands: a client that reads slowly holds its request
- * for long, and what is answered need not stay.
+ * Stands in a request for a user that has been handed on. A client that reads slowly holds its request for long; what
+ * has been answered of it need not stay in memory.
  */
 export const released: User = create(UserSchema);
 
@@ -40,10 +40,9 @@ export async function readChunk(asked: User[], { store, limits, context }: ReadO
 }
 
 /**
- * Reads users from the store, chunk by chunk in their order. The first chunk is read alone, so that the first
- * answer leaves early; from then on, up to `readAheadChunks` chunks beyond the one that is being consumed.
- * Nothing is read that the consumer's pace does not call for, and returning early cancels what is being read. The users
- * are released as their chunks are read.
+ * Reads users from the store, chunk by chunk in their order. It reads the first chunk alone, so that the first answer
+ * leaves early, and then up to `readAheadChunks` chunks beyond the one that is being consumed. A consumer that returns
+ * early cancels what is being read. The users are released as their chunks are read.
  *
  * @throws as `callStore` does
  */
@@ -60,7 +59,7 @@ export async function* readAhead(
       const end = next + limits.readChunkUsers;
       const read = readNext(users.slice(next, end));
       users.fill(released, next, end);
-      // It is awaited in its turn. Until then, or if its turn never comes, its failure is nobody's to handle.
+      // It is awaited in its turn, which may never come: until then nobody else handles its failure.
       read.catch(() => {});
       reads.push(read);
     }
@@ -85,7 +84,7 @@ export async function* readAhead(
   }
 }
 
-/** Whom nobody can be is not looked for: a store need not cope with names of any length and alphabet. */
+/** An invalid name cannot exist, so it never reaches the store. */
 function lookup(user: User): Wanted {
   return user.username === '' || isUsername(user.username) ? user : nobody;
 }

@@ -24,7 +24,7 @@ import { checkCreateUser, checkGetUsers } from './validation.ts';
 export interface UsersServiceOptions {
   readonly store: UserStore;
   readonly limits: Limits;
-  /** Tells clients apart, by a key, so that none takes all of the queue for hashes. Default: all are one, which may. */
+  /** The key of a call's client, which has a share of the queue for hashes. Default: all share the whole queue. */
   readonly clientOf?: (context: HandlerContext) => string;
   /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
   readonly newUserId?: () => number;
@@ -37,7 +37,7 @@ const refusalReasons = {
   email_taken: 'EMAIL_TAKEN',
 } as const satisfies Record<Refusal, UsersErrorReason>;
 
-/** Chance decides the next time too. */
+/** A retry draws new ids; one second keeps clients from retrying in a tight loop. */
 const userIdRetryAfterMs = 1000;
 
 /**
@@ -45,8 +45,8 @@ const userIdRetryAfterMs = 1000;
  *
  * `GetUsers` takes the users out of its request as it answers them, so a request serves one call.
  *
- * Its own errors are those of `errors.ts`. A call whose signal is aborted ends with the signal's reason, also
- * when the store hangs; a store that takes longer than `storeTimeoutMs` ends it with STORE_UNAVAILABLE.
+ * Its own errors are those of `errors.ts`. A call whose signal is aborted ends with the signal's reason, even if the
+ * store hangs. If the store takes longer than `storeTimeoutMs`, the call ends with STORE_UNAVAILABLE.
  */
 export function createUsersService(options: UsersServiceOptions): ServiceImpl<typeof Users> {
   const { store, limits, clientOf, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
@@ -57,7 +57,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
   });
   const mismatches = countMismatches(limits, now);
 
-  /** Once it throws for a request id, nothing more about the id's sign-up is answered, a right guess neither. */
+  /** Once it throws for a request id, the service answers nothing more about its sign-up, not even a right guess. */
   function checkRequestId(requestId: string | undefined): void {
     if (requestId !== undefined && mismatches.areTooMany(requestId)) throw usersError('REQUEST_ID_SPENT');
   }
@@ -105,7 +105,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
       const result = await callStore((within) => store.signUp(signUp, within), {
         context,
         limits,
-        // Without an id to know it by, the repeat of a sign-up that did happen finds its own name taken.
+        // Without a request id, the repeat of a sign-up that did happen finds its own name taken.
         retrySafe: requestId !== undefined,
       });
       switch (result.outcome) {
@@ -152,14 +152,14 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
   return { createUser, getUsers };
 }
 
-/** So that a repeat makes the same hash and, with it, the same fingerprint; else random, as it should be. */
+/** With a request id it is derived, so that a repeat has the same hash and fingerprint; without one it is random. */
 function saltOf(requestId: string | undefined, username: string): Uint8Array {
   if (requestId === undefined) return randomBytes(saltBytes);
   const digest = hash('sha256', JSON.stringify(['users password salt', requestId, username]), 'buffer');
   return digest.subarray(0, saltBytes);
 }
 
-/** Over the hash, not the password: a fast digest of a password would undo what argon2 is for. */
+/** It covers the hash, not the password: a fast digest of the password would undo what argon2 is for. */
 function fingerprintOf({ username, email }: CreateUserRequest, passwordHash = ''): string {
   return hash('sha256', JSON.stringify([username, email, passwordHash]), 'base64url');
 }

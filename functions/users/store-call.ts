@@ -2,9 +2,9 @@ import type { Limits } from '../limits.ts';
 import { usersError } from './errors.ts';
 import { StoreError } from './store.ts';
 
-/** What a call of the store has to keep to. */
+/** What a call of the store must keep to. */
 export interface StoreCallOptions {
-  /** The call that it serves: once its signal is aborted, so is the store's. Not touched if the store answers at once. */
+  /** The call that it serves. Its signal aborts the store's; it is not touched if the store answers at once. */
   readonly context: { readonly signal: AbortSignal };
   readonly limits: Pick<Limits, 'storeTimeoutMs'>;
   /** Whether it may be repeated after it was given up, when nobody knows what it did. */
@@ -13,12 +13,12 @@ export interface StoreCallOptions {
 
 const ready = Promise.resolve();
 
-/** After a store did not answer in time, at once would be too soon. */
+/** A store that did not answer in time needs a moment before the next try. */
 const timeoutRetryAfterMs = 1000;
 
 /**
- * Calls the store, but waits no longer for it than it may take, even if it hangs. Afterwards no timer and no
- * listener is left, and the store's signal is aborted if it was given up.
+ * Calls the store and waits for at most `storeTimeoutMs`, even if it hangs. Afterwards no timer or listener is left. If
+ * the call is given up, the store's signal is aborted.
  *
  * @throws STORE_UNAVAILABLE for a `StoreError` and after `storeTimeoutMs`; the signal's reason when it is aborted
  */
@@ -62,8 +62,8 @@ export function callStore<T>(
     };
     try {
       call(controller.signal).then(succeed, fail);
-      // A tick that is asked for in a promise's turn comes when all promises that are ready have had theirs. A store
-      // in memory has its answer by then, and a timer and a listener would cost more than the answer.
+      // This tick comes once all promises that are ready have had their turn. A store in memory has answered by then: a
+      // timer and a listener would cost more than its answer.
       ready.then(() => process.nextTick(() => isSettled || watch()));
     } catch (error) {
       fail(error);

@@ -9,7 +9,7 @@ export interface StoredUser {
 /** A sign-up that is valid: what is checked without a store has been checked. */
 export interface SignUp {
   readonly username: string;
-  /** Chosen by the caller; `user_id` collisions are its to retry with another. */
+  /** The caller chooses it, and tries another if it is taken. */
   readonly userId: number;
   readonly email?: string;
   /** PHC string of the argon2id hash, parameters included. Never the password. */
@@ -18,7 +18,7 @@ export interface SignUp {
   readonly request?: RequestKey;
 }
 
-/** What makes a sign-up repeatable for a time. */
+/** What makes a sign-up repeatable for a while. */
 export interface RequestKey {
   /** A UUID in lower case. */
   readonly id: string;
@@ -47,7 +47,7 @@ export interface Candidate extends Pick<SignUp, 'username' | 'email'> {
 /** Why a candidate can't be signed up. */
 export type Refusal = Extract<SignUpResult['outcome'], 'username_taken' | 'email_taken'>;
 
-/** Whom to look for: by `username` where it is not empty, else by `userId`. */
+/** Which user to look for: by `username` if that is not empty, else by `userId`. */
 export interface Wanted {
   readonly username: string;
   readonly userId: number;
@@ -62,8 +62,8 @@ export interface Wanted {
 export interface UserStore {
   /**
    * Finds by a cheap read why `signUp` would refuse a candidate, so that no password is hashed in vain: its user name,
-   * else its email, is taken. It holds nothing: only `signUp` decides whom it does not refuse. It never refuses one
-   * whose request id is known, which may be a repeat, not even while the first of them is being stored.
+   * else its email, is taken. It reserves nothing: `signUp` still decides. It never refuses a candidate whose request
+   * id is known, since that may be a repeat, not even while the first one is being stored.
    */
   precheck(candidate: Candidate, signal: AbortSignal): Promise<Refusal | undefined>;
   /**

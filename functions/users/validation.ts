@@ -26,7 +26,7 @@ const uuidPattern = /^[\da-f]{8}-[\da-f]{4}-[\da-f]{4}-[\da-f]{4}-[\da-f]{12}$/i
 /** AIP-155 excludes it: it is what a client sends that forgot to fill it in, for every call the same. */
 const nilUuid = '00000000-0000-0000-0000-000000000000';
 
-/** Whether a user of this name can exist. */
+/** Whether a user can have this name. */
 export function isUsername(text: string): boolean {
   return usernamePattern.test(text);
 }
@@ -69,7 +69,7 @@ export function checkCreateUser({ username, password, email, requestId }: Create
   if (violations.length > 0) throw usersError('INVALID_FIELDS', { violations });
 }
 
-/** What requests of the service may hold: the server counts that before it makes their messages. */
+/** How many users a request may ask for. The server counts them before it makes the message. */
 export function elementLimits(limits: Pick<Limits, 'maxUsersPerRequest'>): readonly ElementLimit[] {
   const { maxUsersPerRequest } = limits;
   const error = (users: number) => tooManyUsers(users, maxUsersPerRequest);
@@ -77,8 +77,8 @@ export function elementLimits(limits: Pick<Limits, 'maxUsersPerRequest'>): reado
 }
 
 /**
- * Checks how many users are asked for, for callers that no server counts for. What is asked for can't be wrong: an invalid
- * name cannot exist, so it is missing.
+ * Checks how many users are asked for, for callers whose server does not count. It does not check names: an invalid
+ * name cannot exist, so the user is missing.
  *
  * @throws TOO_MANY_USERS
  */

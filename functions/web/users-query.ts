@@ -2,16 +2,16 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { UserSchema } from '../../proto/gen/users_types_pb.js';
 import { rpcError } from '../rpc/index.ts';
 
-/** The users of the article: what a query without a user asks for. */
+/** The users of the article. A query without a user asks for them. */
 const articleUsers = [{ username: 'alexa' }, { username: 'christie' }];
 
 const maxUserId = 2 ** 32 - 1;
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /**
- * Reads whom a query asks for, in its order: `username` and `user_id`, each any number of times.
+ * Reads which users a query asks for, in its order: `username` and `user_id`, each any number of times.
  *
- * @throws BAD_QUERY, also for parameters that there are not
+ * @throws BAD_QUERY, also for unknown parameters
  */
 export function parseUsersQuery(query: URLSearchParams): readonly MessageInitShape<typeof UserSchema>[] {
   const users: MessageInitShape<typeof UserSchema>[] = [];
@@ -36,8 +36,8 @@ export function parseUsersQuery(query: URLSearchParams): readonly MessageInitSha
 }
 
 /**
- * Reads the deadline that a query asks for, in ms: `timeout`, at most once (`500ms`, `2s`, `1m`, or seconds without a unit).
- * `undefined` without it.
+ * Reads the deadline that a query asks for, in ms: `timeout`, at most once (`500ms`, `2s`, `1m`, or seconds without a
+ * unit). `undefined` without it.
  *
  * @throws BAD_QUERY
  */
@@ -60,7 +60,7 @@ function parseTimeoutMs(text: string): number {
   throw badQuery('timeout must be a time above zero such as 500ms or 2s');
 }
 
-/** Says what is wrong, and quotes no value: it is logged too. */
+/** The message says what is wrong, and quotes no value, since it is logged too. */
 function badQuery(problem: string) {
   return rpcError('BAD_QUERY', problem);
 }

@@ -9,8 +9,8 @@ import { parseTimeout, parseUsersQuery } from './users-query.ts';
  * Answers `GET /users/` with the results of `GetUsers` as newline-delimited JSON, each as it arrives:
  * `{"user":{"username":"alexa","userId":7}}`, or `{"missing":{…}}`. `users-query.ts` describes the query.
  *
- * An error is a line too, `{"error":{"code":"unavailable","message":"…"}}`, and it is the last one. If it is also
- * the first, the HTTP status says the same; else the status has left already, and the line alone does.
+ * An error is the last line: `{"error":{"code":"unavailable","message":"…"}}`. If it is also the first line, the HTTP
+ * status says the same; otherwise the status was sent before, and only the line says it.
  *
  * @param client of the server itself (`RpcServer.local`)
  */

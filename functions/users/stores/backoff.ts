@@ -4,7 +4,7 @@ const firstMs = 20;
 const longestMs = 1_000;
 
 /**
- * Waits before the next try, longer from try to try and by chance, so that those who met once don't meet again
+ * Waits before the next try: a random time that grows from try to try, so that tries which met once don't meet again
  * (full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  *
  * @param tries how many there have been, from 1

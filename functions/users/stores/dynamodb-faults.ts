@@ -1,7 +1,7 @@
 import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import { StoreError } from '../store.ts';
 
-/** Refused for now; nothing was written. The SDK has tried more than once already. */
+/** DynamoDB refuses the request for now, and has written nothing. The SDK has tried more than once already. */
 const throttled = new Set([
   'LimitExceededException',
   'ProvisionedThroughputExceededException',
@@ -20,9 +20,9 @@ export const passingReasons: ReadonlySet<string | undefined> = new Set([
 const throttledRetryMs = 1_000;
 
 /**
- * What an error of the SDK means for the caller of the store.
+ * Makes the error for the caller of the store out of one of the SDK.
  *
- * @param repeatable whether the call may be repeated if it is unknown whether it was carried out
+ * @param repeatable whether the call may be repeated if nobody knows whether DynamoDB carried it out
  */
 export function fault(what: string, cause: unknown, repeatable: boolean): StoreError {
   if (cause instanceof StoreError) return cause;

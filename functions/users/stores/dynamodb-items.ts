@@ -15,7 +15,10 @@ import { folded } from './folded.ts';
  */
 export type Item = Record<string, AttributeValue>;
 
-/** A key of DynamoDB has at most 2048 bytes: https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html */
+/**
+ * A key of DynamoDB has at most 2048 bytes:
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Constraints.html
+ */
 const maxKeyBytes = 2048;
 
 /** The key of the item that is there once the user name is taken. */
@@ -28,12 +31,12 @@ export const requestKey = (id: string): string => `REQ#${id}`;
 /** The time from which on a request id that expires then, in seconds, may be forgotten. */
 const expirySeconds = (nowMs: number): number => Math.floor(nowMs / 1000);
 
-/** Whether the item of a request id is still to be minded. TTL deletes it within days, not at once. */
+/** Whether the request id of an item is still remembered. TTL deletes the item within days, not at once. */
 export function isKnown(item: Item, nowMs: number): boolean {
   return Number(item.expiresAt?.N) > expirySeconds(nowMs);
 }
 
-/** The key of the item that answers for a wanted user, or undefined if no such user can exist. */
+/** The key of the item that says who a wanted user is; `undefined` if no such user can exist. */
 export function keyOf(wanted: Wanted): string | undefined {
   const key = wanted.username === '' ? `USER#${wanted.userId}` : nameKey(wanted.username);
   return Buffer.byteLength(key) <= maxKeyBytes ? key : undefined;

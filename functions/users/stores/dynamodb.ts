@@ -75,7 +75,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
 
-  /** Turns what ends a call early into what the interface promises. */
+  /** Runs a call, and turns what ends it early into what the interface promises. */
   async function run<T>(
     what: string,
     repeatable: boolean,
@@ -157,7 +157,8 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   }
 
   /**
-   * A batch is no snapshot. So the request id is read after what it may have taken: by then, that of a repeat is there.
+   * A batch is no snapshot. So the request id is read after name and email: if a first request has taken them, its id
+   * is there.
    */
   async function precheck(
     { username, email, requestId }: Candidate,

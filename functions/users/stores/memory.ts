@@ -24,8 +24,8 @@ interface Repeatable extends Omit<RequestKey, 'id'> {
 }
 
 /**
- * Keeps users in this process alone, for tests and benchmarks: nothing is durable, and a second process knows
- * nothing of them. It decides as every store does, so it is also the model that the others are compared with.
+ * Keeps users in this process alone, for tests and benchmarks: nothing is durable, and no other process sees them. It
+ * decides as every store does, so tests compare the others with it.
  */
 export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
   const { limits = defaultLimits, now = Date.now } = options;
@@ -40,7 +40,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     if (closed) throw new StoreError('the store is closed', { retrySafe: true });
   }
 
-  /** A map keeps the order of insertion, which is that of expiry. Two at a time keep up with one that comes. */
+  /**
+   * A map keeps the order of insertion, which is that of expiry. Each sign-up adds one id, so forgetting two keeps up.
+   */
   function forgetExpired(nowMs: number): void {
     let budget = 2;
     for (const [id, { expiresAtMs }] of requests) {
@@ -83,7 +85,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     byId.set(user.userId, user);
     if (signUp.email !== undefined) emails.add(folded(signUp.email));
     if (request) {
-      requests.delete(request.id); // an expired one would keep its old place
+      requests.delete(request.id); // an expired id would keep its old place
       requests.set(request.id, { fingerprint: request.fingerprint, expiresAtMs: request.expiresAtMs, user });
     }
     return { outcome: 'created', user };

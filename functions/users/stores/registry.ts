@@ -3,9 +3,9 @@ import type { Limits } from '../../limits.ts';
 import type { UserStore } from '../store.ts';
 
 /**
- * The stores, by the name that USERS_STORE has for them: how each is opened with the settings that are its own. A new
- * one is a file beside this and an entry here. They are loaded when they are wanted: the AWS SDK alone takes longer to
- * load than all the rest.
+ * How each store is opened with its own settings, by the name that USERS_STORE has for it. A new store is a file beside
+ * this one and an entry here. A store is loaded when it is opened: the AWS SDK alone takes longer to load than all the
+ * rest.
  */
 const stores = {
   /** `dataFolder` is made when it is missing. */
@@ -42,7 +42,7 @@ export const storeKinds: readonly StoreKind[] = kindsOf(stores);
 /**
  * Opens the store of these settings.
  *
- * @throws StoreError if that can't be, with one line that says why
+ * @throws StoreError with one line that says why it can't be opened
  */
 export function openStore<K extends StoreKind>(config: StoreConfigOf<K>, limits: Limits): Promise<UserStore> {
   const byKind: { [Kind in StoreKind]: (config: StoreConfigOf<Kind>, limits: Limits) => Promise<UserStore> } =

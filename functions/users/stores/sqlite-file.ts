@@ -82,13 +82,13 @@ function makeFolder(folder: string): void {
 }
 
 /**
- * Remembers which file and which log beside it an open database has, and returns what to call before a write: SQLite
- * goes on with files that were removed, replaced or cut short by somebody else, and what it writes then is lost.
+ * Remembers the file and the log of an open database, and returns a check to call before each write. SQLite goes on
+ * with files that somebody has removed, replaced or cut short, and what it writes then is lost.
  *
- * A log that SQLite itself truncates or begins anew, as other processes may make it at any time, is as it should be.
- * None deletes it while this database is open (https://sqlite.org/wal.html, section 4).
+ * SQLite itself may truncate the log or begin it anew, at any time and for any process: that is as it should be. It
+ * does not delete the log while this database is open (https://sqlite.org/wal.html, section 4).
  *
- * @throws StoreError, when it is called, if a file is not what it was
+ * The check throws a StoreError if a file is not what it was.
  */
 export function fileWatch(path: string, db: DatabaseSync): () => void {
   const file = resolve(path);
@@ -113,7 +113,7 @@ export function fileWatch(path: string, db: DatabaseSync): () => void {
       refuse(`users file ${file} was removed or replaced: put it back, and start the server again`);
     }
     if (identityOf(log) !== opened.log) {
-      // The one that is open still holds everything, and the last server to close it copies that into the users file.
+      // The open log still holds everything. The last server to close it copies that into the users file.
       refuse(
         `log ${log} was removed or replaced: end all its servers, which saves what it held, and start again`,
       );
@@ -161,7 +161,9 @@ export function isBusy(error: unknown): boolean {
   return primaryCode(error) === busyCode;
 }
 
-/** The code of an error of SQLite, without what extends it (https://sqlite.org/rescode.html); of another, `undefined`. */
+/**
+ * The code of an error of SQLite, without what extends it (https://sqlite.org/rescode.html); of another, `undefined`.
+ */
 export function primaryCode(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;

@@ -15,7 +15,7 @@ export interface SqliteStoreOptions {
   readonly now?: () => number;
 }
 
-/** How long to wait before the next try while another process has the file, which a commit of its takes. */
+/** How long to wait before the next try while another process has the file: about as long as its commit takes. */
 const busyRetryMs = 2;
 
 /** A sign-up that waits for the next commit. */
@@ -28,9 +28,9 @@ interface Waiting {
 }
 
 /**
- * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may
- * use one file; one that has to wait for another goes on with other work. Sign-ups that arrive in the same turn of the
- * event loop are committed together, since what a commit costs is its sync of the disk.
+ * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may use one
+ * file: a process that waits for another goes on with other work. Sign-ups that arrive in the same turn of the event
+ * loop are committed together, since a commit costs a sync of the disk.
  *
  * @throws StoreError if the file can't be opened, with one line that says why
  */
@@ -100,7 +100,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     return { outcome: 'created', user: { username, userId } };
   }
 
-  /** A statement that fails leaves the others of its transaction as they are; a lost transaction fails all. */
+  /** A failed statement fails its own sign-up alone; a lost transaction fails all of them. */
   function answer(call: Waiting, nowMs: number): () => void {
     try {
       const result = decide(call.signUp, nowMs);
@@ -111,7 +111,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     }
   }
 
-  /** Commits those who wait, as many as may go together. False if another process has the file, and they wait on. */
+  /** Commits sign-ups that wait, as many as may go together. False: another process has the file, and they wait on. */
   function commitNext(): boolean {
     const group: Waiting[] = [];
     for (const call of queue.splice(0, limits.maxGroupedCommits)) {
