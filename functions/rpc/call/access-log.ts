@@ -26,10 +26,10 @@ export interface CallRecord {
   readonly headers: IncomingHttpHeaders;
 }
 
-/** Is told once of each call, when its status (0 for OK, or a code) is decided. */
+/** Called once for each call, when its status is decided: 0 for OK, or a code. */
 export type OnCallEnd = (call: CallRecord, status: number) => void;
 
-/** How much of the clients' metadata the log shows: names alone, or the values too of those that are harmless. */
+/** What the log shows of metadata: names alone, or also the values that are known to be harmless. */
 export type MetadataDetail = 'keys' | 'values';
 
 /** A call whose line is not written yet. */
@@ -55,7 +55,7 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
       error: call.error?.rawMessage,
       fault: isFault(call.error) || undefined,
     };
-    // The cause is what the client is not told.
+    // The client is not told the cause.
     const cause = call.error?.cause;
     if (fields.fault) log.error({ ...fields, err: cause ?? call.error }, 'call');
     else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
@@ -75,8 +75,8 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
 }
 
 /**
- * Metadata whose values are harmless to show. What is not known to be harmless may be a secret, whatever its name: it is
- * shown by name alone.
+ * Metadata whose values are harmless to show. Anything else may be a secret, whatever its name: the log shows its name
+ * alone.
  */
 const harmless =
   /^(?:user-agent|ip|origin|forwarded|via|x-forwarded-(?:for|host|port|proto)|x-real-ip|x-amzn-trace-id|x-user-agent|x-grpc-web|traceparent|tracestate|accept-language|cache-control|priority|sec-(?:ch|fetch|gpc).*|dnt)$/;

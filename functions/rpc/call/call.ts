@@ -11,43 +11,43 @@ import type { CallPolicy } from './policy.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
 import { ok } from './status.ts';
 
-/** What a call is, before anything is decided about it. */
+/** What is known of a call before it begins. */
 export interface CallStart {
   /** `grpc`, `grpc-web`, `connect`, `http` or `local`. */
   readonly protocol: string;
   /** What is called: a path such as `/Users/CreateUser`, without a query. */
   readonly path: string;
-  /** Unless it is plain HTTP. */
+  /** The method that is called; `undefined` for plain HTTP. */
   readonly method: DescMethod | undefined;
   readonly headers: IncomingHttpHeaders;
   readonly connection: Connection;
-  /** The time that the client asks for; NaN if it is malformed. */
+  /** The time that the client asks for, in ms; NaN if it is malformed. */
   readonly askedMs: number | undefined;
   /** Whether it lasts as long as its client wants, if that sets no deadline. */
   readonly isUntimed: boolean;
-  /** Whether nobody is told of it: health checks would fill the log. Default: false. */
+  /** Whether it has no line in the log, which health checks would fill. Default: false. */
   readonly isQuiet?: boolean;
 }
 
-/** What is told of a path, and no method has a name that long. */
+/** Paths are cut to this length before anybody is told of them. No method has a name that long. */
 const maxPathCharacters = 256;
 
 /**
- * One call, whoever makes it and by whatever protocol: known under one id, bound by one deadline, admitted at one gate,
- * ended once, told of once. A protocol says only how a status is said and how a connection is dropped.
+ * One call, whatever its protocol. It has one id and one deadline, passes one gate, ends once, and is logged once. A
+ * protocol adds only how it sends a status and how it drops the connection.
  */
 export abstract class Call implements CallRecord {
   readonly protocol: string;
   readonly method: string;
   readonly requestId: string;
   readonly startedAtMs = performance.now();
-  /** The time it was given; infinite if it lasts as long as its client wants. */
+  /** The time it was given, in ms; infinite if it lasts as long as its client wants. */
   readonly timeoutMs: number;
   readonly headers: IncomingHttpHeaders;
   readonly connection: Connection;
   /** Whether it lasts as long as its client wants: a drain doesn't wait for it. */
   readonly isUntimed: boolean;
-  /** Once it is decided: `ok` or a code. */
+  /** The status, once it is decided: `ok` or a code. */
   code: number | undefined;
   error: ConnectError | undefined;
   protected readonly policy: CallPolicy;
@@ -58,7 +58,7 @@ export abstract class Call implements CallRecord {
   #slot: Set<{ expire(): void }> | undefined;
   #heldBytes = 0;
   #isWatch = false;
-  /** Its deadline has passed: what is left of it is being read, or not. */
+  /** The call is over, and waits only for its client to read what is left. */
   #isFlushing = false;
   #isClosed = false;
   #values: ContextValues | undefined;
@@ -95,7 +95,7 @@ export abstract class Call implements CallRecord {
     return this.startedAtMs + (this.isUntimed ? this.policy.limits.maxWatchMs : this.timeoutMs);
   }
 
-  /** What the gate and interceptors leave for those after them; it knows the client's address by `clientOf`. */
+  /** What the gate and interceptors leave for handlers, and the client's address for `clientOf`. */
   get values(): ContextValues {
     this.#values ??= createContextValues().set(clientKey, this.#client.name);
     return this.#values;
@@ -107,21 +107,21 @@ export abstract class Call implements CallRecord {
   }
 
   /**
-   * Called when the deadline has passed, and again, unless the call is gone by then, once the client has had the time
-   * to read what is left: one that doesn't read must not keep the call for ever.
+   * Called at the deadline: fails the call. Called again later if the client has not read what is left by then: cuts it
+   * off, so that a client which does not read can't keep a call for ever.
    */
   expire(): void {
     if (this.#isFlushing) return this.cut();
     this.#isFlushing = true;
-    // A watch whose request has not come has waited for that alone.
+    // A watch whose request has not come has not begun: only its request is late.
     const hasWatched = this.isUntimed && performance.now() >= this.deadlineAtMs;
     this.fail(hasWatched ? watchEnded : deadlineExceeded);
     if (!this.#isClosed) this.#expireAt(performance.now() + this.policy.limits.flushTimeoutMs);
   }
 
   /**
-   * Begins: lets the call in (see `enter`), or refuses it, with `refusal` if its headers are wrong already.
-   * `requestDueAtMs`: when its request must be there, if that is before the deadline.
+   * Begins the call: lets it in (see `enter`), or refuses it. `refusal`: what is wrong with its headers.
+   * `requestDueAtMs`: by when its request must have come, if that is before the deadline.
    */
   protected begin(refusal?: ConnectError, requestDueAtMs = this.deadlineAtMs): void {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
@@ -148,7 +148,7 @@ export abstract class Call implements CallRecord {
     }
   }
 
-  /** The request is there: a call that lasts as long as its client wants has all the time from now on. */
+  /** The request has come: from now on, a call that lasts as long as its client wants has all its time. */
   protected requestIsThere(): void {
     if (!this.isOver) this.#expireAt(this.deadlineAtMs);
   }
@@ -179,13 +179,13 @@ export abstract class Call implements CallRecord {
     this.#settle(this.#trySay(error) ?? error);
   }
 
-  /** Ends with an error and drops the connection, which can't be told. */
+  /** Ends with an error that can't be told any more, and drops what carries the call. */
   protected drop(error: ConnectError): void {
     if (!this.isOver) this.#settle(error);
     this.cut();
   }
 
-  /** What carries the call is gone. */
+  /** The stream or connection that carries the call is gone: it gives back all that it holds. */
   protected gone(): void {
     if (this.#isClosed) return;
     if (this.#heldBytes > 0) this.release(this.#heldBytes);

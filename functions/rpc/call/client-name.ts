@@ -5,18 +5,18 @@ import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 /** Where a call keeps its client's address. */
 export const clientKey = createContextKey('', { description: 'address of the client' });
 
-/** The address of a call's client, to count shares by: behind trusted proxies, the one that they name. */
+/** The address of a call's client, by which shares are counted. Behind trusted proxies it is the one that they name. */
 export function clientOf(context: Pick<HandlerContext, 'values'>): string {
   return context.values.get(clientKey);
 }
 
 /**
- * The client's address as the proxies in front say it: each adds the address that it saw to the right of
- * `x-forwarded-for`, and what is further left may be the client's own invention.
+ * Reads the client's address from what trusted proxies say. Each adds the address that it saw at the right of
+ * `x-forwarded-for`; what is further left, the client may have invented.
  * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/x-forwarded-headers.html
  *
  * @param trustedProxies how many proxies stand in front; with none, the header says nothing
- * @returns `undefined` if they don't say: then it is the address of the connection
+ * @returns `undefined` if they say nothing: then the client is the address of the connection
  */
 export function clientName(headers: IncomingHttpHeaders, trustedProxies: number): string | undefined {
   if (trustedProxies === 0) return undefined;

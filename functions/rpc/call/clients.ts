@@ -1,8 +1,8 @@
-/** What one client has under way. Behind load balancers this is who they say the client is, else an address. */
+/** What one client has under way. A client is an address: behind trusted proxies, the one that they name. */
 export class Client {
   /** Its address. */
   readonly name: string;
-  /** Connections of its own; behind a load balancer, none. */
+  /** Its connections. Behind a load balancer it has none: they are the load balancer's. */
   connections = 0;
   /** Calls that last as long as their client wants. */
   untimedCalls = 0;
@@ -32,14 +32,14 @@ export class Clients {
     return client;
   }
 
-  /** One use less; the last one forgets the client. */
+  /** Ends one use. With its last use, the client is forgotten. */
   leave(client: Client): void {
     client.uses -= 1;
     if (client.uses === 0) this.#clients.delete(client.name);
   }
 }
 
-/** A network of IPv6 counts as one client, for whoever has one address of it has 2^64 (RFC 6177 section 2). */
+/** A network of IPv6 (/64) counts as one client: whoever has one of its addresses has 2^64 (RFC 6177 section 2). */
 function shareName(address: string): string {
   if (!address.includes(':') || address.startsWith('::ffff:')) return address;
   const [left = '', right] = address.split('::');

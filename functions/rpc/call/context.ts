@@ -5,7 +5,7 @@ import type { Call } from './call.ts';
 import { requestIdHeader } from './request-id.ts';
 import type { SentMetadata } from './wire.ts';
 
-/** What a context needs to know of where its call comes from. */
+/** What a context must know of the request. */
 export interface ContextOrigin {
   /** The HTTP method. */
   readonly method: string;

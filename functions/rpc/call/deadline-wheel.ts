@@ -1,4 +1,4 @@
-/** Something that has a time. */
+/** Something whose time ends. */
 export interface Timed {
   /** Called once that time has passed, at most `grainMs` late. */
   expire(): void;
@@ -10,13 +10,13 @@ const grainMs = 8;
 const maxTimerMs = 2 ** 31 - 1;
 
 /**
- * Calls under way, by deadline. Nearly all end long before it: a timer of its own for each would cost more than adding
- * it to a set and taking it out again.
+ * Calls under way, by deadline. Nearly all end long before it: adding a call to a set and deleting it again costs less
+ * than a timer for each.
  */
 export class DeadlineWheel {
   readonly #slots = new Map<number, Set<Timed>>();
 
-  /** `atMs`: on the clock of `performance.now()`. Delete it from the set when it is done before. */
+  /** Adds what ends at `atMs`, on the clock of `performance.now()`. If done sooner, it deletes itself from the set. */
   add(timed: Timed, atMs: number): Set<Timed> {
     const index = Math.ceil(atMs / grainMs);
     let slot = this.#slots.get(index);
@@ -31,7 +31,7 @@ export class DeadlineWheel {
     return slot;
   }
 
-  /** All that wait for their time now. */
+  /** Everything whose time has not ended yet. */
   list(): Timed[] {
     return [...this.#slots.values()].flatMap((slot) => [...slot]);
   }

@@ -5,10 +5,10 @@ import { Call, type CallStart } from './call.ts';
 import type { Timed } from './deadline-wheel.ts';
 import type { CallPolicy } from './policy.ts';
 
-/** A call that comes over the network. A client that reads slowly is waited for; one that has stopped to read is not. */
+/** A call that comes over the network. It waits for a client that reads slowly, but not for one that has stopped. */
 export abstract class ExchangeCall extends Call implements Receiver {
   protected readonly exchange: Exchange;
-  /** Made when a client first lets us wait: most never do. */
+  /** Made when the client first makes us wait; most never do. */
   #stall: { readonly timed: Timed; readonly slot: Set<Timed> } | undefined;
   #queuedBytes = 0;
 
@@ -47,8 +47,8 @@ export abstract class ExchangeCall extends Call implements Receiver {
   }
 
   /**
-   * Sends bytes of the response. False: wait for `roomAgain` before the next. If there is no memory for bytes that have to
-   * wait, the call ends with MEMORY_EXHAUSTED and is dropped: nothing else could be told to who doesn't read.
+   * Sends bytes of the response. False: wait for `roomAgain` before the next. If there is no memory for bytes that must
+   * wait, the call ends with MEMORY_EXHAUSTED and is dropped: a client that does not read can't be told.
    */
   protected sendOrWait(bytes: Uint8Array): boolean {
     if (this.exchange.send(bytes)) return true;

@@ -16,11 +16,11 @@ export interface GateRequest {
   readonly requestId: string;
   /** Address and port of the connection. */
   readonly peer: string;
-  /** Address of the client: behind trusted proxies, what they say. */
+  /** Address of the client. Behind trusted proxies it is the one that they name. */
   readonly client: string;
   /** The TLS connection, for the client's certificate; `undefined` in plain text. */
   readonly tls: TLSSocket | undefined;
-  /** Takes what handlers and interceptors are to know, as `HandlerContext.values`. */
+  /** The gate sets here what handlers and interceptors should know: they read it as `HandlerContext.values`. */
   readonly values: ContextValues;
 }
 
@@ -28,7 +28,7 @@ export interface GateRequest {
  * Stands before every call of every protocol, plain HTTP and calls from within the process too. It runs after the
  * headers, before a byte of the body is read: refusing costs no more than the headers.
  *
- * Returns to let the call in, or throws the ConnectError that the client gets; at once, or later by a promise. The model
- * is `requestGate` of @connectrpc/connect 2.2.
+ * It returns to let the call in, or throws the ConnectError that the client gets, at once or later by a promise. The
+ * model is `requestGate` of @connectrpc/connect 2.2.
  */
 export type Gate = (request: GateRequest) => undefined | Promise<void>;

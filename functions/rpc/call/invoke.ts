@@ -6,7 +6,7 @@ import type { CallContext } from './context.ts';
 type AnyFn = ReturnType<Interceptor>;
 type AnyRequest = Parameters<AnyFn>[0];
 type AnyResponse = Awaited<ReturnType<AnyFn>>;
-/** One message, or what is or becomes one. */
+/** A value, or a promise of it. */
 type MaybePromise<T> = T | Promise<T>;
 
 /** The kinds of methods whose response is one message. */
@@ -17,9 +17,8 @@ export type ManySpec = Exclude<MethodImplSpec, SingleSpec>;
 export type Input = Message | AsyncIterable<Message>;
 
 /**
- * Calls a method that returns one message, through the interceptors if there are any. They see the
- * standard request and response of connect, whose parts are made when touched: an interceptor pays
- * only for what it uses.
+ * Calls a method that returns one message, through the interceptors if there are any. They see connect's own request
+ * and response, whose parts are made when touched: an interceptor pays only for what it uses.
  */
 export function invokeSingle(
   spec: SingleSpec,
@@ -127,7 +126,7 @@ function lazyResponse(context: CallContext) {
   };
 }
 
-/** The context as an interceptor that handed on another request wants it to be. */
+/** The context for an interceptor that has handed on another request. */
 function derive(context: CallContext, request: AnyRequest): HandlerContext {
   return {
     method: context.method,

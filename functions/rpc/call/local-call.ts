@@ -18,14 +18,14 @@ export interface LocalCallOptions {
   readonly contextValues: ContextValues | undefined;
 }
 
-/** A call from within the process: a call like any other, whose messages need no bytes and whose status is a promise's. */
+/** A call from within the process, like any other; but no message becomes bytes, and promises tell how it ended. */
 export class LocalCall extends Call {
   readonly context: CallContext;
   readonly #method: Method;
   readonly #values: ContextValues | undefined;
   readonly #signal: AbortSignal | undefined;
   readonly #admission = Promise.withResolvers<void>();
-  /** Those who wait for something of this call, to be told when it ends early. */
+  /** Rejects what waits for something of this call, when that ends early. */
   readonly #waiting = new Set<(error: ConnectError) => void>();
 
   constructor(method: Method, options: LocalCallOptions, connection: Connection, policy: CallPolicy) {
@@ -47,7 +47,7 @@ export class LocalCall extends Call {
 
   /** Lets the call in. @throws the ConnectError that it is refused with */
   admit(): Promise<void> {
-    // A caller may not look at it: the call has told its log.
+    // The caller need not look at it: the log has been told.
     this.#admission.promise.catch(() => {});
     if (this.#signal?.aborted) this.#onAbort();
     else this.#signal?.addEventListener('abort', this.#onAbort, { once: true });
@@ -128,7 +128,7 @@ export class LocalCall extends Call {
 
   protected override resume(): void {}
 
-  /** What the work results in, unless the call ends before. */
+  /** Waits for the result of the work, or for the call's early end. */
   #orEnd<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
       if (this.error !== undefined) return reject(this.error);

@@ -15,10 +15,10 @@ import { type Method, pathOf } from './methods.ts';
 import type { CallPolicy } from './policy.ts';
 
 /**
- * A transport for callers within the process: their calls pass the server's gate and interceptors, keep its deadlines, end
- * at its drain and stand in its log, as if they came from outside.
+ * A transport for callers within the process: their calls pass the server's gate and interceptors, keep its deadlines,
+ * end at its drain and stand in its log, as if they came from outside.
  *
- * Its clients get the method's own messages: they must not change them.
+ * Its clients get the method's own messages, and must not change them.
  */
 export function createLocalTransport(methods: ReadonlyMap<string, Method>, policy: CallPolicy): Transport {
   const client = policy.clients.enter('local');

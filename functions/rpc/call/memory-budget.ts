@@ -7,7 +7,7 @@ export interface Share {
 
 /**
  * What all calls together may hold in memory: bytes received, inflated, decoded and queued for sending. Each connection
- * and each client has a share, so that one alone can't use it up.
+ * and each client has a share, so that none can use it up alone.
  */
 export class MemoryBudget {
   #heldBytes = 0;
@@ -22,7 +22,7 @@ export class MemoryBudget {
     return this.#heldBytes;
   }
 
-  /** Counts what a call is about to hold. False, and nothing is counted, if that is more than there is. */
+  /** Counts what a call is about to hold. Returns false, and counts nothing, if a limit would be exceeded. */
   hold(connection: Share, client: Share, bytes: number): boolean {
     const { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection } = this.#limits;
     const isTooMuch =

@@ -5,7 +5,7 @@
 const protocolHeader =
   /^(?::.*|connection|keep-alive|proxy-connection|transfer-encoding|upgrade|te|trailer|date|host|accept|accept-encoding|content-(?:type|length|encoding)|connect-.*|grpc-(?!tags-bin$|trace-bin$).*|x-request-id)$/;
 
-/** Names recur: each is looked at once. Bounded, since clients choose them. */
+/** Names recur, so each is matched once. The map is bounded, since clients choose the names. */
 const knownNames = new Map<string, boolean>();
 const maxKnownNames = 1024;
 
@@ -18,7 +18,7 @@ export function isProtocolHeader(name: string): boolean {
   return result;
 }
 
-/** The metadata that a service has set, in order, without what it can't set. */
+/** The metadata that a service has set, in order, without the names that it can't set. */
 export function metadataOf(headers: Headers | undefined): [name: string, value: string][] {
   return headers === undefined ? [] : [...headers].filter(([name]) => !isProtocolHeader(name));
 }

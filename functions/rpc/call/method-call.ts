@@ -12,8 +12,8 @@ import type { CallPolicy } from './policy.ts';
 import type { Wire } from './wire.ts';
 
 /**
- * A call of a method by a client, from its headers to its status, in whatever protocol. What a small unary call does not
- * need is not made: memory that is used for a moment costs more time here than anything else.
+ * A client's call of a method, from its headers to its status, in whatever protocol. A small unary call makes only what
+ * it needs: memory that is used for a moment costs more time here than anything else.
  */
 export class MethodCall extends ExchangeCall implements ResponseSink {
   readonly #wire: Wire;

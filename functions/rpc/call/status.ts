@@ -2,7 +2,7 @@ import { Code, type ConnectError } from '@connectrpc/connect';
 import { unexpectedCompression } from '../errors.ts';
 import { metadataOf } from './metadata.ts';
 
-/** The status of a call that went well: what `Code` of connect has no name for. */
+/** The status of a call that went well. connect's `Code` has no name for it. */
 export const ok = 0;
 
 const names: readonly string[] = [
@@ -17,12 +17,16 @@ export function statusName(code: number): string {
   return (code === Code.Canceled ? 'CANCELLED' : names[code]) ?? String(code);
 }
 
-/** The name of a code as Connect writes it, such as `deadline_exceeded`. Source: https://connectrpc.com/docs/protocol */
+/**
+ * The name of a code as Connect writes it, such as `deadline_exceeded`. Source: https://connectrpc.com/docs/protocol
+ */
 export function connectCodeName(code: Code): string {
   return (names[code] ?? 'UNKNOWN').toLowerCase();
 }
 
-/** The HTTP status of a failed call, for clients that see one. Source: https://connectrpc.com/docs/protocol#error-codes */
+/**
+ * The HTTP status of a failed call, for clients that see one. Source: https://connectrpc.com/docs/protocol#error-codes
+ */
 const httpStatuses: Readonly<Record<Code, number>> = {
   [Code.Canceled]: 499,
   [Code.Unknown]: 500,
@@ -51,15 +55,18 @@ export function httpStatusOf(code: Code): number {
 const faultCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 
 /**
- * Whether a call failed through a fault of the server, for the log, metrics and alarms. UNAVAILABLE is one where something
- * has caused it, such as a store that does not answer; a server that drains is not at fault. No client can make one.
+ * Whether a call failed through a fault of the server, for the log, metrics and alarms. UNAVAILABLE is one where
+ * something has caused it, such as a store that does not answer; a server that drains is not at fault. No client can
+ * make one.
  */
 export function isFault(error: ConnectError | undefined): boolean {
   if (error === undefined || error === unexpectedCompression) return false;
   return faultCodes.has(error.code) || (error.code === Code.Unavailable && error.cause !== undefined);
 }
 
-/** The metadata that goes with an error: what the service has set, and the error's own unless it came from elsewhere. */
+/**
+ * The metadata that goes with an error: what the service has set, and the error's own unless it came from elsewhere.
+ */
 export function errorMetadata(error: ConnectError, sent: Headers | undefined): Headers {
   const metadata = new Headers(metadataOf(sent));
   if (!error.isWireError)

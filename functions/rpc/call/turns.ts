@@ -1,10 +1,10 @@
-/** How long work that can be cut up goes on in one turn of the event loop, all calls together. */
+/** How long the divisible work of all calls goes on in one turn of the event loop. */
 const turnMs = 3;
 
 /**
- * Shares the event loop. Whoever has more work than a small call looks now and then whether the turn is over, and then
- * waits for the next one; those that wait take turns. Between two of them, everything else that is ready has its turn:
- * no message, however large, holds up health checks, deadlines and small calls for longer.
+ * Shares the event loop. A call with much work asks now and then whether its turn is over, and if so waits for the next
+ * one; calls that wait take turns. Between two turns everything else that is ready runs, so that no message, however
+ * large, holds up health checks, deadlines and small calls for longer.
  */
 export class Turns {
   readonly #waiting: (() => void)[] = [];
@@ -32,7 +32,7 @@ export class Turns {
     });
   }
 
-  /** One of those that wait has this turn: what it does follows in the promise's own turn, right after. */
+  /** Gives this turn to the first that waits. Its work follows right after, when its promise is settled. */
   #begin(): void {
     const go = this.#waiting.shift();
     if (go === undefined) {

@@ -9,8 +9,8 @@ export interface SentMetadata {
 }
 
 /**
- * How one protocol speaks on one exchange: made from the headers of a request, it says what they ask for, and later how the
- * call has ended. Everything else about a call is the same for all protocols.
+ * How one protocol speaks on one exchange. It is made from the headers of a request, knows what they ask for, and later
+ * tells the client how the call has ended. Everything else about a call is the same for all protocols.
  */
 export interface Wire {
   /** `grpc`, `grpc-web` or `connect`. */

@@ -12,7 +12,7 @@ export function successTrailers(sent: Headers | undefined): readonly (readonly [
   return sent === undefined ? okTrailers : [...okTrailers, ...metadataOf(sent)];
 }
 
-/** Escaped, each takes up to nine bytes: more than 64 KiB in a header block would end the connection. */
+/** Each may take nine bytes when it is escaped, and a header block of more than 64 KiB would end the connection. */
 const maxMessageCharacters = 2048;
 
 /** The trailers of a failed call: status, message, details, and the metadata of the error. */

@@ -5,14 +5,15 @@ import type { Exchange } from './exchange.ts';
 /** How long a browser may remember the answer to its preflight request. Chrome's own cap. */
 const maxAgeSeconds = 7200;
 
-/** Headers that every browser's request has a use for, and those that connect knows. */
+/** The response headers that pages may read: those that connect names, and the request id. */
 const exposed = [...cors.exposedHeaders, requestIdHeader].join(', ');
 
 /**
- * Lets browsers of the given origins call the server. Answers preflight requests (returns true then), before any gate, since
- * they carry no credentials, and marks the responses to the others. Source: https://connectrpc.com/docs/cors
+ * Lets pages of the given origins call the server. It answers preflight requests, and returns true then: before any
+ * gate, since they carry no credentials. It marks the responses to all other requests. Source:
+ * https://connectrpc.com/docs/cors
  *
- * `origins`: such as `https://example.com`; `*` for any; empty: browsers are not let in.
+ * `origins`: such as `https://example.com`; `*` for any; empty: no page may call.
  */
 export function createCors(origins: readonly string[]): (exchange: Exchange) => boolean {
   const allowed = new Set(origins);

@@ -8,7 +8,7 @@ import { rpcError, toConnectError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { HttpRequest, HttpResource, HttpResponse } from './http-resource.ts';
 
-/** Text that waits for more, so that short lines leave together. */
+/** This much text waits for more, so that short lines leave together. */
 const maxWaitingCharacters = 16 * 1024;
 /** How many texts are sent before looking whether this turn of the event loop is over. */
 const sliceTexts = 64;
@@ -21,7 +21,7 @@ interface Asked {
   readonly refusal?: ConnectError;
 }
 
-/** A request of a resource: a call like any other, that speaks plain HTTP. */
+/** A request of a resource: a call like any other, in plain HTTP. */
 export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse {
   status = 200;
   readonly query: URLSearchParams;
@@ -59,7 +59,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
     return this.#controller.signal;
   }
 
-  /** Begins: the resource answers once the gate has let the call in. */
+  /** Begins the call: the resource answers once the gate has let it in. */
   start(): void {
     this.exchange.receive(this);
     this.begin(this.#refusal);

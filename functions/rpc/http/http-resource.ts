@@ -1,7 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { CallOptions, ConnectError } from '@connectrpc/connect';
 
-/** Something that answers plain HTTP requests beside the calls of methods, such as `/users/`. */
+/** Answers plain HTTP requests at paths of its own, such as `/users/`. */
 export interface HttpResource {
   /** The paths that are its own, without a query. */
   readonly paths: readonly string[];
@@ -19,7 +19,7 @@ export interface HttpResource {
   askedMs?(query: URLSearchParams): number | undefined;
   /** Answers. What it throws becomes an error for the client: a ConnectError as it is, anything else as INTERNAL. */
   answer(request: HttpRequest, response: HttpResponse): Promise<void>;
-  /** How its clients read an error: the body, or the last part of it if a response has begun. */
+  /** Makes the text that clients get for an error: the body, or its last part if a response has begun. */
   errorText(error: ConnectError): string;
 }
 
@@ -29,7 +29,10 @@ export interface HttpRequest {
   readonly headers: IncomingHttpHeaders;
   /** Aborted when the deadline passes, the client goes away, or the server ends. */
   readonly signal: AbortSignal;
-  /** For calls that the answer needs, by `RpcServer.local`: its deadline, signal, id, metadata and caller. */
+  /**
+   * Options for calls by `RpcServer.local` that the answer needs: they have its deadline, signal, id, metadata and
+   * caller.
+   */
   callOptions(): CallOptions;
 }
 
@@ -37,6 +40,6 @@ export interface HttpRequest {
 export interface HttpResponse {
   /** The status, if it is not 200. Before the first text. */
   status: number;
-  /** Adds to the body. With a promise, wait for it before going on: the client reads slowly, or others wait for a turn. */
+  /** Adds to the body. Await the promise, if there is one: the client reads slowly, or others wait for a turn. */
   send(text: string): Promise<void> | undefined;
 }

@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { Connection } from '../call/connection.ts';
 import { type Exchange, isHost, type Receiver } from './exchange.ts';
 
-/** An exchange of HTTP/1.1, on node:http. It knows no trailers: gRPC itself can't be carried by it. */
+/** An exchange of HTTP/1.1, on node:http. It has no trailers, so it can't carry gRPC itself. */
 export class NodeExchange implements Exchange {
   readonly method: string;
   readonly url: string;
@@ -62,7 +62,7 @@ export class NodeExchange implements Exchange {
   end(bytes: Uint8Array | undefined): void {
     if (this.#isGone) return;
     this.#res.end(bytes);
-    // What is left of the request is read: the next one comes behind it. (Node's own timeout for requests holds.)
+    // The rest of the request must be read: the next one comes behind it. (Node's own timeout for requests holds.)
     this.#req.resume();
   }
 

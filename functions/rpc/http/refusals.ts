@@ -8,7 +8,7 @@ import type { Refusal } from './refused-call.ts';
 
 const nothingSent = { sentHeader: undefined, sentTrailer: undefined };
 
-/** What is told of a path that leads nowhere: no method has a name that long. */
+/** Paths that lead nowhere are cut to this length in answers. No method has a name that long. */
 const maxPathCharacters = 256;
 
 /** A call of a method that does not exist, in a protocol that has its own words for that. */

@@ -5,7 +5,7 @@ import type { Exchange } from './exchange.ts';
 
 /** How a request is refused. */
 export interface Refusal {
-  /** In the log: what the client seems to speak. */
+  /** What the client seems to speak, for the log. */
   readonly protocol: string;
   /** The path that it asked for, without the query. */
   readonly path: string;
@@ -14,7 +14,7 @@ export interface Refusal {
   readonly answer: (requestId: string, error: ConnectError) => void;
 }
 
-/** A request that nothing takes: a call that is over when it begins. Nothing of its body is read. */
+/** A request that nothing takes: a call that is over when it begins. Its body is not read. */
 export class RefusedCall extends ExchangeCall {
   readonly #refusal: Refusal;
 

@@ -1,7 +1,7 @@
-/** What room there is at first. */
+/** The room at first. */
 const smallBytes = 1024;
 
-/** Bytes that come in portions, kept in one piece: a client that sends byte by byte would have us keep a buffer for each. */
+/** Keeps bytes that come in portions in one piece: a client that sends byte by byte must not make a buffer of each. */
 export class ByteBuffer {
   #buffer: Buffer = Buffer.alloc(0);
   #usedBytes = 0;
@@ -21,7 +21,7 @@ export class ByteBuffer {
     this.reserve(chunk.length).set(chunk, this.#usedBytes - chunk.length);
   }
 
-  /** Adds room for bytes that the caller writes, at the end of what is returned. */
+  /** Adds room for bytes, at the end of the returned buffer. The caller writes them. */
   reserve(bytes: number): Buffer {
     const end = this.#usedBytes + bytes;
     if (end > this.#buffer.length) {
@@ -33,7 +33,7 @@ export class ByteBuffer {
     return this.#buffer;
   }
 
-  /** Gives away the bytes. What is left of the room, when worth it, serves the next ones. */
+  /** Gives away the bytes. The next ones use what is left of the room. */
   take(): Buffer {
     const taken = this.bytes;
     this.#buffer = this.#buffer.subarray(this.#usedBytes);

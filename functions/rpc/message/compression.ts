@@ -19,7 +19,7 @@ export interface Compressions {
   readonly error: ConnectError | undefined;
 }
 
-/** Of a client that says nothing of compression. */
+/** For a client that says nothing of compression. */
 export const noCompressions: Compressions = { request: false, response: false, error: undefined };
 
 /**
@@ -50,14 +50,14 @@ export interface InflateLimits {
   readonly inflateFloorBytes: number;
 }
 
-/** Of an empty message: header and trailer (RFC 1952 section 2.3). */
+/** The size of an empty message: header and trailer (RFC 1952 section 2.3). */
 const minGzipBytes = 18;
 
 /**
  * How many bytes a compressed message says that it becomes (RFC 1952 section 2.3.1: gzip's last four bytes).
  *
- * @throws BAD_COMPRESSION if it is no gzip; MESSAGE_TOO_LARGE above `maxBytes`; INFLATES_TOO_MUCH above both the ratio and the
- * floor
+ * @throws BAD_COMPRESSION if it is no gzip; MESSAGE_TOO_LARGE above `maxBytes`; INFLATES_TOO_MUCH above both the ratio
+ * and the floor
  */
 export function inflatedBytes(bytes: Uint8Array, maxBytes: number, limits: InflateLimits): number {
   const { length } = bytes;

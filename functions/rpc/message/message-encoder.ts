@@ -4,7 +4,7 @@ import type { Codec } from './codec.ts';
 import { compress, messageTooLarge } from './compression.ts';
 import { compressedFlag } from './frame.ts';
 
-/** Turns the messages of a response into bytes, compressed where that is agreed on and worth it. */
+/** Turns the messages of a response into bytes. It compresses them if that is agreed on and worth it. */
 export class MessageEncoder {
   readonly codec: Codec;
   /** Protobuf, else JSON. */
@@ -33,7 +33,7 @@ export class MessageEncoder {
     return bytes;
   }
 
-  /** Whether a message of that size leaves as it is. */
+  /** Whether a message of that size leaves uncompressed. */
   isSmall(bytes: number): boolean {
     return !this.isCompressing || bytes < this.limits.compressMinBytes;
   }

@@ -23,8 +23,8 @@ export interface RequestOwner extends Ending {
 const smallBytes = 4 * 1024;
 
 /**
- * Reads the request of a call: the one message that the method takes, or the stream of them. What comes is counted before it
- * is made: its bytes, what it says that it inflates to, and the objects that it would become.
+ * Reads the request of a call: one message or a stream of them, as the method takes it. It counts what comes before it
+ * makes anything of it: the bytes, the size that they say they inflate to, and the objects that they would become.
  */
 export class RequestBody {
   readonly #call: RequestOwner;
@@ -36,7 +36,7 @@ export class RequestBody {
   #queue: RequestQueue | undefined;
   #frames: FrameReader | undefined;
   #whole: ByteBuffer | undefined;
-  /** Of the message that the method has: given back when it asks for the next. */
+  /** What the method's current message holds: given back when it asks for the next. */
   #messageBytes = 0;
 
   constructor(call: RequestOwner, wire: Wire, method: Method, policy: CallPolicy) {
@@ -47,7 +47,7 @@ export class RequestBody {
     this.#codec = method.input(wire.isBinary);
   }
 
-  /** For a method that takes a stream: the messages, as they come. Too many unread ones pause the flow. */
+  /** The messages as they come, for a method that takes a stream. Too many unread ones pause the flow. */
   messages(): RequestQueue {
     const { maxQueuedMessages, streamWindowBytes } = this.#policy.limits;
     // What the client sends ahead of a pause waits in the connection: a window at most.

@@ -3,11 +3,11 @@ import { serializeBatch } from './batch.ts';
 import { FrameWriter } from './frame.ts';
 import type { MessageEncoder } from './message-encoder.ts';
 
-/** Until it is known how large the messages of a stream are, and at most: what a batch holds is not sent yet. */
+/** Messages in a batch: at first, while their size is unknown, and at most. What a batch holds is not sent yet. */
 const firstBatchMessages = 16;
 const maxBatchMessages = 128;
 
-/** The messages of a response that are ready but not sent: those that are ready together leave in one write. */
+/** The messages of a response that are ready but not sent. Those that are ready together leave in one write. */
 export class ResponseBatch {
   readonly #encoder: MessageEncoder;
   /** The type of the messages, if they may be serialized together, after the method has gone on. */
@@ -42,8 +42,8 @@ export class ResponseBatch {
   }
 
   /**
-   * Takes what is ready, framed; `undefined` if there is nothing. Throws if a message can't be serialized:
-   * what came before it is taken by the next call.
+   * Takes what is ready, framed; `undefined` if there is nothing. Throws if a message can't be serialized: the next
+   * call takes what came before it.
    */
   take(): Buffer | undefined {
     if (this.#batchType !== undefined && this.#batch.length > 0) this.#serializeBatch(this.#batchType);
@@ -65,7 +65,7 @@ export class ResponseBatch {
     this.#batchMessages = Math.min(fitting, maxBatchMessages);
   }
 
-  /** `undefined` if one of them can't be serialized, or might be too large: singly they tell which. */
+  /** Returns `undefined` if a message can't be serialized, or might be too large: one by one, they tell which. */
   #trySerializeBatch(type: DescMessage, messages: readonly Message[]): Uint8Array | undefined {
     try {
       const batch = serializeBatch(type, messages);

@@ -23,7 +23,7 @@ export interface StreamPolicy {
   readonly limits: { readonly maxQueuedBytes: number };
 }
 
-/** How many messages are sent before looking whether this turn of the event loop is over. */
+/** After this many messages, the stream asks whether its turn of the event loop is over. */
 const sliceMessages = 64;
 
 /** Sends what a streaming method yields, as fast as the client reads, and in turns with everybody else. */

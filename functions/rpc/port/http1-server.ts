@@ -5,7 +5,7 @@ import type { MemoryBudget } from '../call/memory-budget.ts';
 import { NodeExchange } from '../http/node-exchange.ts';
 import type { RpcLimits } from '../limits.ts';
 
-/** What a request that waits takes, its headers included: node makes its objects when it is parsed. */
+/** What a waiting request holds, its headers included: node makes its objects when it parses it. */
 const waitingRequestBytes = 8 * 1024;
 
 /** A connection of HTTP/1.1 whose request is under way. */
@@ -14,7 +14,7 @@ interface Line {
   readonly waiting: (() => void)[];
 }
 
-/** Speaks HTTP/1.1 on the connections that it is given: one request of each at a time, the next ones wait. */
+/** Speaks HTTP/1.1 on the connections that it gets. Each has one request under way; the next ones wait. */
 export class Http1Server {
   readonly #limits: RpcLimits;
   readonly #memory: MemoryBudget;
@@ -59,7 +59,7 @@ export class Http1Server {
     this.#server.emit('connection', socket);
   }
 
-  /** To be called once the port listens: servers that never listen themselves don't enforce their timeouts otherwise. */
+  /** Call it once the port listens: a server that does not listen itself enforces its timeouts only then. */
   begin(): void {
     this.#server.emit('listening');
   }
@@ -99,7 +99,7 @@ export class Http1Server {
     return maxConnectionAgeMs > 0 && performance.now() - openedAtMs > maxConnectionAgeMs;
   }
 
-  /** What has come in one piece is parsed already; what comes later stays in the socket. */
+  /** Requests that came in one piece are parsed already. What comes later stays in the socket. */
   #wait(socket: Socket, connection: Connection, line: Line, start: () => void): void {
     if (!this.#memory.hold(connection, connection.client, waitingRequestBytes)) return void socket.destroy();
     line.waiting.push(start);

@@ -24,7 +24,7 @@ export interface PortOptions {
   readonly limits: RpcLimits;
   readonly clients: Clients;
   readonly memory: MemoryBudget;
-  /** Whether connections come from load balancers: these may have as many as they want. */
+  /** Whether connections come from load balancers, which may have as many as they want. */
   readonly isBehindProxies: boolean;
   readonly tls: TlsOptions | undefined;
   readonly log: Log | undefined;
@@ -54,7 +54,7 @@ export class Port {
     this.#listener.maxConnections = limits.maxConnections;
     this.#listener.on('drop', (from) => this.#refusals.note(from?.remoteAddress, tooMany));
     this.#listener.on('connection', (socket: Socket) => this.#accept(socket));
-    // Also of a handshake that takes too long: node only tells.
+    // Node tells of a handshake that fails or takes too long, but leaves the socket open.
     this.#listener.on('tlsClientError', (error: NodeJS.ErrnoException, socket: tls.TLSSocket) => {
       this.#refusals.note(socket.remoteAddress, `TLS: ${error.code ?? error.message}`);
       socket.destroy();
@@ -93,9 +93,9 @@ export class Port {
   }
 
   /**
-   * Takes no more connections and lets the running requests finish. Clients are told to go elsewhere: on HTTP/2 by
-   * GOAWAY, on HTTP/1.1 by `connection: close` where the response has not begun. Requests whose headers are not there
-   * soon are not waited for. Resolves when all connections are gone.
+   * Takes no more connections and lets running requests finish. It tells clients to go elsewhere: on HTTP/2 by GOAWAY,
+   * on HTTP/1.1 by `connection: close` if the response has not begun. It does not wait for requests whose headers do
+   * not come soon. Resolves when all connections are gone.
    */
   async close(): Promise<void> {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
@@ -118,7 +118,7 @@ export class Port {
   }
 
   #accept(socket: Socket): void {
-    // A connection that breaks has nobody to be told; its calls learn of it by their streams.
+    // Nobody need be told that a connection broke: its calls learn of it by their streams.
     socket.on('error', () => {});
     const client = this.#clientOf(socket);
     const { limits, isBehindProxies, tls: tlsOptions } = this.#options;

@@ -3,7 +3,7 @@ import type { Log } from '../call/access-log.ts';
 /** Lines a second at most: whoever floods a port must not flood the log too. */
 const maxLinesPerSecond = 10;
 
-/** Tells the log of connections that came to nothing, a bounded number of lines a second; the rest is counted. */
+/** Tells the log of connections that came to nothing: some each second by a line, the rest by their number. */
 export class RefusalLog {
   readonly #log: Log | undefined;
   #lines = 0;

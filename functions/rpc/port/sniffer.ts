@@ -7,14 +7,14 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** Tells the two versions of HTTP apart, in plain text, by the first bytes that a client sends. */
 export class Sniffer {
   readonly #limits: RpcLimits;
-  /** Of connections that have not said yet what they speak: gives them less time. */
+  /** One for each connection that has not said yet what it speaks: gives it less time. */
   readonly #hurry = new Set<() => void>();
 
   constructor(limits: RpcLimits) {
     this.#limits = limits;
   }
 
-  /** Waits for the first bytes, and hands over the socket as fresh as it was. */
+  /** Waits for the first bytes, puts them back, and says which version they are. */
   take(socket: Socket, speaks: (isHttp2: boolean) => void): void {
     let head: Buffer = Buffer.alloc(0);
     const { handshakeTimeoutMs, goawayTimeoutMs } = this.#limits;

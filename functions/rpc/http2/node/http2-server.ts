@@ -5,7 +5,7 @@ import type { RpcLimits } from '../../limits.ts';
 import { Sessions } from './sessions.ts';
 import { StreamExchange } from './stream-exchange.ts';
 
-/** Speaks HTTP/2, by node:http2, on the connections that it is given. */
+/** Speaks HTTP/2 by node:http2, on the connections that it gets. */
 export class Http2Server {
   readonly #limits: RpcLimits;
   readonly #server: http2.Http2Server;
@@ -25,8 +25,8 @@ export class Http2Server {
         maxHeaderListSize: limits.maxHeaderBytes,
         initialWindowSize: limits.streamWindowBytes,
       },
-      // Node also rejects a call that comes in one segment with the reset of another at the limit of streams, which is no
-      // fault of its client: 100 of them, its default, would end the connection.
+      // Node also rejects a call that comes in one segment with the reset of another at the limit of streams, which is
+      // no fault of its client: 100 of them, its default, would end the connection.
       maxSessionRejectedStreams: limits.streamResetBurst,
     });
     this.#server.on('stream', (stream, headers, _flags, rawHeaders) => {
@@ -54,12 +54,12 @@ export class Http2Server {
     this.#server.emit('connection', socket);
   }
 
-  /** To be called once the port listens: from now on, sessions that are idle end. */
+  /** Call it once the port listens: from now on, idle sessions end. */
   begin(): void {
     this.#sessions.sweepIdle();
   }
 
-  /** Ends all sessions by GOAWAY, also those still to come, once their calls are done. */
+  /** Ends all sessions by GOAWAY once their calls are done, also those that are still to come. */
   close(): void {
     this.#sessions.close();
   }

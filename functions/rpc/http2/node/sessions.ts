@@ -8,7 +8,7 @@ const maxStreamId = 2 ** 31 - 1;
 export class Sessions {
   readonly #limits: RpcLimits;
   readonly #open = new Set<ServerHttp2Session>();
-  /** Those that have had a call since the last sweep. */
+  /** Sessions that have had a call since the last sweep. */
   readonly #used = new Set<Http2Session | undefined>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
@@ -29,7 +29,7 @@ export class Sessions {
       this.#open.delete(session);
       this.#used.delete(session);
     });
-    // As for sockets: the streams of the session end with it, and tell their calls.
+    // Its streams end with the session, and tell their calls.
     session.on('error', () => {});
     this.#open.add(session);
     if (this.#isClosing) this.#dismiss(session);
@@ -53,8 +53,8 @@ export class Sessions {
   }
 
   /**
-   * From now on, ends the sessions that have had no new call for `idleTimeoutMs`, and twice that at most. (A timer
-   * for each, as sessions offer it, is set anew with every frame.) Calls that are still open may finish.
+   * From now on, ends sessions that have had no new call for `idleTimeoutMs`, or for twice that at most. (Sessions have
+   * a timer of their own, but set it anew with every frame.) Calls that are still open may finish.
    */
   sweepIdle(): void {
     this.#sweep = setInterval(() => {
@@ -63,7 +63,7 @@ export class Sessions {
     }, this.#limits.idleTimeoutMs).unref();
   }
 
-  /** Ends all sessions, also those still to come, once their calls are done. */
+  /** Ends all sessions once their calls are done, also those that are still to come. */
   close(): void {
     this.#isClosing = true;
     clearInterval(this.#sweep);
@@ -71,8 +71,8 @@ export class Sessions {
   }
 
   /**
-   * Tells a client twice (RFC 9113 section 6.8): once so that it sends no more calls, and, a round trip later,
-   * which of its calls were taken; the others it can send elsewhere.
+   * Sends a client two GOAWAYs (RFC 9113 section 6.8). The first asks it to send no more calls. A round trip later, the
+   * second says which of its calls were taken; it can send the others elsewhere.
    */
   #dismiss(session: ServerHttp2Session): void {
     if (session.closed || session.destroyed) return;
