@@ -57,10 +57,13 @@ export class Settings {
     return this.wholeNumber(name, { from: 0, to: 65_535 }) ?? fallback;
   }
 
-  /** A host name or an IP address, which is not looked up. */
+  /** A host name or an IP address, which is not looked up, or `unix:` and the path of a socket. */
   host(name: string, fallback: string): string {
     const host = this.text(name) ?? fallback;
-    if (/[\s/]/.test(host)) this.refuse(name, 'a host name or an IP address');
+    if (/^\[.*\]$/.test(host)) this.refuse(name, `${host.slice(1, -1)}, without brackets`);
+    else if (!/^unix:./.test(host) && /[\s/]/.test(host)) {
+      this.refuse(name, 'a host name, an IP address, or unix:/PATH');
+    }
     return host;
   }
 

@@ -18,12 +18,16 @@ export function describeStartFailure(
   if (!('code' in error)) return error;
   const host = env.HOST || defaultAddress.host;
   const port = env.PORT || defaultAddress.port;
+  const isSocket = host.startsWith('unix:');
   // Files may be refused too.
   if (error.code === 'EACCES' && 'syscall' in error && error.syscall === 'listen') {
+    if (isSocket) return `There is no right to listen at ${host}: set HOST.`;
     return `There is no right to listen at port ${port} of ${host}: set PORT, to 1024 or more.`;
   }
   switch (error.code) {
     case 'EADDRINUSE':
+      if (isSocket)
+        return `${host} is there: end the program that listens there, or remove the file if none does.`;
       return `The port ${port} of ${host} is in use: end the program that listens there, or set PORT.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':

@@ -46,7 +46,7 @@ export class Router {
     if (grpc !== undefined) {
       // gRPC's paths have no query, and its clients run in no browser.
       const method = this.#methods.get(exchange.url);
-      if (method === undefined) this.#refuse(exchange, unknownMethod(grpc, pathOf(exchange)));
+      if (method === undefined) this.#refuse(exchange, this.#unknown(grpc, pathOf(exchange)));
       else new MethodCall(grpc, method, this.#policy).start();
       return;
     }
@@ -58,7 +58,7 @@ export class Router {
     const resource = this.#resources.get(path);
     if (resource !== undefined) return new HttpCall(exchange, path, resource, this.#policy).start();
     const wire = grpcWebWire(exchange) ?? connectUnaryWire(exchange) ?? connectStreamWire(exchange);
-    this.#refuse(exchange, wire === undefined ? nothingThere(exchange, path) : unknownMethod(wire, path));
+    this.#refuse(exchange, wire === undefined ? nothingThere(exchange, path) : this.#unknown(wire, path));
   }
 
   #call(exchange: Exchange, path: string, method: Method): void {
@@ -83,6 +83,12 @@ export class Router {
     return exchange.method === 'GET' ? connectGetWire(exchange) : connectUnaryWire(exchange);
   }
 
+  /** Some clients put the package of the messages before a service that has none, or leave a package out. */
+  #unknown(wire: Wire, path: string): Refusal {
+    const similar = [...this.#methods.keys()].find((known) => withoutPackage(known) === withoutPackage(path));
+    return unknownMethod(wire, path, similar);
+  }
+
   #refuse(exchange: Exchange, refusal: Refusal): void {
     new RefusedCall(exchange, refusal, this.#policy).start();
   }
@@ -93,4 +99,9 @@ const grpcTypes = 'application/grpc, application/grpc-web, application/grpc-web-
 
 function pathOf(exchange: Exchange): string {
   return exchange.url.split('?', 1)[0] ?? '';
+}
+
+/** `/users.Users/CreateUser` is `/Users/CreateUser`. */
+function withoutPackage(path: string): string {
+  return path.replace(/^\/(?:\w+\.)+/, '/');
 }

@@ -78,7 +78,7 @@ describe('what can not be used is told', () => {
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, not "65536"'],
     [{ PORT: '-1' }, 'PORT must be a whole number from 0 to 65535, not "-1"'],
     [{ PORT: '1e3' }, 'PORT must be a whole number from 0 to 65535, not "1e3"'],
-    [{ HOST: 'http://localhost' }, 'HOST must be a host name or an IP address, not "http://localhost"'],
+    [{ HOST: 'http://localhost' }, 'HOST must be a host name, an IP address, or unix:/PATH, not "http://localhost"'],
     [
       { LOG_LEVEL: 'loud' },
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
@@ -109,7 +109,7 @@ describe('what can not be used is told', () => {
     assert.deepEqual(problems, [
       'A must be an http or https URL, not "localhost:8000"',
       'B must be one of 0, 1, not "yes"',
-      'HOST must be a host name or an IP address, not "http://localhost"',
+      'HOST must be a host name, an IP address, or unix:/PATH, not "http://localhost"',
       'PORT must be a whole number from 0 to 65535, not "1e3"',
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
       'LOG_FORMAT must be one of json, pretty, not "xml"',

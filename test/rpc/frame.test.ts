@@ -92,7 +92,7 @@ it('FrameWriter joins messages that the reader takes apart again', () => {
 });
 
 describe('timeout headers', () => {
-  it('of gRPC are up to 8 digits and a unit', () => {
+  it('of gRPC are digits and a unit, also as connect-es sends them: with a fraction, or more than 8 digits', () => {
     const units = { H: 3_600_000, M: 60_000, S: 1000, m: 1, u: 1e-3, n: 1e-6 };
     fc.assert(
       fc.property(fc.nat(99_999_999), fc.constantFrom(...Object.entries(units)), (value, [unit, ms]) => {
@@ -100,19 +100,37 @@ describe('timeout headers', () => {
       }),
     );
     assert.equal(parseGrpcTimeoutMs(undefined), undefined);
-    for (const bad of ['', 'S', '1', '1s', '-1S', '1.5S', ' 1S', '1 S', '123456789S', '1SS', '1e3S', '٣S']) {
+    assert.equal(parseGrpcTimeoutMs('1500.5m'), 1500.5);
+    assert.equal(parseGrpcTimeoutMs('150000000m'), 150_000_000);
+    for (const bad of [
+      '',
+      'S',
+      '1',
+      '1s',
+      '-1S',
+      '.5S',
+      '1.S',
+      ' 1S',
+      '1 S',
+      '1SS',
+      '1e3S',
+      '٣S',
+      `${'1'.repeat(16)}S`,
+    ]) {
       assert.ok(Number.isNaN(parseGrpcTimeoutMs(bad)), bad);
     }
   });
 
-  it('of Connect are up to 10 digits', () => {
+  it('of Connect are digits, also with a fraction or more than 10', () => {
     fc.assert(
       fc.property(fc.nat(2 ** 31 - 1), (value) => {
         assert.equal(parseConnectTimeoutMs(String(value)), value);
       }),
     );
     assert.equal(parseConnectTimeoutMs(undefined), undefined);
-    for (const bad of ['', '-1', '1.5', '12345678901', '1m', ' 1', '0x1']) {
+    assert.equal(parseConnectTimeoutMs('1500.5'), 1500.5);
+    assert.equal(parseConnectTimeoutMs('12345678901'), 12_345_678_901);
+    for (const bad of ['', '-1', '1.', '.5', '1m', ' 1', '0x1', '1'.repeat(16)]) {
       assert.ok(Number.isNaN(parseConnectTimeoutMs(bad)), bad);
     }
   });

@@ -136,6 +136,31 @@ for (const wire of wires.filter((it) => it.http === '2')) {
   });
 }
 
+it('JSON with a field that is unknown is refused, and the fields that there are named', async (t) => {
+  const serving = await serve(t, echo);
+  const wire = { protocol: 'connect', http: '1.1' } as const;
+  const headers = { 'content-type': 'application/json' };
+  const answer = await call(serving, wire, { headers, body: Buffer.from('{"text":"a","txet":"secret"}') });
+  assert.equal(answer.status, 400);
+  const { code, message } = JSON.parse(answer.body);
+  assert.equal(code, 'invalid_argument');
+  assert.match(message, /a field is unknown; test\.echo\.v1\.EchoRequest has text, count, /);
+  assert.doesNotMatch(message, /txet|secret/);
+});
+
+it('a path with a package too many, or too few, gets a hint', async (t) => {
+  const serving = await serve(t, {}, { routes: (router) => router.service(Users, {}) });
+  const request = { 'content-type': 'application/json', connection: 'close' };
+  const ask = async (path: string) => {
+    const response = await fetch(`${serving.url}${path}`, { method: 'POST', headers: request, body: '{}' });
+    return String(Object(await response.json()).message);
+  };
+  const hint = (path: string) => `unknown service or method: ${path}; did you mean /Users/CreateUser?`;
+  assert.equal(await ask('/users.Users/CreateUser'), hint('/users.Users/CreateUser'));
+  assert.equal(await ask('/a.b.v1.Users/CreateUser'), hint('/a.b.v1.Users/CreateUser'));
+  assert.equal(await ask('/Users/Nothing'), 'unknown service or method: /Users/Nothing');
+});
+
 it('bidi streaming is refused over HTTP/1.1, as it can not be had', async (t) => {
   const serving = await serve(t, echo);
   const answer = await call(serving, { protocol: 'connect', http: '1.1' }, { method: 'Bidi' });

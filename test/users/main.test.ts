@@ -2,9 +2,11 @@
 // line and an exit code that is not zero.
 import assert from 'node:assert/strict';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
@@ -128,4 +130,24 @@ describe('shares are counted by the client that TRUSTED_PROXIES name:', () => {
       else await endsWith(Code.ResourceExhausted, watch(other));
     });
   }
+});
+
+it('listens at a socket of this machine, for our client and for curl', async (t) => {
+  const path = join(await folder(t), 'users.sock');
+  const main = runMain(t, { HOST: `unix:${path}` });
+  assert.equal((await main.line('listening')).host, `unix:${path}`);
+  using users = createUsersClient({ endpoint: `unix:${path}` });
+  assert.equal((await users.createUser({ username: 'tom' })).user?.username, 'tom');
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  http.get({ socketPath: path, path: '/users/?username=tom', agent: false }, resolve).on('error', reject);
+  const answer = await promise;
+  assert.match(await text(answer), /"username":"tom"/);
+  assert.equal((await main.line('call')).peer, 'unix');
+  assert.match(await refusal(t, { HOST: `unix:${path}` }), /users\.sock is there: end the program/);
+  users.close();
+  await main.stop();
+});
+
+it('says how an address of IPv6 is written', async (t) => {
+  assert.match(await refusal(t, { HOST: '[::1]' }), /^HOST must be ::1, without brackets/);
 });

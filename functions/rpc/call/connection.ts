@@ -22,7 +22,7 @@ export function connectionOf(socket: Socket, client: Client): Connection {
   // An address of IPv6 stands in brackets before a port (RFC 3986 section 3.2.2).
   const host = remoteAddress.includes(':') ? `[${remoteAddress}]` : remoteAddress;
   return {
-    peer: `${host}:${remotePort}`,
+    peer: remoteAddress === '' ? 'unix' : `${host}:${remotePort}`,
     client,
     tls: isTls(socket) ? socket : undefined,
     openedAtMs: performance.now(),

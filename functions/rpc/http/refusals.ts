@@ -11,9 +11,10 @@ const nothingSent = { sentHeader: undefined, sentTrailer: undefined };
 /** Paths that lead nowhere are cut to this length in answers. No method has a name that long. */
 const maxPathCharacters = 256;
 
-/** A call of a method that does not exist, in a protocol that has its own words for that. */
-export function unknownMethod(wire: Wire, path: string): Refusal {
-  const error = rpcError('UNKNOWN_METHOD', path.slice(0, maxPathCharacters));
+/** A call of a method that does not exist, in a protocol that has its own words for that. `similar`: one that does. */
+export function unknownMethod(wire: Wire, path: string, similar: string | undefined): Refusal {
+  const hint = similar === undefined ? '' : `; did you mean ${similar}?`;
+  const error = rpcError('UNKNOWN_METHOD', `${path.slice(0, maxPathCharacters)}${hint}`);
   const { protocol, exchange } = wire;
   // 404 tells Connect clients the code even where they don't read the body.
   const answer =

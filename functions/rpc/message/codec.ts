@@ -115,12 +115,13 @@ function endOfSlice(bytes: Uint8Array, start: number): number {
 /** Messages in protobuf's JSON: https://protobuf.dev/programming-guides/json/ */
 export class JsonCodec implements Codec {
   readonly #type: DescMessage;
-  readonly #options: { readonly registry: Registry; readonly ignoreUnknownFields: true };
+  readonly #options: { readonly registry: Registry; readonly ignoreUnknownFields: false };
 
   /** `registry`: the types that a google.protobuf.Any may hold. */
   constructor(type: DescMessage, registry: Registry) {
     this.#type = type;
-    this.#options = { registry, ignoreUnknownFields: true };
+    // A slip such as `passwrod` must not be lost in silence; proto3's JSON refuses unknown fields by default.
+    this.#options = { registry, ignoreUnknownFields: false };
   }
 
   measure(bytes: Uint8Array, limits: MeasureLimits): number {
@@ -131,7 +132,7 @@ export class JsonCodec implements Codec {
     try {
       return fromJson(this.#type, parseJson(this.#type, bytes), this.#options);
     } catch (cause) {
-      throw badMessage(cause);
+      throw badJson(this.#type, cause);
     }
   }
 
@@ -150,7 +151,7 @@ export class JsonCodec implements Codec {
       }
       return message;
     } catch (cause) {
-      throw badMessage(cause);
+      throw badJson(this.#type, cause);
     }
   }
 
@@ -201,3 +202,13 @@ function badMessage(cause: unknown) {
   const reason: unknown = cause instanceof Error ? cause.cause : undefined;
   return rpcError('BAD_MESSAGE', isFieldError(reason) ? String(reason.field()) : undefined);
 }
+
+/** A field that is unknown is not quoted either: the fields that there are help as well. */
+function badJson(type: DescMessage, cause: unknown) {
+  const isUnknown = cause instanceof Error && /key ".*" is unknown$/s.test(cause.message);
+  if (!isUnknown) return badMessage(cause);
+  const known = type.fields.slice(0, maxNamedFields).map(({ name }) => name);
+  return rpcError('BAD_MESSAGE', `a field is unknown; ${type.typeName} has ${known.join(', ')}`);
+}
+
+const maxNamedFields = 20;

@@ -33,6 +33,9 @@ export interface PortOptions {
 const tooMany = 'there are as many connections as the server takes';
 const tooManyOfClient = 'the client has as many connections as it may';
 
+/** A host that begins so is the path of a socket of this machine, as gRPC's clients write it. */
+const unixPrefix = 'unix:';
+
 /** One TCP port that speaks HTTP/1.1 and HTTP/2, in plain text or with TLS. */
 export class Port {
   readonly #options: PortOptions;
@@ -80,7 +83,9 @@ export class Port {
       listener.once('error', settle).once('listening', settle);
       try {
         // Who comes while we are busy waits in the system's queue, as long as that is.
-        listener.listen({ ...options, backlog: this.#options.limits.maxConnections });
+        const { host, port } = options;
+        const place = host.startsWith(unixPrefix) ? { path: host.slice(unixPrefix.length) } : { host, port };
+        listener.listen({ ...place, backlog: this.#options.limits.maxConnections });
       } catch (error) {
         settle(error instanceof Error ? error : new Error(String(error)));
       }
@@ -89,7 +94,11 @@ export class Port {
     listener.on('error', (err) => this.#options.log?.error({ err }, 'a connection could not be accepted'));
     this.#http1.begin();
     this.#http2.begin();
-    return listener.address() as AddressInfo; // of a listening TCP server
+    const address = listener.address();
+    // Of a socket of this machine it is the path.
+    return typeof address === 'object' && address !== null
+      ? address
+      : { address: options.host, family: 'unix', port: 0 };
   }
 
   /**

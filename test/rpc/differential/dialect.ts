@@ -35,7 +35,7 @@ const grpcTimeouts: Timeouts = {
   tiny: '1m',
   short: ['50m', '50000u', '50000000n'],
   ample: ['1H', '99999999H', '10M', '60S', '60000m'],
-  malformed: ['100', 'S', '1s', '-1S', '1.5S', '100000000S', 'x', '1 S'],
+  malformed: ['100', 'S', '1s', '-1S', '1.S', '.5S', 'x', '1 S'],
 };
 
 const connectTimeouts: Timeouts = {
@@ -43,7 +43,7 @@ const connectTimeouts: Timeouts = {
   tiny: '1',
   short: ['50', '0000000050'],
   ample: ['60000', '9999999999'],
-  malformed: ['-1', '1.5', '1s', '60000m', '10000000000', 'x', '1 0'],
+  malformed: ['-1', '1.', '1s', '60000m', 'x', '1 0'],
 };
 
 /** A protocol over a version of HTTP, with messages in one format: writes what every table of calls needs. */
