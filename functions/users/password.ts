@@ -20,7 +20,7 @@ const overloadRetryAfterMs = 1000;
 
 const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
 
-/** For whom a password is hashed. */
+/** The call that a password is hashed for. */
 export interface HashCall {
   /** Ends the wait. */
   readonly signal: AbortSignal;

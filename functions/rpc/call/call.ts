@@ -213,7 +213,7 @@ export abstract class Call implements CallRecord {
   protected abstract pause(): void;
   protected abstract resume(): void;
 
-  /** What can't be said, of an error with a detail that is not of its type, is INTERNAL: returned if so. */
+  /** Says an error. One with a detail that is not of its type can't be sent: then INTERNAL is said, and returned. */
   #trySay(error: ConnectError): ConnectError | undefined {
     try {
       this.say(error);

@@ -92,7 +92,7 @@ export class TextExchange implements Exchange {
   }
 }
 
-/** Segments that are padded each for itself may follow each other. `undefined` for what is no base64. */
+/** Segments may follow each other, each with padding of its own. `undefined`: it is no base64. */
 function decoded(text: string): Buffer | undefined {
   const segments = text.match(/[^=]+={0,2}/g) ?? [];
   const bytes = segments.map(decodeBase64).filter((it) => it !== undefined);

@@ -46,7 +46,7 @@ export interface Receiver {
   received(chunk: Buffer): void;
   /** The request is complete. */
   receivedAll(): void;
-  /** What comes is no body of the request's content type: nothing more of it will be received. */
+  /** The body is not what its content type says: nothing more of it will be received. */
   broken(error: ConnectError): void;
   /** There is room to send again. */
   drained(): void;
