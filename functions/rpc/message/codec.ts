@@ -1,13 +1,9 @@
 import {
-  create,
   type DescMessage,
   fromBinary,
   fromJson,
-  type JsonObject,
   type JsonValue,
   type Message,
-  mergeFromBinary,
-  mergeFromJson,
   type Registry,
   toBinary,
   toJsonString,
@@ -15,9 +11,12 @@ import {
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import type { Turns } from '../call/turns.ts';
 import { canceled, rpcError } from '../errors.ts';
+import { type JsonShape, jsonShape } from './json-shape.ts';
 import type { MeasureLimits } from './measure.ts';
-import { afterVarint, measureBinary } from './measure-binary.ts';
+import { measureBinary } from './measure-binary.ts';
 import { measureJson } from './measure-json.ts';
+import { binaryOptions, readBinary } from './read-binary.ts';
+import { readJson } from './read-json.ts';
 
 /** Reads and writes the messages of one type in one format. */
 export interface Codec {
@@ -25,10 +24,14 @@ export interface Codec {
    * Counts what a message would become.
    *
    * @returns bytes of the heap
-   * @throws as `Measure.check`
+   * @throws as `Measure.check`; BAD_MESSAGE
    */
   measure(bytes: Uint8Array, limits: MeasureLimits): number;
-  /** @throws BAD_MESSAGE, which quotes nothing of what came: it may be a password */
+  /**
+   * Reads a message for which `measure` has not thrown.
+   *
+   * @throws BAD_MESSAGE, which quotes nothing of what came: it may be a password
+   */
   parse(bytes: Uint8Array): Message;
   /** As `parse`, for a message that is too large to be read in one turn of the event loop. @throws CANCELED once the call is over */
   parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message>;
@@ -41,13 +44,6 @@ export interface Ending {
   /** Whether its status is decided: what is still being made for it is in vain. */
   readonly isOver: boolean;
 }
-
-/** How much of a message is read before looking whether the turn is over. */
-const sliceBytes = 8 * 1024;
-const sliceElements = 128;
-
-/** Fields that the contract does not know are skipped: nobody reads them, and keeping them costs memory. */
-const binaryOptions = { readUnknownFields: false };
 
 /** Messages in protobuf. */
 export class BinaryCodec implements Codec {
@@ -69,20 +65,12 @@ export class BinaryCodec implements Codec {
     }
   }
 
-  /** What is cut between two fields and merged is the same message: https://protobuf.dev/programming-guides/encoding/#last-one-wins */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
-    const message = create(this.#type);
-    for (let start = 0; start < bytes.length; ) {
-      if (turns.isOver) await nextTurn(turns, call);
-      const end = endOfSlice(bytes, start);
-      try {
-        mergeFromBinary(this.#type, message, bytes.subarray(start, end), binaryOptions);
-      } catch (cause) {
-        throw badMessage(cause);
-      }
-      start = end;
+    try {
+      return await readBinary(this.#type, bytes, () => nextTurn(turns, call));
+    } catch (cause) {
+      throw badMessage(cause);
     }
-    return message;
   }
 
   serialize(message: Message): Uint8Array {
@@ -90,31 +78,12 @@ export class BinaryCodec implements Codec {
   }
 }
 
-/** Where some whole fields end; the end of all where the bytes are no protobuf, or hold groups. */
-function endOfSlice(bytes: Uint8Array, start: number): number {
-  let at = start;
-  for (let fields = 0; fields < sliceElements && at - start < sliceBytes && at < bytes.length; fields++) {
-    const wireType = (bytes[at] ?? 0) & 7;
-    at = afterVarint(bytes, at);
-    if (wireType === 0) at = afterVarint(bytes, at);
-    else if (wireType === 1) at += 8;
-    else if (wireType === 5) at += 4;
-    else if (wireType === 2) {
-      const lengthAt = at;
-      at = afterVarint(bytes, at);
-      for (let digit = at - 1, length = 0; digit >= lengthAt; digit--) {
-        length = length * 128 + ((bytes[digit] ?? 0) & 0x7f);
-        if (digit === lengthAt) at += length;
-      }
-    } else return bytes.length;
-  }
-  return Math.min(at, bytes.length);
-}
-
 /** Messages in protobuf's JSON: https://protobuf.dev/programming-guides/json/ */
 export class JsonCodec implements Codec {
   readonly #type: DescMessage;
   readonly #options: { readonly registry: Registry; readonly ignoreUnknownFields: true };
+  /** Made with the first message: most methods get none in JSON. */
+  #shape: JsonShape | undefined;
 
   /** `registry`: the types that a google.protobuf.Any may hold. */
   constructor(type: DescMessage, registry: Registry) {
@@ -123,7 +92,8 @@ export class JsonCodec implements Codec {
   }
 
   measure(bytes: Uint8Array, limits: MeasureLimits): number {
-    return measureJson(bytes, limits);
+    this.#shape ??= jsonShape(this.#type, this.#options.registry);
+    return measureJson(this.#shape, bytes, limits);
   }
 
   parse(bytes: Uint8Array): Message {
@@ -134,22 +104,10 @@ export class JsonCodec implements Codec {
     }
   }
 
-  /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer, array by array. */
+  /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer. */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
     try {
-      const json = parseJson(bytes);
-      if (!isObject(json)) return fromJson(this.#type, json, this.#options);
-      const arrays = Object.entries(json).filter(isLongArray);
-      const rest = Object.fromEntries(Object.entries(json).filter((entry) => !isLongArray(entry)));
-      const message = fromJson(this.#type, rest, this.#options);
-      for (const [key, elements] of arrays) {
-        for (let start = 0; start < elements.length; start += sliceElements) {
-          if (turns.isOver) await nextTurn(turns, call);
-          const slice = elements.slice(start, start + sliceElements);
-          mergeFromJson(this.#type, message, { [key]: slice }, this.#options);
-        }
-      }
-      return message;
+      return await readJson(this.#type, parseJson(bytes), this.#options, () => nextTurn(turns, call));
     } catch (cause) {
       throw badMessage(cause);
     }
@@ -160,24 +118,18 @@ export class JsonCodec implements Codec {
   }
 }
 
-/** @throws CANCELED if the call has ended in the meantime */
-async function nextTurn(turns: Turns, call: Ending): Promise<void> {
-  await turns.next();
-  if (call.isOver) throw canceled;
+/** Waits for the next turn, if this one is over. @throws CANCELED if the call has ended in the meantime */
+function nextTurn(turns: Turns, call: Ending): Promise<void> | undefined {
+  if (!turns.isOver) return undefined;
+  return turns.next().then(() => {
+    if (call.isOver) throw canceled;
+  });
 }
 
 const decoder = new TextDecoder();
 
 function parseJson(bytes: Uint8Array): JsonValue {
   return JSON.parse(decoder.decode(bytes));
-}
-
-function isObject(json: JsonValue): json is JsonObject {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
-}
-
-function isLongArray(entry: [string, JsonValue]): entry is [string, JsonValue[]] {
-  return Array.isArray(entry[1]) && entry[1].length > sliceElements;
 }
 
 /** Names the field, if it is one that can't be read: that is the contract's own word. */
