@@ -78,7 +78,10 @@ describe('what can not be used is told', () => {
     [{ PORT: '65536' }, 'PORT must be a whole number from 0 to 65535, not "65536"'],
     [{ PORT: '-1' }, 'PORT must be a whole number from 0 to 65535, not "-1"'],
     [{ PORT: '1e3' }, 'PORT must be a whole number from 0 to 65535, not "1e3"'],
-    [{ HOST: 'http://localhost' }, 'HOST must be a host name, an IP address, or unix:/PATH, not "http://localhost"'],
+    [
+      { HOST: 'http://localhost' },
+      'HOST must be a host name, an IP address, or unix:/PATH, not "http://localhost"',
+    ],
     [
       { LOG_LEVEL: 'loud' },
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',

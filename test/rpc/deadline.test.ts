@@ -146,7 +146,7 @@ for (const wire of wires) {
       });
       const echo = echoOf(serving, wire);
       const name = wire.protocol === 'connect' ? 'connect-timeout-ms' : 'grpc-timeout';
-      for (const value of ['-1', '12345678901', 'soon', '1.5', '1 s']) {
+      for (const value of ['-1', 'soon', '1.', '.5', '1 s']) {
         await endsWith(Code.InvalidArgument, echo.unary({}, { headers: { [name]: value } }));
       }
       assert.equal(calls, 0);

@@ -13,7 +13,7 @@ for (const [json, status] of [
   ['{"count":"0b10000"}', 400],
   ['{"count":"0o20"}', 400],
   ['{"failure":{"code":"0x10","message":"0x10"}}', 400],
-  ['{"show":["0x10"],"headers":[{"name":"x-a","value":"0x10"}],"count":"16"}', 200],
+  ['{"showHeaders":["0x10"],"headers":[{"name":"x-a","value":"0x10"}],"count":"16"}', 200],
 ] as const) {
   it(`${json} is answered with ${status}`, async (t) => {
     let count = 0;

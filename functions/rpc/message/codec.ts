@@ -1,24 +1,25 @@
 import {
-  create,
   type DescMessage,
   fromBinary,
   fromJson,
-  type JsonObject,
   type JsonValue,
   type Message,
-  mergeFromBinary,
-  mergeFromJson,
   type Registry,
   toBinary,
   toJsonString,
 } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
+import { ConnectError } from '@connectrpc/connect';
 import type { Turns } from '../call/turns.ts';
 import { canceled, rpcError } from '../errors.ts';
+import { hasKeyTwice } from './json-keys.ts';
 import { decimalsOnly, mayHaveForeignNumber } from './json-number.ts';
+import { type JsonShape, jsonShape } from './json-shape.ts';
 import type { MeasureLimits } from './measure.ts';
-import { afterVarint, measureBinary } from './measure-binary.ts';
+import { measureBinary } from './measure-binary.ts';
 import { measureJson } from './measure-json.ts';
+import { binaryOptions, readBinary } from './read-binary.ts';
+import { readJson } from './read-json.ts';
 
 /** Reads and writes the messages of one type in one format. */
 export interface Codec {
@@ -26,10 +27,14 @@ export interface Codec {
    * Counts what a message would become.
    *
    * @returns bytes of the heap
-   * @throws as `Measure.check`
+   * @throws as `Measure.check`; BAD_MESSAGE
    */
   measure(bytes: Uint8Array, limits: MeasureLimits): number;
-  /** @throws BAD_MESSAGE, which quotes nothing of what came: it may be a password */
+  /**
+   * Reads a message for which `measure` has not thrown.
+   *
+   * @throws BAD_MESSAGE, which quotes nothing of what came: it may be a password
+   */
   parse(bytes: Uint8Array): Message;
   /** As `parse`, for a message that is too large to be read in one turn of the event loop. @throws CANCELED once the call is over */
   parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message>;
@@ -42,13 +47,6 @@ export interface Ending {
   /** Whether its status is decided: what is still being made for it is in vain. */
   readonly isOver: boolean;
 }
-
-/** How much of a message is read before looking whether the turn is over. */
-const sliceBytes = 8 * 1024;
-const sliceElements = 128;
-
-/** Fields that the contract does not know are skipped: nobody reads them, and keeping them costs memory. */
-const binaryOptions = { readUnknownFields: false };
 
 /** Messages in protobuf. */
 export class BinaryCodec implements Codec {
@@ -70,20 +68,12 @@ export class BinaryCodec implements Codec {
     }
   }
 
-  /** What is cut between two fields and merged is the same message: https://protobuf.dev/programming-guides/encoding/#last-one-wins */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
-    const message = create(this.#type);
-    for (let start = 0; start < bytes.length; ) {
-      if (turns.isOver) await nextTurn(turns, call);
-      const end = endOfSlice(bytes, start);
-      try {
-        mergeFromBinary(this.#type, message, bytes.subarray(start, end), binaryOptions);
-      } catch (cause) {
-        throw badMessage(cause);
-      }
-      start = end;
+    try {
+      return await readBinary(this.#type, bytes, () => nextTurn(turns, call));
+    } catch (cause) {
+      throw badMessage(cause);
     }
-    return message;
   }
 
   serialize(message: Message): Uint8Array {
@@ -91,31 +81,12 @@ export class BinaryCodec implements Codec {
   }
 }
 
-/** Where some whole fields end; the end of all where the bytes are no protobuf, or hold groups. */
-function endOfSlice(bytes: Uint8Array, start: number): number {
-  let at = start;
-  for (let fields = 0; fields < sliceElements && at - start < sliceBytes && at < bytes.length; fields++) {
-    const wireType = (bytes[at] ?? 0) & 7;
-    at = afterVarint(bytes, at);
-    if (wireType === 0) at = afterVarint(bytes, at);
-    else if (wireType === 1) at += 8;
-    else if (wireType === 5) at += 4;
-    else if (wireType === 2) {
-      const lengthAt = at;
-      at = afterVarint(bytes, at);
-      for (let digit = at - 1, length = 0; digit >= lengthAt; digit--) {
-        length = length * 128 + ((bytes[digit] ?? 0) & 0x7f);
-        if (digit === lengthAt) at += length;
-      }
-    } else return bytes.length;
-  }
-  return Math.min(at, bytes.length);
-}
-
 /** Messages in protobuf's JSON: https://protobuf.dev/programming-guides/json/ */
 export class JsonCodec implements Codec {
   readonly #type: DescMessage;
   readonly #options: { readonly registry: Registry; readonly ignoreUnknownFields: false };
+  /** Made with the first message: most methods get none in JSON. */
+  #shape: JsonShape | undefined;
 
   /** `registry`: the types that a google.protobuf.Any may hold. */
   constructor(type: DescMessage, registry: Registry) {
@@ -125,7 +96,8 @@ export class JsonCodec implements Codec {
   }
 
   measure(bytes: Uint8Array, limits: MeasureLimits): number {
-    return measureJson(bytes, limits);
+    this.#shape ??= jsonShape(this.#type, this.#options.registry);
+    return measureJson(this.#shape, bytes, limits);
   }
 
   parse(bytes: Uint8Array): Message {
@@ -136,37 +108,15 @@ export class JsonCodec implements Codec {
     }
   }
 
-  /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer, list by list. */
+  /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer. */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
     try {
-      const json = parseJson(this.#type, bytes);
-      const lists = isObject(json) ? this.#takeLongLists(json) : [];
-      const message = fromJson(this.#type, json, this.#options);
-      for (const [key, elements] of lists) {
-        for (let start = 0; start < elements.length; start += sliceElements) {
-          if (turns.isOver) await nextTurn(turns, call);
-          const slice = elements.slice(start, start + sliceElements);
-          mergeFromJson(this.#type, message, { [key]: slice }, this.#options);
-        }
-      }
-      return message;
+      return await readJson(this.#type, parseJson(this.#type, bytes), this.#options, () =>
+        nextTurn(turns, call),
+      );
     } catch (cause) {
       throw badJson(this.#type, cause);
     }
-  }
-
-  /** Takes out the long lists that may be read in slices. A field that comes under both of its names is refused as a whole. */
-  #takeLongLists(json: JsonObject): [key: string, elements: JsonValue[]][] {
-    const lists: [string, JsonValue[]][] = [];
-    for (const { fieldKind, jsonName, name } of this.#type.fields) {
-      const keys = new Set([jsonName, name].filter((it) => Object.hasOwn(json, it)));
-      const [key, another] = keys;
-      const value = key === undefined ? undefined : json[key];
-      if (fieldKind !== 'list' || key === undefined || another !== undefined || !isLong(value)) continue;
-      delete json[key];
-      lists.push([key, value]);
-    }
-    return lists;
   }
 
   serialize(message: Message): Uint8Array {
@@ -174,10 +124,12 @@ export class JsonCodec implements Codec {
   }
 }
 
-/** @throws CANCELED if the call has ended in the meantime */
-async function nextTurn(turns: Turns, call: Ending): Promise<void> {
-  await turns.next();
-  if (call.isOver) throw canceled;
+/** Waits for the next turn, if this one is over. @throws CANCELED if the call has ended in the meantime */
+function nextTurn(turns: Turns, call: Ending): Promise<void> | undefined {
+  if (!turns.isOver) return undefined;
+  return turns.next().then(() => {
+    if (call.isOver) throw canceled;
+  });
 }
 
 const decoder = new TextDecoder();
@@ -185,23 +137,18 @@ const decoder = new TextDecoder();
 function parseJson(type: DescMessage, bytes: Uint8Array): JsonValue {
   const text = decoder.decode(bytes);
   const json = JSON.parse(text);
+  if (hasKeyTwice(text)) throw rpcError('BAD_MESSAGE', 'an object has a key twice');
   return mayHaveForeignNumber(text) ? decimalsOnly(type, json) : json;
-}
-
-function isObject(json: JsonValue): json is JsonObject {
-  return typeof json === 'object' && json !== null && !Array.isArray(json);
-}
-
-function isLong(value: JsonValue | undefined): value is JsonValue[] {
-  return Array.isArray(value) && value.length > sliceElements;
 }
 
 /** Names the field, if it is one that can't be read: that is the contract's own word. */
 function badMessage(cause: unknown) {
-  if (cause === canceled) return canceled;
+  if (cause instanceof ConnectError) return cause;
   const reason: unknown = cause instanceof Error ? cause.cause : undefined;
   return rpcError('BAD_MESSAGE', isFieldError(reason) ? String(reason.field()) : undefined);
 }
+
+const maxNamedFields = 20;
 
 /** A field that is unknown is not quoted either: the fields that there are help as well. */
 function badJson(type: DescMessage, cause: unknown) {
@@ -210,5 +157,3 @@ function badJson(type: DescMessage, cause: unknown) {
   const known = type.fields.slice(0, maxNamedFields).map(({ name }) => name);
   return rpcError('BAD_MESSAGE', `a field is unknown; ${type.typeName} has ${known.join(', ')}`);
 }
-
-const maxNamedFields = 20;

@@ -1,130 +1,107 @@
-import type { DescField, DescMessage } from '@bufbuild/protobuf';
+import type { DescMessage } from '@bufbuild/protobuf';
+import { WireType } from '@bufbuild/protobuf/wire';
 import { rpcError } from '../errors.ts';
-import { Measure, type MeasureLimits, maxDepth } from './measure.ts';
+import {
+  emptyMessageBytes,
+  type FieldShape,
+  firstElementBytes,
+  type MessageShape,
+  shapeOf,
+} from './heap-shape.ts';
+import { type ElementCounter, Measure, type MeasureLimits } from './measure.ts';
+import { afterValue, afterVarint, maxDepth, varint } from './wire-format.ts';
 
-/** What decoding makes at most, in bytes of the heap: measured with Node 24, and held to by test/rpc/message. */
-const heapBytesPerByte = 2; // text beyond Latin-1
-const heapBytesPerMessage = 112;
-const heapBytesPerText = 40;
-
-/** What a field takes on the heap, as far as it is length-delimited: messages, or text and bytes. */
-type Contents = Fields | 'text';
-/** The fields of a message type that take objects, by number; made when first needed, since types refer to each other. */
-interface Fields {
-  readonly contents: ReadonlyMap<number, () => Contents>;
-}
-
-const known = new WeakMap<DescMessage, Fields>();
+/** Text beyond Latin-1 takes two for each. */
+const heapBytesPerByte = 2;
 
 /**
- * Counts what a message in protobuf would become, for the price of reading its tags.
+ * Counts what a message in protobuf would become, for the price of reading its tags. Two things are refused that protobuf-es
+ * reads in ways of its own, for what is counted must be what is read: a value of another type than its field's, and one
+ * that ends beyond its message.
  *
  * @returns how many bytes of the heap the decoded message takes at most
- * @throws as `Measure.check`; BAD_MESSAGE for messages nested too deeply. Other faults of the bytes are left to the decoder
+ * @throws as `Measure.check`; BAD_MESSAGE. Other faults of the bytes are left to the decoder
  */
 export function measureBinary(type: DescMessage, bytes: Uint8Array, limits: MeasureLimits): number {
   const measure = new Measure(limits);
-  measureMessage(fieldsOf(type), bytes, 0, bytes.length, 0, measure);
+  new BinaryMeasurer(bytes, measure).readMessage(shapeOf(type), 0, bytes.length, 0);
   measure.check();
-  return heapBytesPerMessage + heapBytesPerByte * bytes.length + measure.heapBytes;
+  return emptyMessageBytes(type) + heapBytesPerByte * bytes.length + measure.heapBytes;
 }
 
-function measureMessage(
-  fields: Fields,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  depth: number,
-  measure: Measure,
-): void {
-  if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
-  let at = start;
-  while (at < end) {
-    const tag = varint(bytes, at);
-    at = afterVarint(bytes, at);
-    switch (tag & 7) {
-      case 0:
-        at = afterVarint(bytes, at);
-        break;
-      case 1:
-        at += 8;
-        break;
-      case 2: {
-        const length = varint(bytes, at);
-        at = afterVarint(bytes, at);
-        const number = tag >>> 3;
-        const contents = fields.contents.get(number)?.();
-        if (contents !== undefined) {
-          measure.add(contents === 'text' ? heapBytesPerText : heapBytesPerMessage);
-          if (depth === 0) measure.addElementOf((field) => field.number === number);
-          if (contents !== 'text' && length > 0 && !measure.isOver) {
-            measureMessage(contents, bytes, at, Math.min(at + length, end), depth + 1, measure);
-          }
-        }
-        at += length;
-        break;
+class BinaryMeasurer {
+  readonly #bytes: Uint8Array;
+  readonly #measure: Measure;
+
+  constructor(bytes: Uint8Array, measure: Measure) {
+    this.#bytes = bytes;
+    this.#measure = measure;
+  }
+
+  /** Returns where the message ends: a group, to which no end is given, after its last tag. */
+  readMessage(shape: MessageShape, start: number, end: number | undefined, depth: number): number {
+    if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
+    const bytes = this.#bytes;
+    const last = end ?? bytes.length;
+    /** The field of the last value, and the counter of its elements if it has a limit. */
+    let known: FieldShape | undefined;
+    let counter: ElementCounter | undefined;
+    let at = start;
+    while (at < last) {
+      const tag = varint(bytes, at);
+      const wireType = tag & 7;
+      const valueAt = afterVarint(bytes, at);
+      if (end === undefined && wireType === WireType.EndGroup) return valueAt;
+      const field = shape.get(tag >>> 3);
+      if (field !== known) {
+        known = field;
+        if (field?.isList) this.#measure.heapBytes += firstElementBytes;
+        counter = depth > 0 ? undefined : this.#measure.counterOf((it) => it === field?.field);
       }
-      case 3: // a group: its fields follow, and count as if they were the message's own
-        measure.add(heapBytesPerMessage);
-        break;
-      case 5:
-        at += 4;
-        break;
-      default:
+      if (field === undefined) at = afterValue(bytes, valueAt, wireType, depth);
+      else if (wireType === WireType.LengthDelimited && field.isPackable)
+        at = this.#readPacked(field, valueAt, counter);
+      else if (wireType !== field.wireType) throw rpcError('BAD_MESSAGE');
+      else {
+        if (field.isObject || field.isList) this.#count(field, 1, counter);
+        at = this.#afterValue(field, valueAt, depth);
+      }
     }
+    if (at > last || end === undefined) throw rpcError('BAD_MESSAGE');
+    return at;
   }
-}
 
-/** The low 32 bits of a varint: tags and lengths have no more. */
-function varint(bytes: Uint8Array, from: number): number {
-  let byte = bytes[from] ?? 0;
-  let value = byte & 0x7f;
-  for (let at = from + 1, shift = 7; byte >= 0x80 && shift < 32; at++, shift += 7) {
-    byte = bytes[at] ?? 0;
-    value |= (byte & 0x7f) << shift;
+  #afterValue({ message, wireType }: FieldShape, from: number, depth: number): number {
+    const bytes = this.#bytes;
+    if (message === undefined || this.#measure.isOver) return afterValue(bytes, from, wireType, depth);
+    if (wireType === WireType.StartGroup) return this.readMessage(message(), from, undefined, depth + 1);
+    const start = afterVarint(bytes, from);
+    const end = start + varint(bytes, from);
+    if (end === start || end > bytes.length) return end;
+    return this.readMessage(message(), start, end, depth + 1);
   }
-  return value >>> 0;
-}
 
-/** Where a varint ends. */
-export function afterVarint(bytes: Uint8Array, from: number): number {
-  let at = from;
-  while ((bytes[at] ?? 0) >= 0x80) at++;
-  return at + 1;
-}
-
-function fieldsOf(type: DescMessage): Fields {
-  let fields = known.get(type);
-  if (fields === undefined) {
-    const contents = new Map<number, () => Contents>();
-    for (const field of type.fields) {
-      const get = contentsOf(field);
-      if (get !== undefined) contents.set(field.number, get);
+  /** Numbers of a list that come as one. */
+  #readPacked(field: FieldShape, from: number, counter: ElementCounter | undefined): number {
+    const bytes = this.#bytes;
+    const start = afterVarint(bytes, from);
+    const end = start + varint(bytes, from);
+    if (end > bytes.length) return end;
+    let values = 0;
+    if (field.wireType === WireType.Varint) {
+      for (let at = start; at < end; at++) if ((bytes[at] ?? 0) < 0x80) values += 1;
+      if (end > start && (bytes[end - 1] ?? 0) >= 0x80) throw rpcError('BAD_MESSAGE');
+    } else {
+      values = (end - start) / (field.wireType === WireType.Bit32 ? 4 : 8);
+      if (!Number.isInteger(values)) throw rpcError('BAD_MESSAGE');
     }
-    fields = { contents };
-    known.set(type, fields);
+    this.#count(field, values, counter);
+    return end;
   }
-  return fields;
-}
 
-const text = () => 'text' as const;
-
-/** `undefined` for numbers and enums, which are packed or take no object each. */
-function contentsOf(field: DescField): (() => Contents) | undefined {
-  switch (field.fieldKind) {
-    case 'message':
-      return () => fieldsOf(field.message);
-    case 'map': {
-      const value = field.mapKind === 'message' ? field.message : undefined;
-      const entry = { contents: new Map([[2, value === undefined ? text : () => fieldsOf(value)]]) };
-      return () => entry;
-    }
-    case 'list':
-      if (field.listKind === 'message') return () => fieldsOf(field.message);
-      return field.listKind === 'scalar' && !field.packed ? text : undefined;
-    case 'scalar':
-      return text;
-    default:
-      return undefined;
+  #count(field: FieldShape, values: number, counter: ElementCounter | undefined): void {
+    this.#measure.elements += values;
+    this.#measure.heapBytes += values * field.heapBytes;
+    if (counter !== undefined) counter.elements += values;
   }
 }

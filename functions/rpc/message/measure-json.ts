@@ -1,13 +1,7 @@
 import { rpcError } from '../errors.ts';
-import { Measure, type MeasureLimits, maxDepth } from './measure.ts';
-
-/**
- * What parsing and decoding make at most, in bytes of the heap: the text, what JSON.parse makes of it, and the message.
- * Measured with Node 24, and held to by test/rpc/message.
- */
-const heapBytesPerByte = 4;
-const heapBytesPerContainer = 240;
-const heapBytesPerValue = 64;
+import type { JsonShape } from './json-shape.ts';
+import { type ElementCounter, Measure, type MeasureLimits } from './measure.ts';
+import { maxDepth } from './wire-format.ts';
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -16,61 +10,63 @@ const backslash = 0x5c;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+const space = 0x20;
+const letterU = 0x75;
 
 /**
- * Counts what a message in JSON would become, for the price of reading its bytes once.
+ * Counts what a message in JSON would become, for the price of reading its bytes once. A key that comes twice counts twice,
+ * since JSON.parse makes both.
  *
  * @returns how many bytes of the heap parsing and decoding take at most
- * @throws as `Measure.check`; BAD_MESSAGE for what is nested too deeply, and for an object that has a key twice, of which
- * JSON.parse would drop one. Other faults of the text are left to the parser
+ * @throws as `Measure.check`; BAD_MESSAGE for what is nested too deeply. Other faults of the text are left to the parser
  */
-export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
-  const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
+export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: MeasureLimits): number {
+  const { messageBytes, objectBytes, arrayBytes, valueBytes, heapBytesPerByte } = shape;
   const measure = new Measure(limits);
-  /** The keys so far of each object that is open; arrays have none. */
-  const open: (Set<string> | undefined)[] = [];
-  /** The key of the outermost object whose value this is. */
-  let key = '';
+  let depth = 0;
+  /** Whether the outermost value is an object. */
+  let hasKeys = false;
   let isKeyNext = false;
-  const addElement = () => measure.addElementOf(({ jsonName, name }) => key === jsonName || key === name);
+  /** Of the field that the outermost object's last key names, if it has a limit. */
+  let counter: ElementCounter | undefined;
   for (let at = 0; at < bytes.length; at++) {
     switch (bytes[at]) {
       case quote: {
         const end = endOfText(bytes, at);
-        if (isKeyNext && !measure.isOver) {
-          const name = textAt(text, at, end);
-          if (open.length === 1) key = name;
-          const keys = open.at(-1);
-          if (keys?.has(name)) throw rpcError('BAD_MESSAGE');
-          keys?.add(name);
+        if (isKeyNext) {
+          const start = at + 1;
+          const isName = (name: string) => isText(bytes, start, end, name);
+          counter = measure.counterOf(({ jsonName, name }) => isName(jsonName) || isName(name));
+          isKeyNext = false;
         }
-        isKeyNext = false;
         at = end;
         break;
       }
       case openBrace:
       case openBracket:
-        measure.add(heapBytesPerContainer);
-        isKeyNext = bytes[at] === openBrace;
-        open.push(isKeyNext ? new Set() : undefined);
-        if (open.length === 2) addElement();
-        if (open.length > maxDepth) throw rpcError('BAD_MESSAGE');
+        measure.elements += 1;
+        measure.heapBytes += bytes[at] === openBrace ? objectBytes : arrayBytes;
+        depth += 1;
+        if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
+        if (depth === 1) hasKeys = bytes[at] === openBrace;
+        isKeyNext = depth === 1 && hasKeys;
+        if (depth === 2 && counter !== undefined && !isEmpty(bytes, at)) counter.elements += 1;
         break;
       case closeBrace:
       case closeBracket:
-        open.pop();
-        isKeyNext = false;
+        depth -= 1;
         break;
       case comma:
-        measure.add(heapBytesPerValue);
-        isKeyNext = open.at(-1) !== undefined;
-        if (open.length === 2) addElement();
+        measure.elements += 1;
+        measure.heapBytes += valueBytes;
+        isKeyNext = depth === 1 && hasKeys;
+        if (depth === 2 && counter !== undefined) counter.elements += 1;
         break;
       default:
     }
   }
   measure.check();
-  return heapBytesPerContainer + heapBytesPerByte * bytes.length + measure.heapBytes;
+  return messageBytes + heapBytesPerByte * bytes.length + measure.heapBytes;
 }
 
 /** The place of the quote that ends a text. */
@@ -80,14 +76,30 @@ function endOfText(bytes: Uint8Array, start: number): number {
   return at;
 }
 
-/** A key, with its escapes undone: `"\u0075ser"` is `user`. Empty if it is no text. */
-function textAt(bytes: Buffer, start: number, end: number): string {
-  const plain = bytes.toString('utf8', start + 1, end);
-  if (!plain.includes('\\')) return plain;
-  try {
-    const text: unknown = JSON.parse(`"${plain}"`);
-    return typeof text === 'string' ? text : '';
-  } catch {
-    return '';
+/** Whether nothing is in the array or object that opens there. */
+function isEmpty(bytes: Uint8Array, openedAt: number): boolean {
+  let at = openedAt + 1;
+  while ((bytes[at] ?? quote) <= space) at++;
+  return bytes[at] === closeBracket || bytes[at] === closeBrace;
+}
+
+/** Whether this is written there, perhaps with escapes: `\u0075ser` is `user`. For ASCII, as the names of fields are. */
+function isText(bytes: Uint8Array, start: number, end: number, text: string): boolean {
+  let at = start;
+  for (let index = 0; index < text.length; index++) {
+    const isEscape = bytes[at] === backslash && bytes[at + 1] === letterU;
+    const code = isEscape ? fromHex(bytes, at + 2) : bytes[at];
+    if (code !== text.charCodeAt(index)) return false;
+    at += isEscape ? 6 : 1;
   }
+  return at === end;
+}
+
+/** What four digits say; not a number if they are none. */
+function fromHex(bytes: Uint8Array, start: number): number {
+  let code = 0;
+  for (let at = start; at < start + 4; at++) {
+    code = code * 16 + Number.parseInt(String.fromCharCode(bytes[at] ?? 0), 16);
+  }
+  return code;
 }

@@ -4,7 +4,7 @@ import { rpcError } from '../errors.ts';
 
 /** How many elements a repeated field of a request may have, and what its client is told of more. */
 export interface ElementLimit {
-  /** A repeated field of the method's input message itself, not of messages within it. */
+  /** A repeated field or map of the method's input message itself, not of messages within it. */
   readonly field: DescField;
   readonly maxElements: number;
   /** Makes the error from the count that came. */
@@ -13,55 +13,46 @@ export interface ElementLimit {
 
 /** What a message may become. */
 export interface MeasureLimits {
-  /** Objects that one message may become: messages, texts and map entries, or values of JSON. */
+  /** Elements of one message: messages, texts, and what else is in lists and maps; or values of JSON. */
   readonly maxMessageElements: number;
   /** The limits of the message's own repeated fields. */
   readonly elementLimits: readonly ElementLimit[];
 }
 
-/** Messages within messages, as protobuf's own parsers allow: https://protobuf.dev/programming-guides/proto-limits/ */
-export const maxDepth = 100;
+/** Counts the elements of a field that has a limit. */
+export interface ElementCounter {
+  readonly limit: ElementLimit;
+  elements: number;
+}
 
 /** Counts what a message would become, before it is made. */
 export class Measure {
-  /** Bytes of the heap that the objects counted so far take at most, without their contents. */
+  /** Bytes of the heap that the elements counted so far take at most, without their contents. */
   heapBytes = 0;
-  #elements = 0;
-  readonly #limits: MeasureLimits;
-  readonly #counts: number[];
+  elements = 0;
+  readonly #maxElements: number;
+  /** They count to the end, so that the errors can say how many came. */
+  readonly #counters: readonly ElementCounter[];
 
-  constructor(limits: MeasureLimits) {
-    this.#limits = limits;
-    this.#counts = limits.elementLimits.map(() => 0);
+  constructor({ maxMessageElements, elementLimits }: MeasureLimits) {
+    this.#maxElements = maxMessageElements;
+    this.#counters = elementLimits.map((limit) => ({ limit, elements: 0 }));
   }
 
-  /** Whether there are more objects than may be: what is within them need not be looked at any more. */
+  /** Whether there are more elements than may be: what is within them need not be looked at any more. */
   get isOver(): boolean {
-    return this.#elements > this.#limits.maxMessageElements;
+    return this.elements > this.#maxElements;
   }
 
-  /** Counts one object. */
-  add(heapBytes: number): void {
-    this.#elements += 1;
-    this.heapBytes += heapBytes;
-  }
-
-  /** Counts an element of one of the outermost message's fields: to the end, so that the error can say how many came. */
-  addElementOf(isField: (field: DescField) => boolean): void {
-    const { elementLimits } = this.#limits;
-    for (let at = 0; at < elementLimits.length; at++) {
-      const limit = elementLimits[at];
-      if (limit !== undefined && isField(limit.field)) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
-    }
+  /** The counter of the field that this is true of. */
+  counterOf(isField: (field: DescField) => boolean): ElementCounter | undefined {
+    return this.#counters.find(({ limit }) => isField(limit.field));
   }
 
   /** @throws the error of an `ElementLimit`, else TOO_MANY_ELEMENTS, if there are too many */
   check(): void {
-    this.#limits.elementLimits.forEach(({ maxElements, error }, at) => {
-      const elements = this.#counts[at] ?? 0;
-      if (elements > maxElements) throw error(elements);
-    });
-    const { maxMessageElements } = this.#limits;
-    if (this.isOver) throw rpcError('TOO_MANY_ELEMENTS', `at most ${maxMessageElements} objects`);
+    for (const { limit, elements } of this.#counters)
+      if (elements > limit.maxElements) throw limit.error(elements);
+    if (this.isOver) throw rpcError('TOO_MANY_ELEMENTS', `at most ${this.#maxElements} elements`);
   }
 }
