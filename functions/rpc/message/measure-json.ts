@@ -1,3 +1,4 @@
+import type { DescField } from '@bufbuild/protobuf';
 import { rpcError } from '../errors.ts';
 import { Measure, type MeasureLimits, maxDepth } from './measure.ts';
 
@@ -29,7 +30,6 @@ export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
   /** The key of the outermost object whose value this is. */
   let key = '';
   let isKeyNext = false;
-  const addElement = () => measure.addElementOf(({ jsonName, name }) => key === jsonName || key === name);
   for (let at = 0; at < bytes.length; at++) {
     switch (bytes[at]) {
       case quote: {
@@ -44,7 +44,7 @@ export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
         measure.add(heapBytesPerContainer);
         depth += 1;
         isKeyNext = depth === 1;
-        if (depth === 2) addElement();
+        if (depth === 2) measure.addElementOf(hasKey, key);
         if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
         break;
       case closeBrace:
@@ -54,7 +54,7 @@ export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
       case comma:
         measure.add(heapBytesPerValue);
         isKeyNext = depth === 1;
-        if (depth === 2) addElement();
+        if (depth === 2) measure.addElementOf(hasKey, key);
         break;
       default:
     }
@@ -62,6 +62,8 @@ export function measureJson(bytes: Uint8Array, limits: MeasureLimits): number {
   measure.check();
   return heapBytesPerContainer + heapBytesPerByte * bytes.length + measure.heapBytes;
 }
+
+const hasKey = ({ jsonName, name }: DescField, key: string) => key === jsonName || key === name;
 
 /** The place of the quote that ends a text. */
 function endOfText(bytes: Uint8Array, start: number): number {

@@ -46,12 +46,15 @@ export class Measure {
     this.heapBytes += heapBytes;
   }
 
-  /** Counts an element of one of the outermost message's fields: to the end, so that the error can say how many came. */
-  addElementOf(isField: (field: DescField) => boolean): void {
+  /**
+   * Counts an element of one of the outermost message's fields, the one that has `name` in its format: to the end, so that
+   * the error can say how many came.
+   */
+  addElementOf<Name>(isNamed: (field: DescField, name: Name) => boolean, name: Name): void {
     const { elementLimits } = this.#limits;
     for (let at = 0; at < elementLimits.length; at++) {
       const limit = elementLimits[at];
-      if (limit !== undefined && isField(limit.field)) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
+      if (limit !== undefined && isNamed(limit.field, name)) this.#counts[at] = (this.#counts[at] ?? 0) + 1;
     }
   }
 
