@@ -10,6 +10,9 @@ const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
 // gRPC knows no Date header, and making it costs time. (`sendDate` is missing in the types of Node 24.)
 const withTrailers = { waitForTrailers: true, sendDate: false };
+// Without trailers too we end the stream ourselves: node would end it before it hears that the last write is done, and make
+// an error of that, with its stack, for every call.
+const withoutTrailers = { waitForTrailers: true };
 const trailersOnly = { endStream: true, sendDate: false };
 const withoutBody = { endStream: true };
 
@@ -75,8 +78,8 @@ export class StreamExchange implements Exchange {
     if (!this.#takesHeaders) return;
     if (this.extraHeaders.length > 0) headers.push(...this.extraHeaders);
     if (this.method === 'HEAD') return this.#stream.respond(headers, withoutBody);
-    this.#stream.respond(headers, trailersFollow ? withTrailers : undefined);
-    if (trailersFollow) this.#stream.on('wantTrailers', onWantTrailers);
+    this.#stream.respond(headers, trailersFollow ? withTrailers : withoutTrailers);
+    this.#stream.on('wantTrailers', onWantTrailers);
   }
 
   send(bytes: Uint8Array): boolean {
@@ -139,9 +142,11 @@ function onClose(this: CarrierStream): void {
 
 function onWantTrailers(this: CarrierStream): void {
   if (this.destroyed || this.closed) return;
-  this.sendTrailers(this[carrier].trailers ?? {});
+  const { trailers, isRequestComplete } = this[carrier];
+  // None at all are an empty frame of data.
+  this.sendTrailers(trailers ?? {});
   // In a later turn: the reset would overtake the trailers.
-  if (!this[carrier].isRequestComplete) setImmediate(stopRequest, this);
+  if (trailers !== undefined && !isRequestComplete) setImmediate(stopRequest, this);
 }
 
 /** Tells a client that still sends to stop, once the response is out (RFC 9113 section 8.1). */
