@@ -1,14 +1,22 @@
-// Calls the service with clients that others wrote: npm run test:peers [-- python grpc-js buf curl grpcurl]
+// Calls the service with clients that others wrote: npm run test:peers [-- NAME...], of the names below
 // Against USERS_ENDPOINT (with USERS_CA, USERS_TOKEN), or else a server of its own.
 import { startTarget, targetFromEnvironment } from '../e2e/target.ts';
 import { buf } from './buf.ts';
+import { connectPython } from './connect-python.ts';
 import { curl } from './curl.ts';
 import { grpcJs } from './grpc-js.ts';
 import { grpcurl } from './grpcurl.ts';
 import { type Peer, runPeers } from './peer.ts';
 import { pythonGrpcio } from './python.ts';
 
-const peers: Record<string, Peer> = { python: pythonGrpcio, 'grpc-js': grpcJs, buf, curl, grpcurl };
+const peers: Record<string, Peer> = {
+  python: pythonGrpcio,
+  'connect-python': connectPython,
+  'grpc-js': grpcJs,
+  buf,
+  curl,
+  grpcurl,
+};
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((it) => !(it in peers));
