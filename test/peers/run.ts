@@ -6,6 +6,7 @@ import { connectPython } from './connect-python.ts';
 import { curl } from './curl.ts';
 import { grpcJs } from './grpc-js.ts';
 import { grpcurl } from './grpcurl.ts';
+import { niceGrpc } from './nice-grpc.ts';
 import { type Peer, runPeers } from './peer.ts';
 import { pythonGrpcio } from './python.ts';
 
@@ -13,6 +14,7 @@ const peers: Record<string, Peer> = {
   python: pythonGrpcio,
   'connect-python': connectPython,
   'grpc-js': grpcJs,
+  'nice-grpc': niceGrpc,
   buf,
   curl,
   grpcurl,
