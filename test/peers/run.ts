@@ -4,6 +4,7 @@ import { startTarget, targetFromEnvironment } from '../e2e/target.ts';
 import { buf } from './buf.ts';
 import { connectPython } from './connect-python.ts';
 import { curl } from './curl.ts';
+import { grpcJava } from './grpc-java.ts';
 import { grpcJs } from './grpc-js.ts';
 import { grpcurl } from './grpcurl.ts';
 import { niceGrpc } from './nice-grpc.ts';
@@ -13,6 +14,7 @@ import { pythonGrpcio } from './python.ts';
 const peers: Record<string, Peer> = {
   python: pythonGrpcio,
   'connect-python': connectPython,
+  'grpc-java': grpcJava,
   'grpc-js': grpcJs,
   'nice-grpc': niceGrpc,
   buf,
