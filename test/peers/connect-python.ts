@@ -5,7 +5,7 @@ import { python, run } from '../conformance/tool.ts';
 import { uniqueName } from '../e2e/target.ts';
 import type { Peer, PeerTarget } from './peer.ts';
 import { relayChecks } from './report.ts';
-import { startSecured } from './secured.ts';
+import { startServer } from './server.ts';
 
 /** Connect for Python, on Rust's hyper: Connect, gRPC-Web and gRPC, with stubs from the first version of the contract. */
 export const connectPython: Peer = {
@@ -41,7 +41,7 @@ export const connectPython: Peer = {
       });
       await call(target, '');
       if (process.env.USERS_ENDPOINT === undefined) {
-        await using secured = await startSecured();
+        await using secured = await startServer(true);
         await call(secured, 'TLS: ');
       }
     } finally {

@@ -2,7 +2,7 @@ import { javaClient, run } from '../conformance/tool.ts';
 import { uniqueName } from '../e2e/target.ts';
 import type { Peer, PeerTarget } from './peer.ts';
 import { relayChecks } from './report.ts';
-import { startSecured } from './secured.ts';
+import { startServer } from './server.ts';
 
 /** grpc-java, on Netty, with messages generated from the first version of the contract. */
 export const grpcJava: Peer = {
@@ -24,7 +24,7 @@ export const grpcJava: Peer = {
     };
     await call(target, '');
     if (process.env.USERS_ENDPOINT === undefined) {
-      await using secured = await startSecured();
+      await using secured = await startServer(true);
       await call(secured, 'TLS: ');
     }
   },

@@ -20,7 +20,7 @@ import { deadlineMiddleware } from 'nice-grpc-client-middleware-deadline';
 import { Users } from '../../proto/gen/users_pb.js';
 import { uniqueName } from '../e2e/target.ts';
 import type { Check, Peer, PeerTarget } from './peer.ts';
-import { startSecured } from './secured.ts';
+import { startServer } from './server.ts';
 
 const { createUser, getUsers } = Users.method;
 const service = {
@@ -34,7 +34,7 @@ export const niceGrpc: Peer = {
   async run(target, check) {
     await call(target, check, '');
     if (process.env.USERS_ENDPOINT === undefined) {
-      await using secured = await startSecured();
+      await using secured = await startServer(true);
       await call(secured, check, 'TLS: ');
     }
   },

@@ -39,19 +39,20 @@ import users.UsersTypes.GetUsersResult;
 import users.UsersTypes.User;
 
 /**
- * Calls the service with grpc-java and says of each check how it went. The environment
- * names the server: HOST, PORT, and CA_FILE and TOKEN if it needs them; NAME is a user name that nobody has.
+ * Calls the service with grpc-java and says of each check how it went. The environment names the server: HOST, PORT, and
+ * CA_FILE and TOKEN if it needs them; NAME is a user name that nobody has.
  */
 public final class UsersClient {
   private interface Work {
     void run() throws Exception;
   }
 
-  // grpc-java's generator of stubs is not in every copy of Maven Central: these are the two methods that it would make.
+  // What stubs would say; the program that generates them is another download for each platform.
   private static final MethodDescriptor<CreateUserRequest, CreateUserResult> CREATE_USER = method(
       MethodType.UNARY, "CreateUser", CreateUserRequest.getDefaultInstance(), CreateUserResult.getDefaultInstance());
   private static final MethodDescriptor<GetUsersRequest, GetUsersResult> GET_USERS = method(
-      MethodType.SERVER_STREAMING, "GetUsers", GetUsersRequest.getDefaultInstance(), GetUsersResult.getDefaultInstance());
+      MethodType.SERVER_STREAMING, "GetUsers",
+      GetUsersRequest.getDefaultInstance(), GetUsersResult.getDefaultInstance());
 
   private final String name = System.getenv("NAME");
   private final ManagedChannel channel;
