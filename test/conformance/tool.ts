@@ -27,6 +27,15 @@ export async function python(): Promise<string> {
   return path(`${tools}python`, []);
 }
 
+/**
+ * The class path of the Java client in test/peers/java, after it has been built if need be.
+ *
+ * @throws MissingTool without a JDK and Maven, or when it can't be built
+ */
+export async function javaClient(): Promise<string> {
+  return path(`${tools}java`, []);
+}
+
 /** How a program ended, and what it printed on both of its outputs, in order. */
 export interface Ended {
   readonly code: number | null;

@@ -3,11 +3,12 @@ how it went. The environment names the server: TARGET, and CA_FILE and TOKEN if 
 name that nobody has."""
 
 import os
-import traceback
 
+import checks
 import grpc
 import users_pb2_grpc as users_service
 import users_types_pb2 as users_messages
+from checks import check, equal
 from google.rpc import error_details_pb2
 from grpc_status import rpc_status
 
@@ -23,29 +24,9 @@ def open_channel():
         return grpc.secure_channel(target, grpc.ssl_channel_credentials(ca.read()))
 
 
-def check(name):
-    def run(body):
-        try:
-            body()
-            print("ok", name, sep="\t")
-        except Exception as error:  # whatever it is, the next check runs
-            why = traceback.format_exception_only(error)[-1].splitlines()[0]
-            print("not ok", name, why, sep="\t")
-
-    return run
-
-
 def failure(call):
     """The error that a call ends with."""
-    try:
-        call()
-    except grpc.RpcError as error:
-        return error
-    raise AssertionError("the call did not fail")
-
-
-def equal(actual, expected):
-    assert actual == expected, f"{actual!r} instead of {expected!r}"
+    return checks.failure(call, grpc.RpcError)
 
 
 channel = open_channel()

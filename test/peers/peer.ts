@@ -4,6 +4,8 @@ import type { Target } from '../e2e/target.ts';
 /** A client that others wrote: another implementation of HTTP/2, gRPC or both. */
 export interface Peer {
   readonly name: string;
+  /** It calls servers that it starts with settings of its own, whatever the target. */
+  readonly isLocal?: true;
   /**
    * Calls the service and checks what comes back.
    *

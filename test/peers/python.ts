@@ -5,6 +5,7 @@ import { python, run } from '../conformance/tool.ts';
 import { blocksOf } from '../docs/blocks.ts';
 import { uniqueName } from '../e2e/target.ts';
 import type { Peer } from './peer.ts';
+import { relayChecks } from './report.ts';
 
 /** grpcio, on gRPC's C core, with stubs generated from the first version of the contract. */
 export const pythonGrpcio: Peer = {
@@ -30,16 +31,7 @@ export const pythonGrpcio: Peer = {
           NAME: uniqueName(),
         },
       });
-      // The script has checks of its own, and says how each ended.
-      const lines = output.matchAll(/^(ok|not ok)\t([^\t\n]*)(?:\t(.*))?$/gm);
-      for (const [, outcome, name, why] of lines) {
-        await check(name ?? '', () => {
-          if (outcome !== 'ok') throw new Error(why);
-        });
-      }
-      await check('come to the end', () => {
-        if (!output.endsWith('end\n')) throw new Error(output);
-      });
+      await relayChecks(output, check);
       // Others' servers need not have the sample users.
       if (process.env.USERS_ENDPOINT === undefined) {
         await check('run the Python block of the README', async () => {

@@ -1,14 +1,29 @@
-// Calls the service with clients that others wrote: npm run test:peers [-- python grpc-js buf curl grpcurl]
-// Against USERS_ENDPOINT (with USERS_CA, USERS_TOKEN), or else a server of its own.
+// Calls the service with clients that others wrote: npm run test:peers [-- NAME...], of the names below
+// Against USERS_ENDPOINT (with USERS_CA, USERS_TOKEN), or else a server of its own. Those that need servers with settings
+// of their own are left out with USERS_ENDPOINT.
 import { startTarget, targetFromEnvironment } from '../e2e/target.ts';
 import { buf } from './buf.ts';
+import { chromiumPage } from './chromium.ts';
+import { connectPython } from './connect-python.ts';
 import { curl } from './curl.ts';
+import { grpcJava } from './grpc-java.ts';
 import { grpcJs } from './grpc-js.ts';
 import { grpcurl } from './grpcurl.ts';
+import { niceGrpc } from './nice-grpc.ts';
 import { type Peer, runPeers } from './peer.ts';
 import { pythonGrpcio } from './python.ts';
 
-const peers: Record<string, Peer> = { python: pythonGrpcio, 'grpc-js': grpcJs, buf, curl, grpcurl };
+const peers: Record<string, Peer> = {
+  python: pythonGrpcio,
+  'connect-python': connectPython,
+  'grpc-java': grpcJava,
+  'grpc-js': grpcJs,
+  'nice-grpc': niceGrpc,
+  buf,
+  curl,
+  grpcurl,
+  chromium: chromiumPage,
+};
 
 const asked = process.argv.slice(2);
 const unknown = asked.find((it) => !(it in peers));
@@ -16,12 +31,11 @@ if (unknown !== undefined) {
   console.error(`There is no peer "${unknown}": choose from ${Object.keys(peers).join(', ')}.`);
   process.exit(2);
 }
+const isElsewhere = Boolean(process.env.USERS_ENDPOINT);
 const chosen = Object.entries(peers).flatMap(([name, peer]) =>
-  asked.length === 0 || asked.includes(name) ? [peer] : [],
+  asked.length === 0 ? (isElsewhere && peer.isLocal ? [] : [peer]) : asked.includes(name) ? [peer] : [],
 );
-await using target = process.env.USERS_ENDPOINT
-  ? targetFromEnvironment()
-  : await startTarget('functions/users/main.ts');
+await using target = isElsewhere ? targetFromEnvironment() : await startTarget('functions/users/main.ts');
 const { hostname, port, protocol } = new URL(target.endpoint);
 const { passed, failed } = await runPeers(chosen, {
   ...target,

@@ -2,13 +2,15 @@
 // elsewhere (GOAWAY twice, connection: close), what is not done in time gets UNAVAILABLE, and close() cuts.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
+import http from 'node:http';
 import http2 from 'node:http2';
 import net from 'node:net';
+import { text } from 'node:stream/consumers';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
 import { all, endsWith } from '../support/outcome.ts';
-import { eventually, withPatience } from '../support/patience.ts';
+import { eventually, patienceMs, withPatience } from '../support/patience.ts';
 import { closeBefore } from '../support/server.ts';
 import { clientOf, nameOf, wires } from '../support/transports.ts';
 import { echoOf, serve } from './echo.ts';
@@ -137,6 +139,47 @@ it('GOAWAY comes twice, first without a limit, and calls in between are served',
   await once(session, 'close');
   assert.equal(last[0], 2 ** 31 - 1);
   assert.equal(last[1], 1);
+});
+
+it('a call that crosses the beginning of a drain on an idle connection of HTTP/2 is served', async (t) => {
+  const serving = await serve(t, { unary: () => ({}) }, { limits: { goawayTimeoutMs: patienceMs } });
+  const session = http2.connect(serving.url);
+  closeBefore(serving, () => session.destroy());
+  await once(session, 'remoteSettings');
+  const drained = serving.server.drain();
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': '/test.echo.v1.Echo/Unary',
+    'content-type': 'application/grpc',
+  });
+  stream.end(Buffer.alloc(5));
+  stream.resume();
+  const [trailers] = await once(stream, 'trailers');
+  assert.equal(trailers['grpc-status'], '0');
+  await Promise.all([serving.server.close(), drained]);
+});
+
+it('a call that crosses the beginning of a drain on an idle connection of HTTP/1.1 is served', async (t) => {
+  const serving = await serve(t, { unary: () => ({}) }, { limits: { goawayTimeoutMs: patienceMs } });
+  const agent = new http.Agent({ keepAlive: true });
+  closeBefore(serving, () => agent.destroy());
+  const call = async () => {
+    const request = http.request(`${serving.url}/test.echo.v1.Echo/Unary`, {
+      agent,
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    });
+    const [response] = await once(request.end('{}'), 'response');
+    await text(response);
+    return { response, request };
+  };
+  await call();
+  const drained = serving.server.drain();
+  const { response, request } = await call();
+  assert.equal(request.reusedSocket, true);
+  assert.equal(response.statusCode, 200);
+  assert.equal(response.headers.connection, 'close');
+  await drained;
 });
 
 it('idle connections do not hold a drain up', async (t) => {

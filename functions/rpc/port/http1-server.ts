@@ -64,15 +64,18 @@ export class Http1Server {
     this.#server.emit('listening');
   }
 
-  /** Tells clients by `connection: close` to go elsewhere, where the response has not begun. */
+  /**
+   * Tells clients by `connection: close` to go elsewhere, where the response has not begun. Connections without a request
+   * stay open until `cutIdle`: one may be on its way, and proxies repeat none that is a POST.
+   */
   close(): void {
     this.#isClosing = true;
-    this.#server.close();
     for (const response of this.#responses) response.shouldKeepAlive = false;
   }
 
-  /** Cuts the connections whose requests are not there: node's own timeouts have ended with its server. */
-  cutPartialRequests(): void {
+  /** After `close`, cuts the connections whose requests are not there: node's own timeouts end here with its server. */
+  cutIdle(): void {
+    this.#server.close();
     const busy = new Set([...this.#responses].map(({ socket }) => socket));
     for (const socket of this.#connections.keys()) if (!busy.has(socket)) socket.destroy();
   }

@@ -111,9 +111,10 @@ export class Port {
     this.#http1.close();
     this.#sniffer.hurry();
     this.#http2.close();
-    const timer = setTimeout(() => this.#http1.cutPartialRequests(), this.#options.limits.goawayTimeoutMs);
+    const timer = setTimeout(() => this.#http1.cutIdle(), this.#options.limits.goawayTimeoutMs);
     await closed;
     clearTimeout(timer);
+    this.#http1.cutIdle();
   }
 
   /** New connections get this certificate; those that are open keep theirs. @throws Error if it can't be used */

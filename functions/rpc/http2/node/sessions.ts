@@ -32,7 +32,7 @@ export class Sessions {
     // Its streams end with the session, and tell their calls.
     session.on('error', () => {});
     this.#open.add(session);
-    if (this.#isClosing) this.#dismiss(session);
+    if (this.#isClosing) this.#dismissWithNextCall(session);
   }
 
   /** As grpc-go's MaxConnectionAge: by chance a little sooner or later, or all clients would come anew at once. */
@@ -67,7 +67,24 @@ export class Sessions {
   close(): void {
     this.#isClosing = true;
     clearInterval(this.#sweep);
-    for (const session of this.#open) this.#dismiss(session);
+    for (const session of this.#open) this.#dismissWithNextCall(session);
+  }
+
+  /**
+   * Waits for the session's next call, for at most `goawayTimeoutMs`, before it sends GOAWAY. After GOAWAY node reads a
+   * session only while it has streams: a call that crosses the GOAWAY of an idle session would be lost. nginx answers
+   * 502 then, since it never repeats what it has sent to grpc_pass.
+   */
+  #dismissWithNextCall(session: ServerHttp2Session): void {
+    const dismiss = () => {
+      clearTimeout(timer);
+      session.off('stream', dismiss);
+      session.off('close', dismiss);
+      this.#dismiss(session);
+    };
+    const timer = setTimeout(dismiss, this.#limits.goawayTimeoutMs).unref();
+    session.once('stream', dismiss);
+    session.once('close', dismiss);
   }
 
   /**
