@@ -9,6 +9,7 @@ import { curl } from './curl.ts';
 import { grpcJava } from './grpc-java.ts';
 import { grpcJs } from './grpc-js.ts';
 import { grpcurl } from './grpcurl.ts';
+import { nginx } from './nginx.ts';
 import { niceGrpc } from './nice-grpc.ts';
 import { type Peer, runPeers } from './peer.ts';
 import { pythonGrpcio } from './python.ts';
@@ -23,6 +24,7 @@ const peers: Record<string, Peer> = {
   curl,
   grpcurl,
   chromium: chromiumPage,
+  nginx,
 };
 
 const asked = process.argv.slice(2);
