@@ -1,6 +1,6 @@
-// Calls the service with clients that others wrote: npm run test:peers [-- NAME...], of the names below
-// Against USERS_ENDPOINT (with USERS_CA, USERS_TOKEN), or else a server of its own. Those that need servers with settings
-// of their own are left out with USERS_ENDPOINT.
+// Calls the service with clients that others wrote, and through proxies of theirs: npm run test:peers [-- NAME...]
+// Against USERS_ENDPOINT (with USERS_CA, USERS_TOKEN), or else a server of its own. Peers that need servers with other
+// settings are left out with USERS_ENDPOINT.
 import { startTarget, targetFromEnvironment } from '../e2e/target.ts';
 import { buf } from './buf.ts';
 import { chromiumPage } from './chromium.ts';
