@@ -153,14 +153,20 @@ export abstract class Call implements CallRecord {
     if (!this.isOver) this.#expireAt(this.deadlineAtMs);
   }
 
-  /** Counts memory that the call is about to hold, until it gives it back or is gone. @throws MEMORY_EXHAUSTED */
+  /**
+   * Counts memory that the call is about to hold, until it gives it back or is gone.
+   *
+   * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: what it holds then nobody would give back
+   */
   hold(bytes: number): void {
+    if (this.#isClosed) throw canceled;
     if (!this.policy.memory.hold(this.connection, this.#client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
     this.#heldBytes += bytes;
   }
 
-  /** Gives back memory. */
+  /** Gives back memory, unless all was given back when the call went. */
   release(bytes: number): void {
+    if (this.#isClosed) return;
     this.#heldBytes -= bytes;
     this.policy.memory.release(this.connection, this.#client, bytes);
   }
@@ -187,9 +193,9 @@ export abstract class Call implements CallRecord {
   /** What carries the call is gone. */
   protected gone(): void {
     if (this.#isClosed) return;
+    this.release(this.#heldBytes);
     this.#isClosed = true;
     this.#slot?.delete(this);
-    if (this.#heldBytes > 0) this.release(this.#heldBytes);
     if (this.#isWatch) {
       this.#client.untimedCalls -= 1;
       this.policy.untimedCalls.count -= 1;
