@@ -8,7 +8,7 @@ export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resour
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
 export type { TlsOptions } from './port/port.ts';
-export { RpcServer, type RpcServerOptions } from './server.ts';
+export { RpcServer, type RpcServerOptions, type Usage } from './server.ts';
 export {
   type BadRequest_FieldViolation,
   BadRequestSchema,

@@ -56,6 +56,16 @@ export interface RpcServerOptions {
   readonly http?: (local: Transport) => readonly HttpResource[];
 }
 
+/** What connections and calls take at a moment of what all of them share. */
+export interface Usage {
+  /** What calls hold in memory, as `maxHeldBytes` counts it. */
+  readonly heldBytes: number;
+  /** Clients that have a connection or a call. */
+  readonly clients: number;
+  /** Calls that last as long as their clients want, as `maxWatches` counts them. */
+  readonly watches: number;
+}
+
 /** Serves connect services as gRPC, gRPC-Web and Connect on one port, with health and reflection. */
 export class RpcServer {
   /** The health of the server and its services: set it when a service is out of order, for example. */
@@ -91,6 +101,12 @@ export class RpcServer {
       tls: options.tls,
       log: options.log,
     });
+  }
+
+  /** What is in use now, to be watched: nothing, once all is over. */
+  get usage(): Usage {
+    const { memory, clients, untimedCalls } = this.#policy;
+    return { heldBytes: memory.heldBytes, clients: clients.count, watches: untimedCalls.count };
   }
 
   /**

@@ -4,7 +4,7 @@ import { limits as defaults, type Limits } from '../../functions/limits.ts';
 import type { Log } from '../../functions/rpc/call/access-log.ts';
 import { RpcServer, type RpcServerOptions } from '../../functions/rpc/server.ts';
 import { watchLeaks } from './leaks.ts';
-import { patienceMs, withPatience } from './patience.ts';
+import { eventually, patienceMs, withPatience } from './patience.ts';
 
 /** A line of the log, as its level and fields. */
 export interface LogLine {
@@ -33,7 +33,7 @@ export type ServingOptions = Omit<RpcServerOptions, 'limits'> & { readonly limit
 
 /**
  * Serves on a free port of 127.0.0.1. At the end of the test its clients close (`closeBefore`), the server drains, and
- * the test fails when a connection, a call or a timer is left.
+ * the test fails when a connection, a call or a timer is left, or memory or a share is still counted.
  */
 export async function serve(t: TestContext, options: ServingOptions): Promise<Serving> {
   const assertNothingLeft = watchLeaks();
@@ -61,6 +61,8 @@ export async function serve(t: TestContext, options: ServingOptions): Promise<Se
     if (!isDrained) await server.close();
     assert.ok(isDrained, 'connections or calls were left open');
     await assertNothingLeft();
+    const isUnused = () => Object.values(server.usage).every((it) => it === 0);
+    assert.ok(await eventually(isUnused), `still counted: ${JSON.stringify(server.usage)}`);
   });
   return {
     server,

@@ -52,13 +52,17 @@ export type WireOptions = Pick<
   | 'compressMinBytes'
   | 'readMaxBytes'
   | 'writeMaxBytes'
-> & { readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string } };
+> & {
+  readonly tls?: { readonly ca?: string; readonly cert?: string; readonly key?: string };
+  /** Where the connection comes from, such as 127.0.0.2: to the server, another client. */
+  readonly localAddress?: string;
+};
 
 /** connect-node's own transport to the server, of which the connection closes before the server drains. */
 export function transportOf(
   serving: Serving,
   wire: Wire,
-  { tls = {}, ...options }: WireOptions = {},
+  { tls = {}, localAddress, ...options }: WireOptions = {},
 ): Transport {
   const create = {
     grpc: createGrpcTransport,
@@ -66,13 +70,14 @@ export function transportOf(
     connect: createConnectTransport,
   }[wire.protocol];
   const baseUrl = serving.url;
+  const connection = localAddress === undefined ? tls : { ...tls, localAddress };
   if (wire.http === '1.1') {
     const Agent = baseUrl.startsWith('https') ? https.Agent : http.Agent;
-    const agent = new Agent({ keepAlive: true, ...tls });
+    const agent = new Agent({ keepAlive: true, ...connection });
     closeBefore(serving, () => agent.destroy());
     return create({ ...options, baseUrl, httpVersion: '1.1', nodeOptions: { agent } });
   }
-  const sessionManager = new Http2SessionManager(baseUrl, {}, tls);
+  const sessionManager = new Http2SessionManager(baseUrl, {}, connection);
   closeBefore(serving, () => sessionManager.abort());
   return create({ ...options, baseUrl, httpVersion: '2', sessionManager });
 }

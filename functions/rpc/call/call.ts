@@ -153,14 +153,18 @@ export abstract class Call implements CallRecord {
     if (!this.isOver) this.#expireAt(this.deadlineAtMs);
   }
 
-  /** Counts memory that the call is about to hold, until it gives it back or is gone. @throws MEMORY_EXHAUSTED */
+  /**
+   * Counts memory that the call is about to hold, until it gives it back or is gone.
+   *
+   * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: what it holds then nobody would give back
+   */
   hold(bytes: number): void {
-    if (this.#isClosed) return;
+    if (this.#isClosed) throw canceled;
     if (!this.policy.memory.hold(this.connection, this.#client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
     this.#heldBytes += bytes;
   }
 
-  /** Gives back memory. */
+  /** Gives back memory, unless all was given back when the call went. */
   release(bytes: number): void {
     if (this.#isClosed) return;
     this.#heldBytes -= bytes;
@@ -188,7 +192,7 @@ export abstract class Call implements CallRecord {
   /** The stream or connection that carries the call is gone: it gives back all that it holds. */
   protected gone(): void {
     if (this.#isClosed) return;
-    if (this.#heldBytes > 0) this.release(this.#heldBytes);
+    this.release(this.#heldBytes);
     this.#isClosed = true;
     this.#slot?.delete(this);
     if (this.#isWatch) {

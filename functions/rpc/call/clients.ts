@@ -20,6 +20,11 @@ export class Client {
 export class Clients {
   readonly #clients = new Map<string, Client>();
 
+  /** How many there are. */
+  get count(): number {
+    return this.#clients.size;
+  }
+
   /** The client of an address. `leave` must follow. */
   enter(address: string): Client {
     const name = shareName(address);

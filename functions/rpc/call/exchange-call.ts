@@ -52,7 +52,12 @@ export abstract class ExchangeCall extends Call implements Receiver {
    */
   protected sendOrWait(bytes: Uint8Array): boolean {
     if (this.exchange.send(bytes)) return true;
-    if (!this.holdOrDrop(bytes.length)) return true;
+    try {
+      this.hold(bytes.length);
+    } catch (error) {
+      this.drop(toConnectError(error, undefined));
+      return true;
+    }
     this.#queuedBytes += bytes.length;
     if (this.#stall === undefined) {
       const timed = { expire: () => this.drop(stalled) };
@@ -60,17 +65,6 @@ export abstract class ExchangeCall extends Call implements Receiver {
       this.#stall = { timed, slot };
     }
     return false;
-  }
-
-  /** Counts bytes that are about to be queued until the client reads them. False: the call has been dropped. */
-  protected holdOrDrop(bytes: number): boolean {
-    try {
-      this.hold(bytes);
-      return true;
-    } catch (error) {
-      this.drop(toConnectError(error, undefined));
-      return false;
-    }
   }
 
   /** There is room to send again, or the exchange is gone. */

@@ -8,6 +8,7 @@ import {
 } from '@bufbuild/protobuf';
 import type { Transport } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
+import { Client } from './clients.ts';
 import type { Connection } from './connection.ts';
 import { only, single } from './invoke.ts';
 import { LocalCall, type LocalCallOptions } from './local-call.ts';
@@ -21,10 +22,9 @@ import type { CallPolicy } from './policy.ts';
  * Its clients get the method's own messages, and must not change them.
  */
 export function createLocalTransport(methods: ReadonlyMap<string, Method>, policy: CallPolicy): Transport {
-  const client = policy.clients.enter('local');
   const connection: Connection = {
     peer: 'local',
-    client,
+    client: new Client('local'),
     tls: undefined,
     openedAtMs: performance.now(),
     heldBytes: 0,

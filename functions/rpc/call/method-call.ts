@@ -72,10 +72,10 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
     return this.sendOrWait(frames);
   }
 
-  /** Sends the last messages of a stream, and OK. */
+  /** Sends the last messages of a stream, and OK. @throws MEMORY_EXHAUSTED if they might have to wait, and there is no memory for that */
   finish(frames: Uint8Array | undefined, isCompressed = this.#wire.compressions.response): void {
     if (this.isOver) return;
-    if (frames !== undefined && !this.holdOrDrop(frames.length)) return;
+    if (frames !== undefined) this.hold(frames.length);
     this.#wire.succeed(this.requestId, frames, this.#context, isCompressed);
     this.succeed();
   }

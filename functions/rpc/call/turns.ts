@@ -7,13 +7,19 @@ const turnMs = 3;
  * large, holds up health checks, deadlines and small calls for longer.
  */
 export class Turns {
+  readonly #now: () => number;
   readonly #waiting: (() => void)[] = [];
   #endsAtMs: number | undefined;
   readonly #next = () => this.#begin();
 
+  /** `now`: the clock, in ms. */
+  constructor(now = () => performance.now()) {
+    this.#now = now;
+  }
+
   /** Whether this turn's time is used up. The first who asks in a turn starts its clock. */
   get isOver(): boolean {
-    const nowMs = performance.now();
+    const nowMs = this.#now();
     if (this.#endsAtMs === undefined) {
       this.#endsAtMs = nowMs + turnMs;
       setImmediate(this.#next);
@@ -39,7 +45,7 @@ export class Turns {
       this.#endsAtMs = undefined;
       return;
     }
-    this.#endsAtMs = performance.now() + turnMs;
+    this.#endsAtMs = this.#now() + turnMs;
     setImmediate(this.#next);
     go();
   }

@@ -98,10 +98,10 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   protected override enter(): void {
-    this.#resource.answer(this, this).then(
-      () => this.#finish(),
-      (thrown) => this.fail(thrown),
-    );
+    this.#resource
+      .answer(this, this)
+      .then(() => this.#finish())
+      .catch((thrown) => this.fail(thrown));
   }
 
   protected override say(error: ConnectError): void {
@@ -122,7 +122,8 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   #finish(): void {
-    if (this.isOver || !this.holdOrDrop(this.#waiting.length)) return;
+    if (this.isOver) return;
+    this.hold(this.#waiting.length);
     this.#begin();
     this.exchange.end(Buffer.from(this.#waiting));
     this.succeed();

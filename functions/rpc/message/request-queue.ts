@@ -1,5 +1,14 @@
 import type { Message } from '@bufbuild/protobuf';
-import type { Frame } from './frame.ts';
+import { type Frame, framePrefixBytes } from './frame.ts';
+
+/** What a queue asks of its call. */
+interface Flow {
+  /** Stops and resumes the client's sending. */
+  pause(): void;
+  resume(): void;
+  /** Gives back the memory of messages that nobody will read. */
+  release(bytes: number): void;
+}
 
 /**
  * The stream of request messages that a handler reads: filled as they arrive, read as the handler
@@ -7,18 +16,14 @@ import type { Frame } from './frame.ts';
  */
 export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Message> {
   readonly #decode: (frame: Frame) => Promise<Message> | Message;
-  readonly #flow: { pause(): void; resume(): void };
+  readonly #flow: Flow;
   readonly #maxQueued: number;
   readonly #queue: Frame[] = [];
   #isPaused = false;
   #end: { error?: unknown } | undefined;
   #arrival: PromiseWithResolvers<void> | undefined;
 
-  constructor(
-    decode: (frame: Frame) => Promise<Message> | Message,
-    flow: { pause(): void; resume(): void },
-    maxQueued: number,
-  ) {
+  constructor(decode: (frame: Frame) => Promise<Message> | Message, flow: Flow, maxQueued: number) {
     this.#decode = decode;
     this.#flow = flow;
     this.#maxQueued = maxQueued;
@@ -26,7 +31,7 @@ export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Messa
 
   /** A message has arrived. */
   push(frame: Frame): void {
-    if (this.#end !== undefined) return;
+    if (this.#end !== undefined) return this.#drop(frame);
     this.#queue.push(frame);
     if (this.#queue.length >= this.#maxQueued && !this.#isPaused) {
       this.#flow.pause();
@@ -39,8 +44,16 @@ export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Messa
   end(error?: unknown): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
-    if (error !== undefined) this.#queue.length = 0;
+    if (error !== undefined) this.#dropAll();
     this.#wake();
+  }
+
+  #drop({ payload }: Frame): void {
+    this.#flow.release(framePrefixBytes + payload.length);
+  }
+
+  #dropAll(): void {
+    for (const frame of this.#queue.splice(0)) this.#drop(frame);
   }
 
   #wake(): void {
@@ -72,7 +85,7 @@ export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Messa
   /** Drops what waits and what still comes. It must be read all the same: a stream that is paused never closes. */
   discard(): void {
     this.end();
-    this.#queue.length = 0;
+    this.#dropAll();
     if (!this.#isPaused) return;
     this.#isPaused = false;
     this.#flow.resume();

@@ -152,6 +152,11 @@ export declare type Shape = Message<"test.shapes.v1.Shape"> & {
   values: Value[];
 
   /**
+   * @generated from field: repeated string other_texts = 30;
+   */
+  otherTexts: string[];
+
+  /**
    * @generated from field: map<string, string> text_by_text = 26;
    */
   textByText: { [key: string]: string };
