@@ -91,6 +91,8 @@ export class RequestBody {
     const { isFramed, urlMessage, compressions } = this.#wire;
     if (!isFramed) {
       const payload = urlMessage ?? this.#whole?.bytes ?? new Uint8Array();
+      const { maxRequestBytes } = this.#method;
+      if (payload.length > maxRequestBytes) throw messageTooLarge(payload.length, maxRequestBytes);
       this.#only = { flags: compressions.request ? compressedFlag : 0, payload };
     }
     if (this.#only === undefined) throw rpcError('MISSING_MESSAGE');
