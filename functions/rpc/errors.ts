@@ -84,12 +84,20 @@ export function toConnectError(thrown: unknown, signal: AbortSignal | undefined)
   return rpcError('INTERNAL', undefined, thrown);
 }
 
+/** The same error for those who are not told its cause. */
+export function withoutCause(error: ConnectError): ConnectError {
+  return error.cause === undefined ? error : copyOf(error, error.rawMessage, undefined);
+}
+
 /**
  * A text that was cut may end in half a surrogate pair. That has no percent-encoding: making the trailers would throw.
  */
 function wellFormed(error: ConnectError): ConnectError {
-  const { rawMessage, code, metadata, details, cause } = error;
-  const copy = new ConnectError(rawMessage.toWellFormed(), code, metadata, undefined, cause);
+  return copyOf(error, error.rawMessage.toWellFormed(), error.cause);
+}
+
+function copyOf({ code, metadata, details }: ConnectError, message: string, cause: unknown): ConnectError {
+  const copy = new ConnectError(message, code, metadata, undefined, cause);
   copy.details = details;
   return copy;
 }

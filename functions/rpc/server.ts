@@ -6,7 +6,7 @@ import { Call } from './call/call.ts';
 import { Clients } from './call/clients.ts';
 import { DeadlineWheel } from './call/deadline-wheel.ts';
 import type { Gate } from './call/gate.ts';
-import { createLocalTransport } from './call/local-transport.ts';
+import { createLocalTransport, LocalCalls } from './call/local-transport.ts';
 import { MemoryBudget } from './call/memory-budget.ts';
 import { type AddServices, collectMethods, methodsByPath, servicesOf, typesOf } from './call/methods.ts';
 import type { CallPolicy } from './call/policy.ts';
@@ -75,6 +75,7 @@ export class RpcServer {
   readonly #limits: RpcLimits;
   readonly #policy: CallPolicy;
   readonly #port: Port;
+  readonly #localCalls = new LocalCalls();
 
   /** @throws Error when two services have the same method. */
   constructor(options: RpcServerOptions) {
@@ -89,7 +90,7 @@ export class RpcServer {
       elementLimits: options.elementLimits ?? [],
       untimedPaths,
     });
-    this.local = createLocalTransport(methods, this.#policy);
+    this.local = createLocalTransport(methods, this.#policy, this.#localCalls);
     const resources = [healthzOf(this.health), ...(options.http?.(this.local) ?? [])];
     const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
     const { clients, memory, trustedProxies } = this.#policy;
@@ -138,7 +139,8 @@ export class RpcServer {
     const closed = this.#port.close();
     // Watches would not end by themselves.
     this.#abort(draining, true);
-    const isInTime = await within(closed, drainTimeoutMs);
+    const done = Promise.all([closed, this.#localCalls.whenIdle()]);
+    const isInTime = await within(done, drainTimeoutMs);
     if (isInTime) return;
     this.#abort(draining, false);
     if (!(await within(closed, flushTimeoutMs))) this.#port.destroy();
@@ -180,7 +182,7 @@ function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy 
 }
 
 /** Whether it resolves within the time. */
-async function within(work: Promise<void>, timeoutMs: number): Promise<boolean> {
+async function within(work: Promise<unknown>, timeoutMs: number): Promise<boolean> {
   const timer = new AbortController();
   const late = delay(timeoutMs, false, { signal: timer.signal }).catch(() => false);
   const isInTime = await Promise.race([work.then(() => true), late]);

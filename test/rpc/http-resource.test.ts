@@ -114,6 +114,31 @@ it('calls methods of its own server, under its id and deadline', async (t) => {
   );
 });
 
+it('ends calls of its own that it has not read to their end', async (t) => {
+  const serving = await serve(
+    t,
+    {
+      async *serverStream() {
+        for (;;) yield { text: 'again' };
+      },
+    },
+    {
+      http: (local) => [
+        resource(async (request, response) => {
+          for await (const { text } of createClient(Echo, local).serverStream({}, request.callOptions())) {
+            response.send(`${text}\n`);
+            break;
+          }
+        }),
+      ],
+    },
+  );
+  const response = await fetch(`${serving.url}/here`, { headers: { connection: 'close' } });
+  assert.equal(await response.text(), 'again\n');
+  const codeOf = async (name: string) => (await serving.line(({ protocol }) => protocol === name)).code;
+  assert.deepEqual([await codeOf('http'), await codeOf('local')], ['OK', 'CANCELLED']);
+});
+
 it('waits for a client that reads slowly', async (t) => {
   const text = 'x'.repeat(1023);
   let sent = 0;

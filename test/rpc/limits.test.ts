@@ -129,3 +129,15 @@ async function settled(figure: () => number): Promise<void> {
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
+
+it('a message in a URL that is too large is refused', async (t) => {
+  const serving = await serve(t, { get: ({ text }) => ({ text }) }, { limits: { maxRequestBytes: 1_000 } });
+  const get = (it: string) => {
+    const query = new URLSearchParams({ encoding: 'json', message: JSON.stringify({ text: it }) });
+    return fetch(`${serving.url}/test.echo.v1.Echo/Get?${query}`, { headers: { connection: 'close' } });
+  };
+  assert.deepEqual(await (await get('small')).json(), { text: 'small' });
+  const refused = await get('x'.repeat(1_000));
+  assert.equal(refused.status, 429);
+  assert.match(await refused.text(), /"resource_exhausted".*1011 bytes, at most 1000/);
+});

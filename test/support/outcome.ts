@@ -11,7 +11,7 @@ export async function endsWith(code: Code, call: Promise<unknown>): Promise<Conn
     ),
   );
   assert.ok(outcome, 'the call has not ended');
-  assert.ok('error' in outcome, `the call succeeded: ${JSON.stringify(outcome)}`);
+  if (!('error' in outcome)) assert.fail(`the call succeeded: ${JSON.stringify(outcome)}`);
   assert.ok(outcome.error instanceof ConnectError, String(outcome.error));
   assert.equal(Code[outcome.error.code], Code[code], outcome.error.message);
   return outcome.error;

@@ -58,6 +58,8 @@ export abstract class Call implements CallRecord {
   #slot: Set<{ expire(): void }> | undefined;
   #heldBytes = 0;
   #isWatch = false;
+  /** The gate takes its time: the request waits. */
+  #isAtGate = false;
   /** The call is over, and waits only for its client to read what is left. */
   #isFlushing = false;
   #isClosed = false;
@@ -134,11 +136,12 @@ export abstract class Call implements CallRecord {
     try {
       const admission = gate(this.#gateRequest());
       if (admission === undefined) return this.#admit();
+      this.#isAtGate = true;
       this.pause();
       admission.then(
         () => {
           if (this.isOver) return;
-          this.resume();
+          this.#leaveGate();
           this.#admit();
         },
         (thrown) => this.fail(thrown),
@@ -233,6 +236,12 @@ export abstract class Call implements CallRecord {
     }
   }
 
+  #leaveGate(): void {
+    if (!this.#isAtGate) return;
+    this.#isAtGate = false;
+    this.resume();
+  }
+
   #admit(): void {
     if (this.isUntimed && !this.#watch()) return this.fail(rpcError('TOO_MANY_WATCHES'));
     this.enter();
@@ -284,6 +293,8 @@ export abstract class Call implements CallRecord {
       this.#isFlushing = true;
       this.#expireAt(nowMs + stallTimeoutMs);
     }
+    // What still comes must be read, to be dropped: a stream that is paused never closes.
+    this.#leaveGate();
     this.ended(error);
     if (!this.#isQuiet) this.policy.onEnd(this, this.code);
   }

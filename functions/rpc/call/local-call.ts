@@ -1,12 +1,12 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Message } from '@bufbuild/protobuf';
 import { ConnectError, type ContextValues } from '@connectrpc/connect';
-import { canceled } from '../errors.ts';
+import { canceled, withoutCause } from '../errors.ts';
 import { Call } from './call.ts';
 import { clientKey } from './client-name.ts';
 import type { Connection } from './connection.ts';
 import { CallContext } from './context.ts';
-import { type Input, invokeMany, invokeSingle } from './invoke.ts';
+import { type Input, invokeMany, invokeSingle, single } from './invoke.ts';
 import type { Method } from './methods.ts';
 import type { CallPolicy } from './policy.ts';
 
@@ -27,8 +27,19 @@ export class LocalCall extends Call {
   readonly #admission = Promise.withResolvers<void>();
   /** Rejects what waits for something of this call, when that ends early. */
   readonly #waiting = new Set<(error: ConnectError) => void>();
+  readonly #onGone: () => void;
+  /** What the caller is told of the end. */
+  #told: ConnectError | undefined;
+  #isGone = false;
 
-  constructor(method: Method, options: LocalCallOptions, connection: Connection, policy: CallPolicy) {
+  /** `onGone`: told once, when the call is over. */
+  constructor(
+    method: Method,
+    options: LocalCallOptions,
+    connection: Connection,
+    policy: CallPolicy,
+    onGone: () => void,
+  ) {
     const { signal, timeoutMs, headers, contextValues } = options;
     const { path, isUntimed, spec } = method;
     const start = { protocol: 'local', path, method: spec.method, askedMs: timeoutMs, isUntimed };
@@ -37,6 +48,7 @@ export class LocalCall extends Call {
     this.context = new CallContext(this, spec.method, { method: 'POST', url: path });
     this.#method = method;
     this.#signal = signal;
+    this.#onGone = onGone;
     if (contextValues?.get(clientKey) === '') contextValues.set(clientKey, super.values.get(clientKey));
     this.#values = contextValues;
   }
@@ -61,9 +73,11 @@ export class LocalCall extends Call {
     if (spec.kind !== 'unary' && spec.kind !== 'client_streaming')
       throw new TypeError(`${spec.kind} is a stream`);
     try {
+      const whole = Symbol.asyncIterator in input ? this.#requests(input) : input;
       const output = await this.#orEnd(async () =>
-        invokeSingle(spec, input, this.context, this.policy.interceptors),
+        invokeSingle(spec, whole, this.context, this.policy.interceptors),
       );
+      if (this.#told !== undefined) throw this.#told;
       this.succeed();
       return output;
     } catch (thrown) {
@@ -73,13 +87,27 @@ export class LocalCall extends Call {
     }
   }
 
-  /** Calls a method that returns a stream. The messages throw the ConnectError that the call ends with. */
-  async *many(input: Input): AsyncGenerator<Message, void, undefined> {
+  /**
+   * Calls a method that returns a stream. Resolves once it has answered for the first time, or failed: then its headers are
+   * set. The messages throw the ConnectError that the call ends with.
+   */
+  async many(requests: AsyncIterable<Message>): Promise<AsyncGenerator<Message, void, undefined>> {
+    const messages = this.#messages(requests);
+    const first = messages.next();
+    await first.catch(() => {}); // `again` throws it
+    return again(first, messages);
+  }
+
+  async *#messages(requests: AsyncIterable<Message>): AsyncGenerator<Message, void, undefined> {
     const { spec } = this.#method;
     if (spec.kind === 'unary' || spec.kind === 'client_streaming')
       throw new TypeError(`${spec.kind} is no stream`);
     let messages: AsyncIterator<Message> | undefined;
     try {
+      const takesStream = spec.kind === 'bidi_streaming';
+      const input = takesStream
+        ? this.#requests(requests)
+        : await this.#orEnd(() => single(requests, 'MISSING_MESSAGE'));
       const output = await this.#orEnd(async () =>
         invokeMany(spec, input, this.context, this.policy.interceptors),
       );
@@ -91,6 +119,7 @@ export class LocalCall extends Call {
         yield value;
       }
       messages = undefined;
+      if (this.#told !== undefined) throw this.#told;
       this.succeed();
     } catch (thrown) {
       throw this.#failed(thrown);
@@ -99,6 +128,20 @@ export class LocalCall extends Call {
       // Not awaited: an iterator that hangs in next() would never come back from return().
       messages?.return?.()?.catch(() => {});
       this.#end();
+    }
+  }
+
+  /** What the caller sends, until the call ends. */
+  async *#requests(requests: AsyncIterable<Message>): AsyncGenerator<Message, void, undefined> {
+    const iterator = requests[Symbol.asyncIterator]();
+    try {
+      for (;;) {
+        const { done, value } = await this.#orEnd(() => iterator.next());
+        if (done) return;
+        yield value;
+      }
+    } finally {
+      iterator.return?.()?.catch(() => {});
     }
   }
 
@@ -111,8 +154,10 @@ export class LocalCall extends Call {
   }
 
   protected override say(error: ConnectError): void {
-    this.#admission.reject(error);
-    for (const reject of this.#waiting) reject(error);
+    const told = withoutCause(error);
+    this.#told = told;
+    this.#admission.reject(told);
+    for (const reject of this.#waiting) reject(told);
   }
 
   protected override ended(error: ConnectError | undefined): void {
@@ -131,7 +176,7 @@ export class LocalCall extends Call {
   /** Waits for the result of the work, or for the call's early end. */
   #orEnd<T>(work: () => Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
-      if (this.error !== undefined) return reject(this.error);
+      if (this.#told !== undefined) return reject(this.#told);
       this.#waiting.add(reject);
       work()
         .then(resolve, reject)
@@ -141,16 +186,34 @@ export class LocalCall extends Call {
 
   #failed(thrown: unknown): unknown {
     this.fail(thrown);
-    return this.error ?? thrown;
+    return this.#told ?? thrown;
   }
 
   #end(): void {
     this.#signal?.removeEventListener('abort', this.#onAbort);
-    if (this.isOver) this.gone();
+    if (!this.isOver || this.#isGone) return;
+    this.#isGone = true;
+    this.gone();
+    this.#onGone();
   }
 
   readonly #onAbort = (): void => {
     const reason: unknown = this.#signal?.reason;
     this.abort(reason instanceof ConnectError ? reason : canceled);
   };
+}
+
+/** A stream whose first result is there, and the rest of it. */
+async function* again(
+  first: Promise<IteratorResult<Message, void>>,
+  rest: AsyncGenerator<Message, void, undefined>,
+): AsyncGenerator<Message, void, undefined> {
+  try {
+    const { done, value } = await first;
+    if (done) return;
+    yield value;
+    yield* rest;
+  } finally {
+    await rest.return();
+  }
 }

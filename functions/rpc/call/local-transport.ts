@@ -10,10 +10,34 @@ import type { Transport } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
 import { Client } from './clients.ts';
 import type { Connection } from './connection.ts';
-import { only, single } from './invoke.ts';
+import { only } from './invoke.ts';
 import { LocalCall, type LocalCallOptions } from './local-call.ts';
 import { type Method, pathOf } from './methods.ts';
 import type { CallPolicy } from './policy.ts';
+
+/** Counts the running calls from within the process: a drain waits for them, as it does for connections. */
+export class LocalCalls {
+  #count = 0;
+  #idle: PromiseWithResolvers<void> | undefined;
+
+  begin(): void {
+    this.#count += 1;
+  }
+
+  end(): void {
+    this.#count -= 1;
+    if (this.#count > 0) return;
+    this.#idle?.resolve();
+    this.#idle = undefined;
+  }
+
+  /** Resolves when none is running. */
+  async whenIdle(): Promise<void> {
+    if (this.#count === 0) return;
+    this.#idle ??= Promise.withResolvers<void>();
+    await this.#idle.promise;
+  }
+}
 
 /**
  * A transport for callers within the process: their calls pass the server's gate and interceptors, keep its deadlines,
@@ -21,7 +45,11 @@ import type { CallPolicy } from './policy.ts';
  *
  * Its clients get the method's own messages, and must not change them.
  */
-export function createLocalTransport(methods: ReadonlyMap<string, Method>, policy: CallPolicy): Transport {
+export function createLocalTransport(
+  methods: ReadonlyMap<string, Method>,
+  policy: CallPolicy,
+  calls: LocalCalls,
+): Transport {
   const connection: Connection = {
     peer: 'local',
     client: new Client('local'),
@@ -33,7 +61,8 @@ export function createLocalTransport(methods: ReadonlyMap<string, Method>, polic
     const path = pathOf(method);
     const known = methods.get(path);
     if (known === undefined) throw rpcError('UNKNOWN_METHOD', path);
-    const call = new LocalCall(known, options, connection, policy);
+    const call = new LocalCall(known, options, connection, policy, () => calls.end());
+    calls.begin();
     await call.admit();
     return call;
   }
@@ -46,10 +75,8 @@ export function createLocalTransport(methods: ReadonlyMap<string, Method>, polic
     async stream(method, signal, timeoutMs, header, input, contextValues) {
       const call = await begin(method, { signal, timeoutMs, headers: new Headers(header), contextValues });
       const requests = eachCreated(method.input, input);
-      const takesStream = method.methodKind !== 'server_streaming';
-      const request = takesStream ? requests : await single(requests, 'MISSING_MESSAGE');
-      const output =
-        method.methodKind === 'client_streaming' ? only(await call.single(request)) : call.many(request);
+      const isSingle = method.methodKind === 'client_streaming';
+      const output = isSingle ? only(await call.single(requests)) : await call.many(requests);
       const message = eachOf(method.output, output);
       return { stream: true, service: method.parent, method, message, ...sentBy(call) };
     },

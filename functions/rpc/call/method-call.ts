@@ -20,6 +20,8 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
   readonly #method: Method;
   readonly #context: CallContext;
   #body: RequestBody | undefined;
+  /** The end of a request without a body comes through a pause: perhaps before the gate has let the call in. */
+  #hasAll = false;
   #responses: ResponseStream | undefined;
 
   constructor(wire: Wire, method: Method, policy: CallPolicy) {
@@ -34,10 +36,9 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
   /** Begins to read the request and, when there is enough of it, calls the method. */
   start(): void {
     this.exchange.receive(this);
-    // A watch may last, but not before its one request is there.
-    const isRequestTimed = this.isUntimed && !this.#method.takesStream;
+    // A watch may last, but not before it is let in and, if that is one message, its request is there.
     const { requestTimeoutMs } = this.policy.limits;
-    this.begin(this.#wire.refusal, isRequestTimed ? this.startedAtMs + requestTimeoutMs : undefined);
+    this.begin(this.#wire.refusal, this.isUntimed ? this.startedAtMs + requestTimeoutMs : undefined);
   }
 
   received(chunk: Buffer): void {
@@ -50,6 +51,7 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
   }
 
   receivedAll(): void {
+    this.#hasAll = true;
     if (this.isOver || this.#body === undefined) return;
     if (this.isUntimed) this.requestIsThere();
     try {
@@ -90,7 +92,11 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
 
   protected override enter(): void {
     this.#body = new RequestBody(this, this.#wire, this.#method, this.policy);
-    if (this.#method.takesStream) this.#run(this.#body.messages());
+    if (this.#method.takesStream) {
+      if (this.isUntimed) this.requestIsThere();
+      this.#run(this.#body.messages());
+    }
+    if (this.#hasAll) this.receivedAll();
   }
 
   protected override say(error: ConnectError): void {

@@ -20,7 +20,7 @@ export interface Wire {
   readonly isBinary: boolean;
   /** Whether each message has a prefix, see `frame.ts`; else the body is the message. */
   readonly isFramed: boolean;
-  /** The message, where it comes in the URL and not in the body. */
+  /** The message, where it comes in the URL and not in the body; it may throw BAD_MESSAGE. */
   readonly urlMessage: Uint8Array | undefined;
   /** The time that the client asks for, in ms; NaN if it is malformed. */
   readonly askedMs: number | undefined;

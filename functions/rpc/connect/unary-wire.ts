@@ -24,10 +24,8 @@ export function connectGetWire(exchange: Exchange): UnaryWire | undefined {
   const query = new URLSearchParams(exchange.url.slice(exchange.url.indexOf('?') + 1));
   const encoding = query.get('encoding');
   if (exchange.method !== 'GET' || (encoding !== 'json' && encoding !== 'proto')) return undefined;
-  const message = query.get('message') ?? '';
-  const bytes = query.get('base64') === '1' ? decodeBase64(message) : Buffer.from(message);
   const compression = query.get('compression') ?? undefined;
-  return new UnaryWire(exchange, encoding === 'proto', compression, bytes ?? 'broken');
+  return new UnaryWire(exchange, encoding === 'proto', compression, query);
 }
 
 /** A call with one message in each direction, bare in the bodies. Source: https://connectrpc.com/docs/protocol#unary-rpcs */
@@ -36,24 +34,31 @@ class UnaryWire implements Wire {
   readonly isFramed = false;
   readonly exchange: Exchange;
   readonly isBinary: boolean;
-  readonly urlMessage: Uint8Array | undefined;
   readonly askedMs: number | undefined;
   readonly compressions: Compressions;
-  readonly refusal: ConnectError | undefined;
+  readonly #query: URLSearchParams | undefined;
 
-  constructor(
-    exchange: Exchange,
-    isBinary: boolean,
-    encoding: string | undefined,
-    urlMessage?: Uint8Array | 'broken',
-  ) {
+  /** `query`: of a GET, with the message in it. */
+  constructor(exchange: Exchange, isBinary: boolean, encoding: string | undefined, query?: URLSearchParams) {
     const { headers } = exchange;
     this.exchange = exchange;
     this.isBinary = isBinary;
-    this.urlMessage = urlMessage === 'broken' ? undefined : urlMessage;
     this.askedMs = parseConnectTimeoutMs(headers['connect-timeout-ms']);
     this.compressions = negotiate(encoding, headers['accept-encoding']?.toString());
-    this.refusal = urlMessage === 'broken' ? rpcError('BAD_MESSAGE') : this.compressions.error;
+    this.#query = query;
+  }
+
+  get refusal(): ConnectError | undefined {
+    return this.compressions.error;
+  }
+
+  /** Decoded when it is asked for, which is after the gate. @throws BAD_MESSAGE */
+  get urlMessage(): Uint8Array | undefined {
+    if (this.#query === undefined) return undefined;
+    const message = this.#query.get('message') ?? '';
+    const bytes = this.#query.get('base64') === '1' ? decodeBase64(message) : Buffer.from(message);
+    if (bytes === undefined) throw rpcError('BAD_MESSAGE');
+    return bytes;
   }
 
   /** Headers, message and status leave together. */

@@ -4,7 +4,7 @@ import { isProtocolHeader } from '../call/metadata.ts';
 import type { CallPolicy } from '../call/policy.ts';
 import { requestIdHeader } from '../call/request-id.ts';
 import { httpStatusOf } from '../call/status.ts';
-import { rpcError, toConnectError } from '../errors.ts';
+import { canceled, rpcError, toConnectError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { HttpRequest, HttpResource, HttpResponse } from './http-resource.ts';
 
@@ -112,7 +112,8 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   protected override ended(error: ConnectError | undefined): void {
-    if (error !== undefined) this.#controller.abort(error);
+    // Also of a good end: calls of its own that it has not read to their end would go on.
+    this.#controller.abort(error ?? canceled);
     this.roomAgain();
   }
 

@@ -27,7 +27,7 @@ export interface HttpResource {
 export interface HttpRequest {
   readonly query: URLSearchParams;
   readonly headers: IncomingHttpHeaders;
-  /** Aborted when the deadline passes, the client goes away, or the server ends. */
+  /** Aborted when the call is over: answered, or ended by its deadline, its client or the server. */
   readonly signal: AbortSignal;
   /**
    * Options for calls by `RpcServer.local` that the answer needs: they have its deadline, signal, id, metadata and

@@ -60,6 +60,7 @@ export class RequestBody {
         this.#call.release(streamWindowBytes);
         this.#call.resume();
       },
+      release: (bytes: number) => this.#call.release(bytes),
     };
     this.#queue = new RequestQueue((frame) => this.#decodeNext(frame), flow, maxQueuedMessages);
     return this.#queue;
@@ -91,6 +92,8 @@ export class RequestBody {
     const { isFramed, urlMessage, compressions } = this.#wire;
     if (!isFramed) {
       const payload = urlMessage ?? this.#whole?.bytes ?? new Uint8Array();
+      const { maxRequestBytes } = this.#method;
+      if (payload.length > maxRequestBytes) throw messageTooLarge(payload.length, maxRequestBytes);
       this.#only = { flags: compressions.request ? compressedFlag : 0, payload };
     }
     if (this.#only === undefined) throw rpcError('MISSING_MESSAGE');

@@ -30,7 +30,8 @@ export class Http1Server {
     this.#memory = memory;
     const options = {
       maxHeaderSize: limits.maxHeaderBytes,
-      headersTimeout: limits.handshakeTimeoutMs,
+      // Node takes no longer time for the headers than for the request.
+      headersTimeout: Math.min(limits.handshakeTimeoutMs, limits.requestTimeoutMs),
       requestTimeout: limits.requestTimeoutMs,
       keepAliveTimeout: limits.idleTimeoutMs,
       connectionsCheckingInterval: 1000,
