@@ -128,10 +128,10 @@ export class RequestBody {
   }
 
   #decode({ flags, payload }: Frame): Message | Promise<Message> {
-    // Nothing, compressed, is nothing: some clients send it so.
-    if (flags !== compressedFlag || payload.length === 0) return this.#parse(payload);
+    if (flags !== compressedFlag) return this.#parse(payload);
     if (!this.#wire.compressions.request) throw unexpectedCompression;
-    return this.#inflate(payload);
+    // Nothing, compressed, is nothing: some clients send it so.
+    return payload.length === 0 ? this.#parse(payload) : this.#inflate(payload);
   }
 
   async #inflate(payload: Uint8Array): Promise<Message> {

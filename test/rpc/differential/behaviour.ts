@@ -1,9 +1,10 @@
 import { create, type DescMessage, type MessageInitShape } from '@bufbuild/protobuf';
-import { anyPack } from '@bufbuild/protobuf/wkt';
+import { AnySchema, anyPack } from '@bufbuild/protobuf/wkt';
 import { Code } from '@connectrpc/connect';
 import { FailureSchema, MetadataSchema } from '../gen/echo_pb.js';
-import { type Case, type Difference, noEncoding, own, text, unreadable } from './case.ts';
-import { type Dialect, isCalledAtOnce, isStream, type Method, type Request } from './dialect.ts';
+import { type Case, type Difference, noEncoding, own, text, unlike } from './case.ts';
+import { type Dialect, isCalledAtOnce, isStream, type Method } from './dialect.ts';
+import { streamCases } from './streams.ts';
 
 const any = <T extends DescMessage>(type: T, value: MessageInitShape<T>) =>
   anyPack(type, create(type, value));
@@ -11,7 +12,7 @@ const any = <T extends DescMessage>(type: T, value: MessageInitShape<T>) =>
 const allDetails = [
   any(MetadataSchema, { name: 'ä "quoted" %', value: '\u{1f600}' }),
   any(FailureSchema, { code: 5, metadata: [{ name: 'a', value: 'b' }] }),
-  { typeUrl: 'a/b.Unknown', value: Buffer.from([8, 1]) },
+  create(AnySchema, { typeUrl: 'a/b.Unknown', value: Buffer.from([8, 1]) }),
   any(FailureSchema, { details: [{ typeUrl: 'a/b.Unknown', value: Buffer.from([8, 1]) }] }),
 ];
 const detailsOf = ({ isBinary }: Dialect) => (isBinary ? allDetails : allDetails.slice(0, 2));
@@ -104,7 +105,7 @@ const metadata = (dialect: Dialect): Case[] =>
 
 const late = 'Both servers keep deadlines here, since the method heeds its signal; the text is ours.';
 const timeouts = (dialect: Dialect): Case[] => {
-  const { header, tiny, short, ample, malformed } = dialect.timeouts;
+  const { header, tiny, short, ample, unusual, malformed } = dialect.timeouts;
   return dialect.methods.flatMap((method) => [
     {
       name: `${method}: a deadline of ${tiny} that passes`,
@@ -124,6 +125,11 @@ const timeouts = (dialect: Dialect): Case[] => {
       name: `${method}: a deadline of ${timeout} that does not pass`,
       call: dialect.one(method, { text: 'in time' }, { [header]: timeout }),
     })),
+    ...unusual.map((timeout) => ({
+      name: `${method}: a deadline of ${timeout}`,
+      call: dialect.one(method, { text: 'in time' }, { [header]: timeout }),
+      differs: unlike(dialect, method, 0, 'It is clear what is meant: ours takes it.'),
+    })),
     ...malformed.map((timeout) => ({
       name: `${method}: a malformed deadline, ${JSON.stringify(timeout)}`,
       call: dialect.one(method, {}, { [header]: timeout }),
@@ -136,116 +142,10 @@ const timeouts = (dialect: Dialect): Case[] => {
   ]);
 };
 
-const streams = (dialect: Dialect): Case[] =>
-  dialect.methods.filter(isStream).flatMap((method) => [
-    ...[0, 2, 300].map((count) => ({
-      name: `${method}: ${count} responses`,
-      call: dialect.one(method, { text: 'many', count }),
-    })),
-    {
-      name: `${method}: responses beyond the flow-control window`,
-      call: dialect.one(method, { pad: 40_000, count: 20 }),
-    },
-    {
-      name: `${method}: an error after 3 messages`,
-      call: dialect.one(method, {
-        count: 3,
-        failure: { code: Code.DataLoss, message: 'lost', details: detailsOf(dialect) },
-      }),
-    },
-    {
-      name: `${method}: an error after none`,
-      call: dialect.one(method, { count: 0, failure: { code: Code.DataLoss, message: 'lost' } }),
-    },
-  ]);
-
-const requestStreams = (dialect: Dialect): Case[] => [
-  {
-    name: 'ClientStream: the method fails before the client ends',
-    call: dialect.raw(
-      'ClientStream',
-      [
-        Buffer.concat([
-          dialect.message('ClientStream', {}),
-          dialect.framed('ClientStream', Buffer.from([255])),
-        ]),
-      ],
-      {},
-      { isOpen: true },
-    ),
-    differs: unreadable(dialect, 'ClientStream'),
-  },
-  {
-    name: 'ClientStream: 300 requests',
-    call: dialect.raw(
-      'ClientStream',
-      Array.from({ length: 300 }, (_, index) => dialect.message('ClientStream', { text: String(index) })),
-    ),
-  },
-];
-
-const duplex = (dialect: Dialect): Case[] => {
-  const message = (request: Request) => dialect.message('Bidi', request);
-  const failure = { code: Code.Aborted, message: 'no' };
-  return [
-    {
-      name: 'Bidi: answers before the next request',
-      call: dialect.raw('Bidi', [
-        message({ text: 'a', count: 1 }),
-        1,
-        message({ text: 'b', count: 2 }),
-        3,
-        message({ text: 'c', count: 0 }),
-      ]),
-    },
-    {
-      name: 'Bidi: the method ends before the client',
-      call: dialect.raw('Bidi', [message({ text: 'last', count: 1 })], {}, { isOpen: true }),
-    },
-    {
-      name: 'Bidi: the method fails before the client ends',
-      call: dialect.raw('Bidi', [message({ count: 1, failure })], {}, { isOpen: true }),
-    },
-  ];
-};
-
-/** What a method sees of them is chance: node's client ends a request that it resets, in one segment or in two. */
-const cancels = (dialect: Dialect): Case[] => {
-  const message = (method: Method, request: Request = {}) => dialect.message(method, request);
-  const cases: Case[] = [
-    { name: 'Unary: canceled in the middle', call: dialect.raw('Unary', [message('Unary'), 'reset']) },
-    {
-      name: 'ServerStream: canceled after 2 messages',
-      call: dialect.raw('ServerStream', [
-        message('ServerStream', { count: 100_000, pad: 1000 }),
-        'end',
-        2,
-        'reset',
-      ]),
-    },
-    {
-      name: 'ClientStream: canceled after a request',
-      call: dialect.raw('ClientStream', [message('ClientStream'), 'reset']),
-    },
-    ...(dialect.methods.includes('Bidi')
-      ? [
-          {
-            name: 'Bidi: canceled after an answer',
-            call: dialect.raw('Bidi', [message('Bidi', { count: 1 }), 1, 'reset']),
-          },
-        ]
-      : []),
-  ];
-  return cases.map((it) => ({ ...it, chance: ['observed'] }));
-};
-
-/** What methods do, and clients with them. */
+/** How calls end, and what goes with the answer: statuses, details, metadata, deadlines. */
 export const behaviourCases = (dialect: Dialect): Case[] => [
   ...statuses(dialect),
   ...metadata(dialect),
   ...timeouts(dialect),
-  ...streams(dialect),
-  ...requestStreams(dialect),
-  ...(dialect.methods.includes('Bidi') ? duplex(dialect) : []),
-  ...cancels(dialect),
+  ...streamCases(dialect, detailsOf(dialect)),
 ];

@@ -53,3 +53,11 @@ export function unreadable(dialect: Dialect, method: Method): Difference {
   if (isCalledAtOnce(method)) parts.push('observed');
   return { why: 'Stock says INTERNAL, as if it were the fault of the server.', parts, ourStatus };
 }
+
+/** One of the two answers, the other refuses. */
+export function unlike(dialect: Dialect, method: Method, ourStatus: Code | 0, why: string): Difference {
+  const parts: Part[] = ['status', 'message', 'messages', 'observed'];
+  // Then the answer of Connect is another kind of response: errors are JSON.
+  if (!dialect.isFramed(method)) parts.push('http', ...(dialect.isBinary ? (['headers'] as const) : []));
+  return { why, parts, ourStatus: String(ourStatus) };
+}

@@ -27,6 +27,8 @@ export interface Timeouts {
   /** Those that pass while a method hangs, and that don't pass. */
   readonly short: readonly string[];
   readonly ample: readonly string[];
+  /** Those that the protocol has no room for, though they are clear. */
+  readonly unusual: readonly string[];
   readonly malformed: readonly string[];
 }
 
@@ -35,6 +37,7 @@ const grpcTimeouts: Timeouts = {
   tiny: '1m',
   short: ['50m', '50000u', '50000000n'],
   ample: ['1H', '99999999H', '10M', '60S', '60000m'],
+  unusual: ['1500.5S', '100000000S'],
   malformed: ['100', 'S', '1s', '-1S', '1.S', '.5S', 'x', '1 S'],
 };
 
@@ -43,6 +46,7 @@ const connectTimeouts: Timeouts = {
   tiny: '1',
   short: ['50', '0000000050'],
   ample: ['60000', '9999999999'],
+  unusual: ['1500.5', '10000000000'],
   malformed: ['-1', '1.', '1s', '60000m', 'x', '1 0'],
 };
 

@@ -1,6 +1,6 @@
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { Code } from '@connectrpc/connect';
-import { type Case, maxMessageBytes, noEncoding, own, text, unreadable } from './case.ts';
+import { type Case, maxMessageBytes, noEncoding, own, text, unlike, unreadable } from './case.ts';
 import { Dialect, isCalledAtOnce, isStream, type Method } from './dialect.ts';
 
 const compression = (dialect: Dialect): Case[] =>
@@ -66,11 +66,11 @@ const frameCompression = (dialect: Dialect, method: Method): Case[] => [
     call: dialect.one(method, { text: 'plain' }, { [dialect.encodingHeader(method)]: 'gzip' }),
     differs: isStream(method) ? undefined : noEncoding(0),
   },
-  {
-    name: `${method}: compressed without an encoding`,
-    call: dialect.raw(method, [dialect.framed(method, gzipSync(dialect.payload({})), 1)]),
+  ...[gzipSync(dialect.payload({})), Buffer.alloc(0)].map((bytes) => ({
+    name: `${method}: ${bytes.length} bytes compressed without an encoding`,
+    call: dialect.raw(method, [dialect.framed(method, bytes, 1)]),
     differs: own(Code.Internal),
-  },
+  })),
 ];
 
 const same = (bytes: Uint8Array) => bytes;
@@ -88,6 +88,11 @@ const json = (dialect: Dialect): Case[] =>
         name: `${method}: JSON with ${name}`,
         call: call(text),
       })),
+      {
+        name: `${method}: JSON with an unknown field`,
+        call: call('{"count":1,"new":{"a":[1,{}],"b":null}}'),
+        differs: unlike(dialect, method, Code.InvalidArgument, 'A slip must not be lost: ours refuses it.'),
+      },
       ...Object.entries(unreadableJson).map(([name, text]) => ({
         name: `${method}: JSON that can't be read, ${name}`,
         call: call(text),
