@@ -11,6 +11,7 @@ import { all, endsWith } from '../support/outcome.ts';
 import { clientOf, nameOf, wires } from '../support/transports.ts';
 import { Dialect } from './differential/dialect.ts';
 import { echoOf } from './echo.ts';
+import { call } from './raw.ts';
 import { assertLogged, assertRefused, callAll, serveWaysIn, waysIn } from './ways-in.ts';
 
 describe('a gate that does not come to a decision', () => {
@@ -87,6 +88,9 @@ describe('what is refused before the gate, and after it', () => {
       const headers = { [dialect.encodingHeader('ServerStream')]: 'br' };
       await endsWith(Code.Unimplemented, all(echo.serverStream({}, { headers })));
       await endsWith(Code.Unimplemented, clientOf(Users, serving, wire).createUser({}));
+      const text = { headers: { 'content-type': 'text/plain' } };
+      assert.equal((await call(serving, wire, text)).status, 415);
+      assert.equal((await call(serving, wire, { ...text, method: 'Nothing' })).status, 404);
       assert.deepEqual(asked, []);
       await endsWith(Code.Unimplemented, echo.missing({}));
       assert.deepEqual(asked, ['/test.echo.v1.Echo/Missing']);

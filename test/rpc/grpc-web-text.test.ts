@@ -12,39 +12,10 @@ import { maxMessageBytes } from './differential/case.ts';
 import { Dialect } from './differential/dialect.ts';
 import { encodingCases } from './differential/encoding.ts';
 import { framingCases } from './differential/framing.ts';
-import { type Connections, connect, type RawAnswer, type RawCall, rawCall } from './differential/raw-call.ts';
+import { type Connections, connect, rawCall } from './differential/raw-call.ts';
+import { asBytes, asText, decode, encode } from './differential/web-text.ts';
 import { echoService } from './echo-service.ts';
 import { Echo } from './gen/echo_pb.js';
-
-/** The bytes of a text whose segments are padded each for itself. */
-function decode(text: string): Buffer {
-  assert.equal(text.length % 4, 0, 'the text ends in the middle of a group');
-  const groups = text.match(/.{4}/gs) ?? [];
-  return Buffer.concat(groups.map((group) => Buffer.from(atob(group), 'latin1')));
-}
-
-const encode = (bytes: Uint8Array) => Buffer.from(Buffer.from(bytes).toString('base64'));
-
-/** The same call with base64 for bytes, each step padded for itself. */
-function asText(call: RawCall): RawCall {
-  const type = String(call.headers['content-type']).replace('grpc-web', 'grpc-web-text');
-  const body = call.body.map((it) => (Buffer.isBuffer(it) ? encode(it) : it));
-  const headers = { ...call.headers, 'content-type': type };
-  const bytes = body.reduce<number>((sum, it) => sum + (Buffer.isBuffer(it) ? it.length : 0), 0);
-  return {
-    ...call,
-    headers: 'content-length' in headers ? { ...headers, 'content-length': bytes } : headers,
-    body,
-  };
-}
-
-/** The same answer with bytes for base64. */
-function asBytes(answer: RawAnswer): RawAnswer {
-  const type = String(answer.headers['content-type']);
-  assert.match(type, /^application\/grpc-web-text\+(proto|json)$/);
-  const headers = { ...answer.headers, 'content-type': type.replace('-text', '') };
-  return { ...answer, headers, body: decode(answer.body.toString('latin1')) };
-}
 
 for (const http of ['2', '1.1'] as const) {
   describe(`grpc-web-text over HTTP/${http}`, { concurrency: 8 }, () => {

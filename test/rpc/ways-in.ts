@@ -15,6 +15,7 @@ import type { Serving, ServingOptions } from '../support/server.ts';
 import { partsOf } from './differential/answer.ts';
 import { Dialect, type Method } from './differential/dialect.ts';
 import { connect, type RawCall, rawCall } from './differential/raw-call.ts';
+import { asBytes, asText } from './differential/web-text.ts';
 import { serve } from './echo.ts';
 import { Echo, type EchoRequest } from './gen/echo_pb.js';
 
@@ -119,21 +120,25 @@ export const waysIn: readonly WayIn[] = [
       .filter(([, kind]) => dialect.methods.includes(kind))
       .map(([path, kind, hasEnd]) => methodWay(dialect, path, kind, hasEnd)),
     ...(dialect.wire.protocol === 'connect' ? [getWay(dialect)] : []),
+    ...(dialect.wire.protocol === 'grpc-web'
+      ? dialect.methods.map((it) => methodWay(dialect, `/test.echo.v1.Echo/${it}`, it, true, true))
+      : []),
   ]),
   ...(['2', '1.1'] as const).flatMap((http) => ['/here', '/healthz'].map((path) => resourceWay(http, path))),
   ...(['unary', 'serverStream', 'clientStream', 'bidi'] as const).map(localWay),
 ];
 
-function methodWay(dialect: Dialect, path: string, kind: Method, hasEnd: boolean): WayIn {
+function methodWay(dialect: Dialect, path: string, kind: Method, hasEnd: boolean, isText = false): WayIn {
   const request = (isUnreadable: boolean) => {
     const payload = isUnreadable
       ? Buffer.from([255])
       : dialect.payload({ count: path.includes('Echo') ? 1 : 0 });
-    return { ...dialect.raw(kind, [dialect.framed(kind, payload)]), path };
+    const bytes = { ...dialect.raw(kind, [dialect.framed(kind, payload)]), path };
+    return isText ? asText(bytes) : bytes;
   };
   const isEcho = path.includes('Echo');
   const { protocol, http } = dialect.wire;
-  const name = `${path} by ${dialect.name}`;
+  const name = `${path} by ${dialect.name}${isText ? ' as text' : ''}`;
   const call = (serving: Serving, isUnreadable = false) => callRaw(serving, http, request(isUnreadable));
   return {
     name,
@@ -189,7 +194,8 @@ function localWay(method: 'unary' | 'serverStream' | 'clientStream' | 'bidi'): W
 async function callRaw(serving: Serving, http: '1.1' | '2', call: RawCall): Promise<Outcome> {
   const connections = connect(http, serving.port);
   try {
-    const answer = await rawCall(connections, call);
+    const raw = await rawCall(connections, call);
+    const answer = String(raw.headers['content-type']).includes('-text') ? asBytes(raw) : raw;
     const { status, message } = partsOf(answer);
     const texts = [status, message].map((it) => (it === undefined ? undefined : String(it)));
     return { status: texts[0], message: texts[1], http: answer.http, said: answer.body.toString() };
