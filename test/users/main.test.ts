@@ -61,6 +61,11 @@ describe('a start that can not be is one line', () => {
     assert.match(line, /users file \/proc\/nope\/deep\/users\.sqlite: ENOENT/);
   });
 
+  it('for DynamoDB without a region', async (t) => {
+    const settings = { USERS_STORE: 'dynamodb', USERS_TABLE: 'users', AWS_CONFIG_FILE: '/dev/null' };
+    assert.match(await refusal(t, settings), /Region is missing: set AWS_REGION$/);
+  });
+
   it('for a certificate that is none', async (t) => {
     const { cert, key } = await (await createAuthority()).issue({ ip: ['127.0.0.1'] });
     const path = await folder(t);
