@@ -42,7 +42,11 @@ export function addGlobalOptions(program: Command): Command {
         .default(defaults.endpoint)
         .env('USERS_ENDPOINT'),
     )
-    .option('--timeout <time>', 'deadline of the call: 10ms, 5s, 2m; 0 means none (default: 30s)', parseTime)
+    .option(
+      '--timeout <time>',
+      'deadline of the call: 10ms, 5s, 2m (default: 30s); 0 leaves it to the server (30s)',
+      parseTime,
+    )
     .option('--wait <time>', 'wait so long for the server to be ready', parseTime)
     .option('--metadata <key=value>', 'metadata to send, repeatable; base64 for keys in -bin', addPair)
     .option('--metadata-file <file>', 'metadata from a file, one key=value a line', addPairsOf)

@@ -1,3 +1,5 @@
+import { statSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { defaultAddress } from './server-settings.ts';
 import { ConfigError, type Environment } from './settings.ts';
 
@@ -18,16 +20,15 @@ export function describeStartFailure(
   if (!('code' in error)) return error;
   const host = env.HOST || defaultAddress.host;
   const port = env.PORT || defaultAddress.port;
-  const isSocket = host.startsWith('unix:');
+  const socket = host.startsWith('unix:') ? host.slice('unix:'.length) : undefined;
   // Files may be refused too.
   if (error.code === 'EACCES' && 'syscall' in error && error.syscall === 'listen') {
-    if (isSocket) return `There is no right to listen at ${host}: set HOST.`;
+    if (socket !== undefined) return describeRefusedSocket(socket);
     return `There is no right to listen at port ${port} of ${host}: set PORT, to 1024 or more.`;
   }
   switch (error.code) {
     case 'EADDRINUSE':
-      if (isSocket)
-        return `${host} is there: end the program that listens there, or remove the file if none does.`;
+      if (socket !== undefined) return describeTakenSocket(socket);
       return `The port ${port} of ${host} is in use: end the program that listens there, or set PORT.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
@@ -35,4 +36,23 @@ export function describeStartFailure(
     default:
       return error;
   }
+}
+
+/** libuv says EACCES also where the folder is missing. */
+function describeRefusedSocket(path: string): string {
+  const folder = dirname(path);
+  return find(folder) === undefined
+    ? `The folder ${folder} does not exist: make it, or set HOST.`
+    : `There is no right to listen at unix:${path}: set HOST.`;
+}
+
+function describeTakenSocket(path: string): string {
+  const found = find(path);
+  if (found?.isDirectory()) return `${path} is a folder: name a file in it in HOST.`;
+  if (found?.isSocket() === false) return `${path} is a file, and no socket: name another in HOST.`;
+  return `Another program listens at unix:${path}: end it, or set HOST.`;
+}
+
+function find(path: string) {
+  return statSync(path, { throwIfNoEntry: false });
 }

@@ -14,7 +14,10 @@ export const rpcErrors = {
   METHOD_NOT_ALLOWED: [Code.Unimplemented, 'this HTTP method is not possible here'],
   UNKNOWN_CONTENT_TYPE: [Code.Unimplemented, 'the method takes no such content type'],
   NEEDS_HTTP2: [Code.Unimplemented, 'the method has streams in both directions, which takes HTTP/2'],
-  BAD_TIMEOUT: [Code.InvalidArgument, 'the timeout must be as the protocol has it'],
+  BAD_TIMEOUT: [
+    Code.InvalidArgument,
+    'the timeout must be digits and one of H M S m u n in grpc-timeout, digits alone in connect-timeout-ms',
+  ],
   BAD_QUERY: [Code.InvalidArgument, 'the query of the URL is not valid'],
   BAD_HOST: [Code.InvalidArgument, 'the request must name one host'],
   BAD_MESSAGE: [Code.InvalidArgument, 'the request is not a valid message'],

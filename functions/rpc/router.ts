@@ -24,6 +24,8 @@ import { type Refusal, RefusedCall } from './http/refused-call.ts';
 /** Makes a call of each exchange: of a method, of a resource, or one that is refused. */
 export class Router {
   readonly #methods: ReadonlyMap<string, Method>;
+  /** The paths of methods, by what is left of them when people write them otherwise. */
+  readonly #similar: ReadonlyMap<string, string>;
   readonly #resources = new Map<string, HttpResource>();
   readonly #cors: (exchange: Exchange) => boolean;
   readonly #policy: CallPolicy;
@@ -35,6 +37,7 @@ export class Router {
     policy: CallPolicy,
   ) {
     this.#methods = methods;
+    this.#similar = new Map([...methods.keys()].map((path) => [likeness(path), path]));
     for (const resource of resources) for (const path of resource.paths) this.#resources.set(path, resource);
     this.#cors = createCors(corsOrigins);
     this.#policy = policy;
@@ -58,7 +61,7 @@ export class Router {
     const resource = this.#resources.get(path);
     if (resource !== undefined) return new HttpCall(exchange, path, resource, this.#policy).start();
     const wire = grpcWebWire(exchange) ?? connectUnaryWire(exchange) ?? connectStreamWire(exchange);
-    this.#refuse(exchange, wire === undefined ? nothingThere(exchange, path) : this.#unknown(wire, path));
+    this.#refuse(exchange, wire === undefined ? this.#nothing(exchange, path) : this.#unknown(wire, path));
   }
 
   #call(exchange: Exchange, path: string, method: Method): void {
@@ -72,8 +75,9 @@ export class Router {
     }
     const wire = this.#wire(exchange, kind === 'unary');
     if (wire !== undefined) return new MethodCall(wire, method, this.#policy).start();
-    const own = kind === 'unary' ? 'application/proto, application/json' : streamTypes;
-    this.#refuse(exchange, unsupportedMediaType(exchange, path, `${own}, ${grpcTypes}`));
+    const isStreaming = kind !== 'unary';
+    const taken = `${isStreaming ? streamTypes : 'application/proto, application/json'}, ${grpcTypes}`;
+    this.#refuse(exchange, unsupportedMediaType(exchange, path, taken, isStreaming));
   }
 
   #wire(exchange: Exchange, isUnary: boolean): Wire | undefined {
@@ -83,10 +87,14 @@ export class Router {
     return exchange.method === 'GET' ? connectGetWire(exchange) : connectUnaryWire(exchange);
   }
 
-  /** Some clients put the package of the messages before a service that has none, or leave a package out. */
+  /** Some clients put the package of the messages before a service that has none, or leave one out; people err in case. */
   #unknown(wire: Wire, path: string): Refusal {
-    const similar = [...this.#methods.keys()].find((known) => withoutPackage(known) === withoutPackage(path));
-    return unknownMethod(wire, path, similar);
+    return unknownMethod(wire, path, this.#similar.get(likeness(path)));
+  }
+
+  #nothing(exchange: Exchange, path: string): Refusal {
+    const places = [...new Set(this.#resources.values())].flatMap(({ paths }) => paths.slice(0, 1));
+    return nothingThere(exchange, path, places);
   }
 
   #refuse(exchange: Exchange, refusal: Refusal): void {
@@ -101,7 +109,10 @@ function pathOf(exchange: Exchange): string {
   return exchange.url.split('?', 1)[0] ?? '';
 }
 
-/** `/users.Users/CreateUser` is `/Users/CreateUser`. */
-function withoutPackage(path: string): string {
-  return path.replace(/^\/(?:\w+\.)+/, '/');
+/** The same for `/users.Users/CreateUser`, `/users/createuser` and `/Users/CreateUser/`. */
+function likeness(path: string): string {
+  return path
+    .replace(/^\/(?:\w+\.)+/, '/')
+    .replace(/\/$/, '')
+    .toLowerCase();
 }

@@ -2,9 +2,38 @@ import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
 import type { Config } from './config.ts';
 
-/** Tells a person who has started the server where it listens, where it keeps users, and what to try. */
-export function banner(config: Config, { port }: Pick<AddressInfo, 'port'>): string {
+/** Whether the sources run: only where they are, there is a command line to try. */
+const isSource = import.meta.filename.endsWith('.ts');
+
+/** Hosts that stand for all addresses of the machine, and the one of them that clients on it use. */
+const loopback: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
+
+/**
+ * Tells a person who has started the server where it listens, where it keeps users, and what to try.
+ *
+ * @param hasCli whether to name our own commands too. Default: where the sources run
+ */
+export function banner(
+  config: Config,
+  { port }: Pick<AddressInfo, 'port'>,
+  hasCli: boolean = isSource,
+): string {
+  const { host, tls } = config;
   const url = urlOf(config, port);
+  const place = host in loopback ? `all addresses, port ${port}` : url;
+  const encrypted = tls ? ', with TLS' : '';
+  return `
+  Users service
+    listens at   ${place}   (gRPC, gRPC-Web, Connect${encrypted})
+    keeps users  ${storePlace(config.store)}
+
+  Try, in another terminal:
+${commands(config, url, hasCli)
+  .map((line) => `    ${line}\n`)
+  .join('')}`;
+}
+
+function commands({ tls }: Config, url: string, hasCli: boolean): string[] {
   // Some shells take brackets for a pattern.
   const quoted = (text: string) => (text.includes('[') ? `'${text}'` : text);
   const isDefault = url === 'http://127.0.0.1:50051';
@@ -12,27 +41,31 @@ export function banner(config: Config, { port }: Pick<AddressInfo, 'port'>): str
   // Other programs need the name of a host, too, where the socket is one of this machine.
   const isUnix = url.startsWith('unix:');
   const socket = isUnix ? ` --unix-socket ${url.slice('unix:'.length)}` : '';
-  const base = isUnix ? `${config.tls ? 'https' : 'http'}://localhost` : url;
-  const priorKnowledge = config.tls ? '' : ' --http2-prior-knowledge';
-  return `
-  Users service
-    listens at   ${url}   (gRPC, gRPC-Web, Connect)
-    keeps users  ${storePlace(config.store)}
-
-  Try, in another terminal:
-    cd ${process.cwd()}
-    npx users create tom --metadata ip=127.0.0.1${endpoint}
-    npx users get alexa christie tom nobody${endpoint}
-    curl${socket} -H 'content-type: application/json' -d '{"username":"jerry"}' ${quoted(`${base}/Users/CreateUser`)}
-    npx buf curl${socket}${priorKnowledge} --protocol grpc -d '{"user":[{"username":"alexa"}]}' ${quoted(`${base}/Users/GetUsers`)}
-    curl${socket} -N ${quoted(`${base}/users/`)}
-`;
+  const base = isUnix ? `${tls ? 'https' : 'http'}://localhost` : url;
+  // A certificate that has signed itself is its own authority. For any other, the file of its authority stands there.
+  const trust = (option: string) => (tls ? ` ${option} ${resolve(tls.certFile)}` : '');
+  // Whoever serves known clients alone has such a certificate.
+  const own = tls?.clientCaFile ? ' --cert CLIENT.pem --key CLIENT-KEY.pem' : '';
+  const cli = trust('--ca') + own + endpoint;
+  const curl = socket + trust('--cacert') + own;
+  const priorKnowledge = tls ? '' : ' --http2-prior-knowledge';
+  const signUp = `curl${curl} -w '\\n' -H 'content-type: application/json' -d '{"username":"jerry"}' ${quoted(`${base}/Users/CreateUser`)}`;
+  const show = `curl${curl} -N ${quoted(`${base}/users/`)}`;
+  if (!hasCli) return [signUp, show];
+  return [
+    `cd ${process.cwd()}`,
+    `npx users create tom --metadata ip=127.0.0.1${cli}`,
+    `npx users get alexa christie tom nobody${cli}`,
+    signUp,
+    `npx buf curl${curl}${priorKnowledge} --protocol grpc -d '{"user":[{"username":"alexa"}]}' ${quoted(`${base}/Users/GetUsers`)}`,
+    show,
+  ];
 }
 
 /** Where clients on this machine reach the server. */
 function urlOf({ host, tls }: Config, port: number): string {
   if (host.startsWith('unix:')) return host;
-  const name = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
+  const name = loopback[host] ?? host;
   return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 

@@ -42,7 +42,9 @@ async function start(): Promise<Running> {
   if (config.log.format === 'pretty') console.log(banner(config, address));
   else {
     const memoryMiB = Math.round(memoryLimitBytes() / 2 ** 20);
-    log.info({ host: address.address, port: address.port, store: config.store.kind, memoryMiB }, 'listening');
+    // A socket of this machine has none.
+    const port = address.port || undefined;
+    log.info({ host: address.address, port, store: config.store.kind, memoryMiB }, 'listening');
   }
 
   return {

@@ -1,10 +1,18 @@
-// Proves that docs/settings.md lists every setting that the server reads, with its default.
+// Proves that docs/settings.md lists every setting that the server reads, with its default, and that the certificate it
+// shows how to make serves, and is trusted.
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { it } from 'node:test';
+import { createUsersClient } from '../../client/client.ts';
 import { limits } from '../../functions/limits.ts';
 import { limitVariable } from '../../functions/process/limit-settings.ts';
 import type { Environment } from '../../functions/process/settings.ts';
 import { readConfig } from '../../functions/users/config.ts';
+import { runMain } from '../support/process.ts';
+import { blocksOf } from './blocks.ts';
 import { page, rowsOf } from './tables.ts';
 
 const rows = rowsOf(page('settings.md'));
@@ -33,4 +41,18 @@ it('names the defaults', () => {
     .map(([name, value]) => [name, value])
     .filter(([, value]) => !value?.startsWith('|'));
   assert.deepEqual(Object.fromEntries(documented), defaults);
+});
+
+it('makes a certificate that serves', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'users-certificate-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const openssl = blocksOf('docs/settings.md').find(({ text }) => text.startsWith('openssl '));
+  execFileSync('bash', ['-c', openssl?.text ?? assert.fail('no command')], { cwd: folder, stdio: 'pipe' });
+  const file = (name: string) => join(folder, name);
+  const main = runMain(t, { TLS_CERT_FILE: file('cert.pem'), TLS_KEY_FILE: file('key.pem') });
+  using users = createUsersClient({
+    endpoint: await main.url(),
+    tls: { ca: readFileSync(file('cert.pem')) },
+  });
+  assert.equal((await users.createUser({ username: 'tom' })).user?.username, 'tom');
 });

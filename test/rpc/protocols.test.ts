@@ -148,7 +148,7 @@ it('JSON with a field that is unknown is refused, and the fields that there are 
   assert.doesNotMatch(message, /txet|secret/);
 });
 
-it('a path with a package too many, or too few, gets a hint', async (t) => {
+it('a path that differs by a package, by case or by a slash at its end gets a hint', async (t) => {
   const serving = await serve(t, {}, { routes: (router) => router.service(Users, {}) });
   const request = { 'content-type': 'application/json', connection: 'close' };
   const ask = async (path: string) => {
@@ -158,7 +158,36 @@ it('a path with a package too many, or too few, gets a hint', async (t) => {
   const hint = (path: string) => `unknown service or method: ${path}; did you mean /Users/CreateUser?`;
   assert.equal(await ask('/users.Users/CreateUser'), hint('/users.Users/CreateUser'));
   assert.equal(await ask('/a.b.v1.Users/CreateUser'), hint('/a.b.v1.Users/CreateUser'));
+  for (const path of ['/users/createuser', '/Users/CreateUser/', '/users.users/CREATEUSER/']) {
+    assert.equal(await ask(path), hint(path));
+  }
   assert.equal(await ask('/Users/Nothing'), 'unknown service or method: /Users/Nothing');
+});
+
+it('JSON that can not be parsed is said to be so, and not quoted', async (t) => {
+  const serving = await serve(t, echo);
+  const wire = { protocol: 'connect', http: '1.1' } as const;
+  const ask = async (text: string) => {
+    const headers = { 'content-type': 'application/json' };
+    const { body } = await call(serving, wire, { headers, body: Buffer.from(text) });
+    return JSON.parse(body).message;
+  };
+  const refused = 'the request is not a valid message: ';
+  assert.equal(await ask('{"text":secret}'), `${refused}the JSON can't be parsed`);
+  assert.equal(await ask(''), `${refused}the JSON is missing; that of an empty message is {}`);
+});
+
+it('a stream that is called with plain JSON says what is needed', async (t) => {
+  const serving = await serve(t, echo);
+  const ask = (method: string, type: string) =>
+    call(serving, { protocol: 'connect', http: '1.1' }, { method, headers: { 'content-type': type } });
+  const stream = await ask('ServerStream', 'application/json');
+  assert.equal(stream.status, 415);
+  assert.match(
+    stream.body,
+    /streams its messages.*is needed\.\nThis method takes application\/connect\+proto, /,
+  );
+  assert.match((await ask('Unary', 'text/html')).body, /^This method takes application\/proto, /);
 });
 
 it('bidi streaming is refused over HTTP/1.1, as it can not be had', async (t) => {
@@ -174,5 +203,5 @@ it('gRPC is refused over HTTP/1.1, and a request that is no call is told so', as
   assert.equal(grpc.status, 415);
   const page = await call(serving, wire, { method: 'Nowhere', headers: { 'content-type': 'text/html' } });
   assert.equal(page.status, 404);
-  assert.match(page.body, /nothing at POST/);
+  assert.match(page.body, /nothing at POST .*Besides the methods there is \/healthz\.\n$/);
 });

@@ -1,7 +1,8 @@
 // Proves, with the real process, that it starts as its settings say, and that a start that can't be is one clear
 // line and an exit code that is not zero.
 import assert from 'node:assert/strict';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import http from 'node:http';
 import net from 'node:net';
 import { tmpdir } from 'node:os';
@@ -58,6 +59,11 @@ describe('a start that can not be is one line', () => {
   it('for a data folder where none can be made', async (t) => {
     const line = await refusal(t, { USERS_STORE: 'sqlite', USERS_DATA: '/proc/nope/deep' });
     assert.match(line, /users file \/proc\/nope\/deep\/users\.sqlite: ENOENT/);
+  });
+
+  it('for DynamoDB without a region', async (t) => {
+    const settings = { USERS_STORE: 'dynamodb', USERS_TABLE: 'users', AWS_CONFIG_FILE: '/dev/null' };
+    assert.match(await refusal(t, settings), /Region is missing: set AWS_REGION$/);
   });
 
   it('for a certificate that is none', async (t) => {
@@ -135,7 +141,9 @@ describe('shares are counted by the client that TRUSTED_PROXIES name:', () => {
 it('listens at a socket of this machine, for our client and for curl', async (t) => {
   const path = join(await folder(t), 'users.sock');
   const main = runMain(t, { HOST: `unix:${path}` });
-  assert.equal((await main.line('listening')).host, `unix:${path}`);
+  const listening = await main.line('listening');
+  assert.equal(listening.host, `unix:${path}`);
+  assert.ok(!('port' in listening));
   using users = createUsersClient({ endpoint: `unix:${path}` });
   assert.equal((await users.createUser({ username: 'tom' })).user?.username, 'tom');
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
@@ -143,9 +151,31 @@ it('listens at a socket of this machine, for our client and for curl', async (t)
   const answer = await promise;
   assert.match(await text(answer), /"username":"tom"/);
   assert.equal((await main.line('call')).peer, 'unix');
-  assert.match(await refusal(t, { HOST: `unix:${path}` }), /users\.sock is there: end the program/);
+  assert.match(
+    await refusal(t, { HOST: `unix:${path}` }),
+    /^Another program listens at unix:.*users\.sock: end it/,
+  );
   users.close();
   await main.stop();
+});
+
+it('takes the place of a socket that a killed server has left behind, and of nothing else', async (t) => {
+  const path = await folder(t);
+  const socket = join(path, 'users.sock');
+  const first = runMain(t, { HOST: `unix:${socket}` });
+  await first.line('listening');
+  assert.ok(await first.kill());
+  assert.ok(existsSync(socket));
+  const second = runMain(t, { HOST: `unix:${socket}` });
+  await second.line('listening');
+  await second.stop();
+
+  await writeFile(join(path, 'text'), 'mine');
+  assert.match(await refusal(t, { HOST: `unix:${join(path, 'text')}` }), /text is a file, and no socket/);
+  assert.equal(await readFile(join(path, 'text'), 'utf8'), 'mine');
+  assert.match(await refusal(t, { HOST: `unix:${path}` }), / is a folder: name a file in it in HOST/);
+  const nowhere = await refusal(t, { HOST: `unix:${join(path, 'none', 'users.sock')}` });
+  assert.match(nowhere, /^The folder .*none does not exist/);
 });
 
 it('says how an address of IPv6 is written', async (t) => {

@@ -47,10 +47,10 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
       method: call.method,
       protocol: call.protocol,
       code: statusName(status),
-      ms: Math.round((endedAtMs - call.startedAtMs) * 1000) / 1000,
+      ms: toMicroseconds(endedAtMs - call.startedAtMs),
       peer: call.peer,
       requestId: call.requestId,
-      deadlineMs: Number.isFinite(call.timeoutMs) ? call.timeoutMs : undefined,
+      deadlineMs: Number.isFinite(call.timeoutMs) ? toMicroseconds(call.timeoutMs) : undefined,
       metadata: describe(call.headers),
       error: call.error?.rawMessage,
       fault: isFault(call.error) || undefined,
@@ -72,6 +72,11 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
     if (ended.length === 0) setImmediate(writeAll);
     ended.push({ call, status, endedAtMs: performance.now() });
   };
+}
+
+/** A time in ms, to the microsecond: what is finer is an error of floating point. */
+function toMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }
 
 /**

@@ -24,9 +24,10 @@ export function unknownMethod(wire: Wire, path: string, similar: string | undefi
   return { protocol, path, error, answer };
 }
 
-/** A request of a path that nobody answers. */
-export function nothingThere(exchange: Exchange, path: string): Refusal {
-  const text = `There is nothing at ${exchange.method} ${path.slice(0, maxPathCharacters)}.\n`;
+/** A request of a path that nobody answers. `places`: paths that are answered, besides the methods. */
+export function nothingThere(exchange: Exchange, path: string, places: readonly string[]): Refusal {
+  const asked = `${exchange.method} ${path.slice(0, maxPathCharacters)}`;
+  const text = `There is nothing at ${asked}. Besides the methods there is ${places.join(', ')}.\n`;
   return inText(exchange, path, 404, rpcError('NOT_FOUND'), text);
 }
 
@@ -44,8 +45,17 @@ export function methodNotAllowed(exchange: Exchange, path: string, allowed: stri
 }
 
 /** A request of a method with a body that no protocol has. `taken`: the content types that there are. */
-export function unsupportedMediaType(exchange: Exchange, path: string, taken: string): Refusal {
-  const text = `This method takes ${taken}.\n`;
+export function unsupportedMediaType(
+  exchange: Exchange,
+  path: string,
+  taken: string,
+  isStreaming: boolean,
+): Refusal {
+  // People try a stream as they would a unary method, with a body of plain JSON.
+  const why = isStreaming
+    ? 'This method streams its messages, each in a frame of its own: a client of Connect, gRPC or gRPC-Web is needed.\n'
+    : '';
+  const text = `${why}This method takes ${taken}.\n`;
   return inText(exchange, path, 415, rpcError('UNKNOWN_CONTENT_TYPE'), text, 'accept-post', taken);
 }
 

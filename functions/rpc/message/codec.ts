@@ -136,9 +136,20 @@ const decoder = new TextDecoder();
 
 function parseJson(type: DescMessage, bytes: Uint8Array): JsonValue {
   const text = decoder.decode(bytes);
-  const json = JSON.parse(text);
+  const json = jsonOf(text);
   if (hasKeyTwice(text)) throw rpcError('BAD_MESSAGE', 'an object has a key twice');
   return mayHaveForeignNumber(text) ? decimalsOnly(type, json) : json;
+}
+
+/** JSON.parse quotes the text in its error. */
+function jsonOf(text: string): JsonValue {
+  try {
+    return JSON.parse(text);
+  } catch {
+    const problem =
+      text === '' ? 'the JSON is missing; that of an empty message is {}' : "the JSON can't be parsed";
+    throw rpcError('BAD_MESSAGE', problem);
+  }
 }
 
 /** Names the field, if it is one that can't be read: that is the contract's own word. */

@@ -10,6 +10,7 @@ import type { RpcLimits } from '../limits.ts';
 import { Http1Server } from './http1-server.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Sniffer } from './sniffer.ts';
+import { removeStaleSocket, unixSocketPath } from './unix-socket.ts';
 
 /** Serving with TLS. All in PEM. */
 export interface TlsOptions {
@@ -32,9 +33,6 @@ export interface PortOptions {
 
 const tooMany = 'there are as many connections as the server takes';
 const tooManyOfClient = 'the client has as many connections as it may';
-
-/** A host that begins so is the path of a socket of this machine, as gRPC's clients write it. */
-const unixPrefix = 'unix:';
 
 /** One TCP port that speaks HTTP/1.1 and HTTP/2, in plain text or with TLS. */
 export class Port {
@@ -72,9 +70,14 @@ export class Port {
     });
   }
 
-  /** Starts to listen. Rejects with the system's error when the address can't be had, or when it listens already. */
+  /**
+   * Starts to listen; takes the place of a socket of this machine at which nobody listens. Rejects with the system's
+   * error when the address can't be had, or when it listens already.
+   */
   async listen(options: { host: string; port: number }): Promise<AddressInfo> {
     const listener = this.#listener;
+    const path = unixSocketPath(options.host);
+    if (path !== undefined && !listener.listening) await removeStaleSocket(path);
     await new Promise<void>((resolve, reject) => {
       const settle = (error?: Error) => {
         listener.off('error', settle).off('listening', settle);
@@ -83,8 +86,7 @@ export class Port {
       listener.once('error', settle).once('listening', settle);
       try {
         // Who comes while we are busy waits in the system's queue, as long as that is.
-        const { host, port } = options;
-        const place = host.startsWith(unixPrefix) ? { path: host.slice(unixPrefix.length) } : { host, port };
+        const place = path === undefined ? options : { path };
         listener.listen({ ...place, backlog: this.#options.limits.maxConnections });
       } catch (error) {
         settle(error instanceof Error ? error : new Error(String(error)));

@@ -27,7 +27,9 @@ const throttledRetryMs = 1_000;
 export function fault(what: string, cause: unknown, repeatable: boolean): StoreError {
   if (cause instanceof StoreError) return cause;
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  const message = `DynamoDB could not ${what}: ${reason}`;
+  // The SDK does not say where it looks.
+  const advice = reason.includes('Region is missing') ? ': set AWS_REGION' : '';
+  const message = `DynamoDB could not ${what}: ${reason}${advice}`;
   if (!(cause instanceof DynamoDBServiceException))
     return new StoreError(message, { retrySafe: repeatable, cause });
   if (throttled.has(cause.name)) {

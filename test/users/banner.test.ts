@@ -1,0 +1,38 @@
+// Proves that the banner names the place where the server listens, and only commands that work there.
+import assert from 'node:assert/strict';
+import { it } from 'node:test';
+import { banner } from '../../functions/users/banner.ts';
+import { readConfig } from '../../functions/users/config.ts';
+
+const address = { port: 4000 };
+const commandsOf = (text: string) => text.split('\n').filter((line) => /^ {4}(?:cd|npx|curl) /.test(line));
+
+it('all addresses are named as such, and the commands go to loopback', () => {
+  for (const [host, url] of [
+    ['0.0.0.0', 'http://127.0.0.1:4000'],
+    ['::', 'http://[::1]:4000'],
+  ] as const) {
+    const text = banner(readConfig({ HOST: host }), address);
+    assert.match(text, / {4}listens at {3}all addresses, port 4000 {3}\(gRPC, gRPC-Web, Connect\)\n/);
+    const [, ...rest] = commandsOf(text);
+    assert.equal(rest.length, 5);
+    for (const line of rest) assert.ok(line.includes(url), line);
+  }
+});
+
+it('with TLS, each command trusts the certificate', () => {
+  const files = { TLS_CERT_FILE: '/tls/cert.pem', TLS_KEY_FILE: '/tls/key.pem' };
+  const trusting = (env: Record<string, string>) =>
+    commandsOf(banner(readConfig(env), address)).filter((it) =>
+      / --(?:ca|cacert) \/tls\/cert\.pem /.test(it),
+    );
+  assert.equal(trusting(files).length, 5);
+  const mutual = trusting({ ...files, TLS_CLIENT_CA_FILE: '/tls/ca.pem' });
+  assert.equal(mutual.filter((line) => line.includes(' --cert CLIENT.pem --key ')).length, 5);
+});
+
+it('the bundle, which has no command line, names those of curl alone', () => {
+  const lines = commandsOf(banner(readConfig({}), address, false));
+  assert.equal(lines.length, 2);
+  for (const line of lines) assert.match(line, /^ {4}curl /);
+});
