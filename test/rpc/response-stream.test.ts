@@ -1,8 +1,10 @@
 // Proves that a stream of responses arrives as the method yielded it, whether its messages are serialized one by one or
 // together: all that came before an error too, whatever their sizes, compressed or not; that a method may change
-// what it has yielded unless the server was told that it does not; and that each message keeps to its limit.
+// what it has yielded unless the server was told that it does not; that each message keeps to its limit; and that a
+// stream goes on whose client made room while the method had nothing to yield.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
@@ -17,7 +19,7 @@ type GetUsers = (names: string[]) => AsyncIterable<GetUsersResult>;
 async function receive(
   getUsers: GetUsers,
   names: string[],
-  options: Partial<RpcServerOptions> & { acceptsGzip?: boolean },
+  options: Partial<RpcServerOptions> & { acceptsGzip?: boolean; onResult?: () => void },
 ) {
   const server = new RpcServer({
     ...options,
@@ -36,6 +38,7 @@ async function receive(
     const user = names.map((username) => ({ username }));
     for await (const { result } of createClient(Users, transport).getUsers({ user })) {
       received.push(result.value?.username ?? '');
+      options.onResult?.();
     }
   } catch (error) {
     code = ConnectError.from(error).code;
@@ -107,4 +110,21 @@ it('a message may be changed after it was yielded', async () => {
   };
   const { received } = await receive(reuse, ['alexa', 'christie', 'tom'], {});
   assert.deepEqual(received, ['alexa', 'christie', 'tom']);
+});
+
+it('a client may make room before the method yields what would wait for it', { timeout: 20_000 }, async () => {
+  const names = ['a'.repeat(200_000), 'b', 'c'];
+  const { promise: taken, resolve: onResult } = Promise.withResolvers<void>();
+  const slow = async function* () {
+    for (const [index, name] of names.entries()) {
+      if (index === 1) await taken;
+      // The server hears that its write is done.
+      for (let turn = 0; turn < 10; turn += 1) await nextTurn();
+      yield resultOf(name);
+    }
+  };
+  // The large one does not fill a batch, so it is sent when the method is at work again.
+  const limits = { defaultDeadlineMs: 5_000, maxQueuedBytes: 1024 * 1024 };
+  const { received, code } = await receive(slow, [], { limits, onResult });
+  assert.deepEqual([received.map((it) => it[0]), code], [['a', 'b', 'c'], undefined]);
 });

@@ -46,6 +46,8 @@ export class ResponseStream {
 
   /** There is room again, or the call is over. */
   wake(): void {
+    // Now, not in `#room`: there may be room before the method has yielded what would wait for it.
+    this.#mustWait = false;
     this.#wake?.();
   }
 
@@ -99,11 +101,10 @@ export class ResponseStream {
     }
   }
 
-  async #room(): Promise<void> {
-    await new Promise<void>((resolve) => {
+  #room(): Promise<void> {
+    return new Promise((resolve) => {
       this.#wake = resolve;
     });
-    this.#mustWait = false;
   }
 }
 
