@@ -112,7 +112,9 @@ it('a message may be changed after it was yielded', async () => {
   assert.deepEqual(received, ['alexa', 'christie', 'tom']);
 });
 
-it('a client may make room before the method yields what would wait for it', { timeout: 20_000 }, async () => {
+it('a client may make room before the method yields what would wait for it', {
+  timeout: 20_000,
+}, async () => {
   const names = ['a'.repeat(200_000), 'b', 'c'];
   const { promise: taken, resolve: onResult } = Promise.withResolvers<void>();
   const slow = async function* () {
