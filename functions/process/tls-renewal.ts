@@ -5,6 +5,8 @@ import { readTls, type TlsFiles, tlsProblems } from './tls-files.ts';
 /** How often the files are checked: a renewed certificate is taken within this time. */
 const watchIntervalMs = 10_000;
 
+const unusable = 'the TLS files can not be used: the old ones stay';
+
 /**
  * Takes a renewed certificate without a restart. When one of the files changes, and at SIGHUP, it reads all of them and
  * hands them to `renew`. If they can't be used, or do not belong together yet, the old ones stay, and the log says why.
@@ -20,10 +22,14 @@ export function renewTlsFrom(
   const read = () => {
     if (files === undefined) return;
     const problems = tlsProblems(files);
-    if (problems.length > 0)
-      return log.error({ problems }, 'the TLS files can not be used: the old ones stay');
-    renew(readTls(files));
-    log.info({}, 'the TLS files were read again');
+    if (problems.length > 0) return log.error({ problems }, unusable);
+    try {
+      renew(readTls(files));
+      log.info({}, 'the TLS files were read again');
+    } catch (err) {
+      // One of them was replaced, or was gone, between the look and the reading.
+      log.error({ err }, unusable);
+    }
   };
   const paths = files === undefined ? [] : [files.certFile, files.keyFile, files.clientCaFile];
   const watched = paths.filter((path) => path !== undefined);

@@ -106,7 +106,7 @@ const streamTypes = 'application/connect+proto, application/connect+json';
 const grpcTypes = 'application/grpc, application/grpc-web, application/grpc-web-text';
 
 function pathOf(exchange: Exchange): string {
-  return exchange.url.split('?', 1)[0] ?? '';
+  return exchange.url.split(/[?#;]/, 1)[0] ?? '';
 }
 
 /** The same for `/users.Users/CreateUser`, `/users/createuser` and `/Users/CreateUser/`. */

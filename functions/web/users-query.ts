@@ -27,9 +27,7 @@ export function parseUsersQuery(query: URLSearchParams): readonly MessageInitSha
       case 'timeout':
         break;
       default:
-        throw badQuery(
-          `unknown parameter ${JSON.stringify(name.slice(0, 32))}: there are username, user_id and timeout`,
-        );
+        throw badQuery('a parameter is unknown: there are username, user_id and timeout');
     }
   }
   return users.length > 0 ? users : articleUsers;

@@ -23,6 +23,7 @@ export class MemoryExchange implements Exchange {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  readonly headerBytes = 0;
   readonly connection: Connection;
   readonly hasHost = true;
   readonly isDuplex = true;

@@ -127,6 +127,7 @@ export abstract class Call implements CallRecord {
    */
   protected begin(refusal?: ConnectError, requestDueAtMs = this.deadlineAtMs): void {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
+    if (!this.#holdOwn()) return this.fail(rpcError('MEMORY_EXHAUSTED'));
     if (this.#isMalformed) return this.fail(rpcError('BAD_TIMEOUT'));
     if (refusal !== undefined) return this.fail(refusal);
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
@@ -151,6 +152,15 @@ export abstract class Call implements CallRecord {
     }
   }
 
+  /** Counts the call itself: open calls and their headers take memory before a byte of a body has come. */
+  #holdOwn(): boolean {
+    const bytes = this.ownBytes;
+    if (bytes === 0) return true;
+    if (!this.policy.memory.hold(this.connection, this.#client, bytes)) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
   /** The request has come: from now on, a call that lasts as long as its client wants has all its time. */
   protected requestIsThere(): void {
     if (!this.isOver) this.#expireAt(this.deadlineAtMs);
@@ -165,6 +175,19 @@ export abstract class Call implements CallRecord {
     if (this.#isClosed) throw canceled;
     if (!this.policy.memory.hold(this.connection, this.#client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
     this.#heldBytes += bytes;
+  }
+
+  /**
+   * Counts memory of work that goes on even when the call is gone.
+   *
+   * @returns what gives it back, to be called when the work has ended
+   * @throws MEMORY_EXHAUSTED
+   */
+  holdApart(bytes: number): () => void {
+    const { memory } = this.policy;
+    const [connection, client] = [this.connection, this.#client];
+    if (!memory.hold(connection, client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
+    return () => memory.release(connection, client, bytes);
   }
 
   /** Gives back memory, unless all was given back when the call went. */
@@ -208,6 +231,8 @@ export abstract class Call implements CallRecord {
 
   /** The call is let in: its work begins. Called at once unless the gate takes its time. */
   protected abstract enter(): void;
+  /** What the call holds by being open, its headers included. */
+  protected abstract get ownBytes(): number;
   /** The call's signal, if anybody has asked for it. */
   protected abstract get usedSignal(): AbortSignal | undefined;
   /** Tells the client how the call has failed. */

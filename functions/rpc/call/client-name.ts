@@ -10,6 +10,9 @@ export function clientOf(context: Pick<HandlerContext, 'values'>): string {
   return context.values.get(clientKey);
 }
 
+/** Proxies add some 40 characters each; who sends more has no share of its own. */
+const maxForwardedCharacters = 4_096;
+
 /**
  * Reads the client's address from what trusted proxies say. Each adds the address that it saw at the right of
  * `x-forwarded-for`; what is further left, the client may have invented.
@@ -21,7 +24,7 @@ export function clientOf(context: Pick<HandlerContext, 'values'>): string {
 export function clientName(headers: IncomingHttpHeaders, trustedProxies: number): string | undefined {
   if (trustedProxies === 0) return undefined;
   const forwarded = headers['x-forwarded-for'];
-  if (forwarded === undefined) return undefined;
+  if (forwarded === undefined || forwarded.length > maxForwardedCharacters) return undefined;
   const address = String(forwarded).split(',').at(-trustedProxies)?.trim();
   return address !== undefined && isIP(address) > 0 ? address : undefined;
 }

@@ -149,6 +149,10 @@ export class LocalCall extends Call {
     this.#admission.resolve();
   }
 
+  protected override get ownBytes(): number {
+    return 0;
+  }
+
   protected override get usedSignal(): AbortSignal | undefined {
     return this.context.usedSignal;
   }

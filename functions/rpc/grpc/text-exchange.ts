@@ -12,6 +12,7 @@ export class TextExchange implements Exchange {
   readonly method: string;
   readonly url: string;
   readonly headers: IncomingHttpHeaders;
+  readonly headerBytes: number;
   readonly connection: Connection;
   readonly isDuplex: boolean;
   readonly #inner: Exchange;
@@ -21,6 +22,7 @@ export class TextExchange implements Exchange {
     this.method = inner.method;
     this.url = inner.url;
     this.headers = inner.headers;
+    this.headerBytes = inner.headerBytes;
     this.connection = inner.connection;
     this.isDuplex = inner.isDuplex;
   }

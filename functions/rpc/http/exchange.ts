@@ -13,6 +13,8 @@ export interface Exchange {
   readonly url: string;
   /** Of the request, names in lower case, repeated ones joined by ", ". */
   readonly headers: IncomingHttpHeaders;
+  /** What the headers take, as RFC 9113 section 10.5.1 counts them: a few bytes of HPACK may stand for all of them. */
+  readonly headerBytes: number;
   readonly connection: Connection;
   /** Whether the request names the one host that it is for (RFC 9112 section 3.2, RFC 9113 section 8.3.1). */
   readonly hasHost: boolean;
@@ -57,4 +59,11 @@ export interface Receiver {
 /** Whether a text is a host, and perhaps a port, that a URL may have. */
 export function isHost(text: string | undefined): boolean {
   return text !== undefined && text !== '' && URL.canParse(`http://${text}/`);
+}
+
+/** The size of a block of headers, names and values in turn (RFC 9113 section 10.5.1). */
+export function headerBytesOf(headers: readonly string[]): number {
+  let bytes = 0;
+  for (const text of headers) bytes += text.length + 16;
+  return bytes;
 }

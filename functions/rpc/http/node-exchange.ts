@@ -1,7 +1,7 @@
 import type http from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Connection } from '../call/connection.ts';
-import { type Exchange, isHost, type Receiver } from './exchange.ts';
+import { type Exchange, headerBytesOf, isHost, type Receiver } from './exchange.ts';
 
 /** An exchange of HTTP/1.1, on node:http. It has no trailers, so it can't carry gRPC itself. */
 export class NodeExchange implements Exchange {
@@ -16,10 +16,14 @@ export class NodeExchange implements Exchange {
   constructor(req: http.IncomingMessage, res: http.ServerResponse, connection: Connection) {
     this.method = req.method ?? '';
     // A client may send the absolute form to any server (RFC 9112 section 3.2.2).
-    this.url = (req.url ?? '').replace(/^https?:\/\/[^/?]*\/?/i, '/');
+    this.url = (req.url ?? '').replace(/^[a-z][a-z\d+.-]*:\/\/[^/?]*\/?/i, '/');
     this.connection = connection;
     this.#req = req;
     this.#res = res;
+  }
+
+  get headerBytes(): number {
+    return headerBytesOf(this.#req.rawHeaders);
   }
 
   get headers(): IncomingHttpHeaders {

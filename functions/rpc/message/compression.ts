@@ -22,6 +22,9 @@ export interface Compressions {
 /** For a client that says nothing of compression. */
 export const noCompressions: Compressions = { request: false, response: false, error: undefined };
 
+/** What a list of encodings may be long; a longer one is not read. */
+const maxAcceptedCharacters = 1_024;
+
 /**
  * Agrees with a client on compression.
  *
@@ -35,7 +38,10 @@ export function negotiate(encoding: string | undefined, accepted: string | undef
     request || encoding === undefined || encoding === 'identity'
       ? undefined
       : rpcError('UNKNOWN_COMPRESSION', `it must be ${gzipEncoding} or identity`);
-  const response = accepted ? accepted.split(',').some((it) => it.trim() === gzipEncoding) : request;
+  const response =
+    accepted && accepted.length <= maxAcceptedCharacters
+      ? accepted.split(',').some((it) => it.trim() === gzipEncoding)
+      : request;
   return { request, response, error };
 }
 

@@ -14,10 +14,16 @@ export interface RequestOwner extends Ending {
   /** Counts memory. @throws MEMORY_EXHAUSTED */
   hold(bytes: number): void;
   release(bytes: number): void;
+  /** Counts memory of work that goes on when the call is gone. Returns what gives it back. @throws MEMORY_EXHAUSTED */
+  holdApart(bytes: number): () => void;
   /** Stops and resumes the client's sending. */
   pause(): void;
   resume(): void;
 }
+
+/** What zlib takes to inflate: its window and buffers, and what it has made, in parts and in one piece. */
+const inflateBytes = 64 * 1024;
+const inflateCopies = 2;
 
 /** Larger messages are read in turns of the event loop. */
 const smallBytes = 4 * 1024;
@@ -136,12 +142,15 @@ export class RequestBody {
 
   async #inflate(payload: Uint8Array): Promise<Message> {
     const bytes = inflatedBytes(payload, this.#method.maxRequestBytes, this.#policy.limits);
-    this.#call.hold(bytes);
-    const inflated = await inflate(payload, bytes);
-    if (this.#call.isOver) throw canceled;
-    const message = await this.#parse(inflated);
-    this.#call.release(bytes);
-    return message;
+    // Nothing stops zlib once it has begun, so what it makes is counted until it is done.
+    const release = this.#call.holdApart(inflateBytes + inflateCopies * bytes);
+    try {
+      const inflated = await inflate(payload, bytes);
+      if (this.#call.isOver) throw canceled;
+      return await this.#parse(inflated);
+    } finally {
+      release();
+    }
   }
 
   #parse(bytes: Uint8Array): Message | Promise<Message> {

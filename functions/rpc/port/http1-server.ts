@@ -4,6 +4,7 @@ import type { Connection } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import { NodeExchange } from '../http/node-exchange.ts';
 import type { RpcLimits } from '../limits.ts';
+import type { RefusalLog } from './refusal-log.ts';
 
 /** What a waiting request holds, its headers included: node makes its objects when it parses it. */
 const waitingRequestBytes = 8 * 1024;
@@ -25,7 +26,12 @@ export class Http1Server {
   readonly #responses = new Set<http.ServerResponse>();
   #isClosing = false;
 
-  constructor(onExchange: (exchange: NodeExchange) => void, limits: RpcLimits, memory: MemoryBudget) {
+  constructor(
+    onExchange: (exchange: NodeExchange) => void,
+    limits: RpcLimits,
+    memory: MemoryBudget,
+    refusals: RefusalLog,
+  ) {
     this.#limits = limits;
     this.#memory = memory;
     const options = {
@@ -36,7 +42,7 @@ export class Http1Server {
       keepAliveTimeout: limits.idleTimeoutMs,
       connectionsCheckingInterval: 1000,
     };
-    this.#server = http.createServer(options, (req, res) => {
+    const onRequest = (req: http.IncomingMessage, res: http.ServerResponse) => {
       const { socket } = req;
       const connection = this.#connections.get(socket);
       if (connection === undefined) return void socket.destroy();
@@ -46,6 +52,18 @@ export class Http1Server {
         this.#lines.set(socket, { waiting: [] });
         start();
       } else this.#wait(socket, connection, line, start);
+    };
+    this.#server = http.createServer(options, onRequest);
+    // Node would answer 417 by itself, past the gate and the log; an expectation may be ignored (RFC 9110 section 10.1.1).
+    this.#server.on('checkExpectation', onRequest);
+    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      refusals.note(this.#connections.get(socket)?.peer, `HTTP/1.1: ${error.code ?? error.message}`);
+      if (socket.writable) socket.end(answerTo(error.code));
+      else socket.destroy();
+    });
+    this.#server.on('connect', (_req, socket) => {
+      refusals.note(undefined, 'HTTP/1.1: CONNECT');
+      socket.destroy();
     });
   }
 
@@ -112,7 +130,8 @@ export class Http1Server {
 
   #next(socket: Socket, connection: Connection): void {
     const next = this.#lines.get(socket)?.waiting.shift();
-    if (next !== undefined) {
+    // After `connection: close` no answer would arrive, so nothing is begun.
+    if (next !== undefined && socket.writable) {
       this.#release(connection, 1);
       // In a turn of its own: a thousand small ones that came in one piece must not hold up everybody else.
       setImmediate(next);
@@ -125,4 +144,13 @@ export class Http1Server {
   #release(connection: Connection, requests: number): void {
     this.#memory.release(connection, connection.client, requests * waitingRequestBytes);
   }
+}
+
+/** What a client is told of bytes that are no request, as node says it. */
+function answerTo(code: string | undefined): string {
+  const statuses: Readonly<Record<string, string>> = {
+    HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
+    ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
+  };
+  return `HTTP/1.1 ${statuses[code ?? ''] ?? '400 Bad Request'}\r\nConnection: close\r\n\r\n`;
 }

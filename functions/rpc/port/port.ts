@@ -48,7 +48,7 @@ export class Port {
     const { limits, memory } = options;
     this.#options = options;
     this.#refusals = new RefusalLog(options.log);
-    this.#http1 = new Http1Server(onExchange, limits, memory);
+    this.#http1 = new Http1Server(onExchange, limits, memory, this.#refusals);
     this.#http2 = new Http2Server(onExchange, limits);
     this.#sniffer = new Sniffer(limits);
     this.#listener = options.tls === undefined ? net.createServer() : createTls(options.tls, limits);

@@ -1,6 +1,7 @@
 import http2, { type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Connection } from '../../call/connection.ts';
+import { headerBytesOf } from '../../http/exchange.ts';
 import type { RpcLimits } from '../../limits.ts';
 import { Sessions } from './sessions.ts';
 import { StreamExchange } from './stream-exchange.ts';
@@ -33,13 +34,14 @@ export class Http2Server {
       const session = stream.session as ServerHttp2Session | undefined; // of a server, unless it is gone already
       this.#sessions.use(session);
       const connection = session && this.#connections.get(session);
+      const bytes = headerBytesOf(rawHeaders);
       // Node keeps to our settings only once the client has acknowledged them, which may be after its first call.
-      const isTooLong = session?.pendingSettingsAck && headerBytes(rawHeaders) > limits.maxHeaderBytes;
+      const isTooLong = session?.pendingSettingsAck && bytes > limits.maxHeaderBytes;
       if (connection === undefined || isTooLong) {
         stream.on('error', () => {});
         return stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }
-      onExchange(new StreamExchange(stream, headers, connection, limits.flushTimeoutMs));
+      onExchange(new StreamExchange(stream, headers, bytes, connection, limits.flushTimeoutMs));
     });
   }
 
@@ -63,9 +65,4 @@ export class Http2Server {
   close(): void {
     this.#sessions.close();
   }
-}
-
-/** The size of a block of headers, names and values in turn (RFC 9113 section 10.5.1). */
-function headerBytes(headers: readonly string[]): number {
-  return headers.reduce((sum, text) => sum + text.length + 16, 0);
 }

@@ -41,10 +41,20 @@ export class Sessions {
     if (maxConnectionAgeMs === 0) return undefined;
     const end = () => {
       this.#dismiss(session);
-      const timer = setTimeout(() => session.destroy(), connectionAgeGraceMs).unref();
-      session.once('close', () => clearTimeout(timer));
+      this.#destroyIn(session, connectionAgeGraceMs);
     };
     return setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();
+  }
+
+  #destroyIn(session: ServerHttp2Session, graceMs: number): void {
+    const timer = setTimeout(() => session.destroy(), graceMs).unref();
+    session.once('close', () => clearTimeout(timer));
+  }
+
+  /** Calls that are still open may finish. A connection that is dead without node being told would never close. */
+  #end(session: ServerHttp2Session): void {
+    session.close();
+    this.#destroyIn(session, this.#limits.connectionAgeGraceMs);
   }
 
   /** Notes that a session has got a call. */
@@ -58,7 +68,7 @@ export class Sessions {
    */
   sweepIdle(): void {
     this.#sweep = setInterval(() => {
-      for (const session of this.#open) if (!this.#used.has(session)) session.close();
+      for (const session of this.#open) if (!this.#used.has(session)) this.#end(session);
       this.#used.clear();
     }, this.#limits.idleTimeoutMs).unref();
   }

@@ -23,6 +23,7 @@ type CarrierStream = ServerHttp2Stream & { [carrier]: StreamExchange };
 /** An exchange on the core stream API of node:http2: its compatibility API costs more than a small call. */
 export class StreamExchange implements Exchange {
   readonly headers: IncomingHttpHeaders;
+  readonly headerBytes: number;
   readonly connection: Connection;
   readonly isDuplex = true;
   extraHeaders: readonly string[] = [];
@@ -37,10 +38,12 @@ export class StreamExchange implements Exchange {
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
+    headerBytes: number,
     connection: Connection,
     requestEndTimeoutMs: number,
   ) {
     this.headers = headers;
+    this.headerBytes = headerBytes;
     this.connection = connection;
     this.#requestEndTimeoutMs = requestEndTimeoutMs;
     this.#stream = Object.assign(stream, { [carrier]: this });
@@ -103,7 +106,12 @@ export class StreamExchange implements Exchange {
   }
 
   cut(): void {
+    const { session } = this.#stream;
     this.#stream.close(NGHTTP2_CANCEL);
+    if (this.#stream.destroyed) return;
+    // A connection may be dead without node being told, with TLS above all: its streams would never close.
+    const timer = setTimeout(() => session?.destroy(), this.#requestEndTimeoutMs).unref();
+    this.#stream.once('close', () => clearTimeout(timer));
   }
 
   /** Of HEAD, node has ended the writing side before the headers. */
