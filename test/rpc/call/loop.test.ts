@@ -193,7 +193,6 @@ describe('large requests', () => {
       for (const exchange of exchanges) send(exchange, body);
       assert.ok(await eventually(() => looks > 12), name);
       for (const exchange of exchanges) exchange.receiver?.closed();
-      assert.equal(served.policy.memory.heldBytes, 0, name);
       const looksAtTheEnd = looks;
       for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
       assert.equal(calls, 0, name);
