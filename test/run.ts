@@ -16,13 +16,6 @@ interface Part {
   readonly shell?: boolean;
 }
 
-/** Tests wait for time-outs and for other processes: with as many files at once as there are cores, cores idle. */
-const filesAtOnce = availableParallelism() + 1;
-
-/** Loading CDK and its checks of templates takes 5 s of CPU, so the files that do share a process. */
-const usesCdk = (file: string) =>
-  /^test\/(infra\/|docs\/operating\.)/.test(normalize(file).replaceAll('\\', '/'));
-
 const given = process.argv.slice(2);
 const options = given.filter((it) => it.startsWith('-'));
 const paths = given.filter((it) => !it.startsWith('-'));
@@ -36,27 +29,31 @@ function filesOf(path: string): string[] {
   process.exit(2);
 }
 
-function* parts(): Generator<Part> {
-  const files = [...new Set((paths.length > 0 ? paths : ['test']).flatMap(filesOf))].sort();
-  const withCdk = files.filter(usesCdk);
-  const others = files.filter((file) => !usesCdk(file));
-  const tests = { command: process.execPath, isLive: true };
-  if (paths.length === 0) {
-    // npm is a .cmd on Windows, which takes a shell.
-    const shell = process.platform === 'win32';
-    yield { name: 'checks', command: 'npm', args: ['run', '--silent', 'check'], shell };
-  }
-  if (withCdk.length > 0) {
-    const args = ['--test', '--test-isolation=none', ...options, ...withCdk];
-    yield { ...tests, name: 'tests with CDK', args, isLive: others.length === 0 };
-  }
-  if (others.length > 0) {
-    yield {
-      ...tests,
-      name: 'tests',
-      args: ['--test', `--test-concurrency=${filesAtOnce}`, ...options, ...others],
-    };
-  }
+/** What runs side by side, and then what runs after it. */
+function stages(): Part[][] {
+  const files = [...new Set((paths.length > 0 ? paths : ['test']).flatMap(filesOf))].map(normalize).sort();
+  const isIn = (folder: string) => (file: string) => file.startsWith(join('test', folder));
+  const measured = files.filter(isIn('attacks'));
+  const withCdk = files.filter((file) => isIn('infra')(file) || isIn('docs/operating.')(file));
+  const others = files.filter((file) => !measured.includes(file) && !withCdk.includes(file));
+  const tests = (name: string, isLive: boolean, option: string, of: string[]): Part[] => {
+    const args = ['--test', option, ...options, ...of];
+    return of.length > 0 ? [{ name, command: process.execPath, args, isLive }] : [];
+  };
+  // npm is a .cmd on Windows, which takes a shell.
+  const shell = process.platform === 'win32';
+  const checks = { name: 'checks', command: 'npm', args: ['run', '--silent', 'check'], shell };
+  return [
+    [
+      ...(paths.length === 0 ? [checks] : []),
+      // Loading CDK and its checks of templates takes 5 s of CPU, so the files that do share a process.
+      ...tests('tests with CDK', others.length === 0, '--test-isolation=none', withCdk),
+      // Tests wait for time-outs and other processes: with as many files at once as there are cores, cores idle.
+      ...tests('tests', true, `--test-concurrency=${availableParallelism() + 1}`, others),
+    ],
+    // They measure what a quiet client notices of an attack: nothing else may take its CPU.
+    tests('attacks', true, '--test-concurrency=1', measured),
+  ];
 }
 
 /** Runs it to its end; false if it failed. */
@@ -80,6 +77,7 @@ const env = {
     process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, '../node_modules/.cache/compiled'),
 };
 const endings: string[] = [];
-const passed = await Promise.all([...parts()].map(run));
+const passed: boolean[] = [];
+for (const stage of stages()) passed.push(...(await Promise.all(stage.map(run))));
 console.log(endings.join('\n'));
 process.exitCode = passed.every(Boolean) ? 0 : 1;
