@@ -1,17 +1,24 @@
-// npm test: types, lint and contract, then every test. npm test -- PATH...: the tests of those folders or files, and no more;
-// what begins with a dash goes to Node's test runner, such as --test-name-pattern=drain.
-import { spawnSync } from 'node:child_process';
+// npm test: types, lint and contract, and beside them every test. npm test -- PATH...: the tests of those folders or
+// files, and no more; what begins with a dash goes to Node's test runner, such as --test-name-pattern=drain.
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { availableParallelism } from 'node:os';
+import { join, normalize } from 'node:path';
+
+/** A program that runs beside the others. */
+interface Part {
+  readonly name: string;
+  readonly command: string;
+  readonly args: readonly string[];
+  /** Whether what it prints is shown as it comes, or else at its end, so that parts do not mix. */
+  readonly isLive?: boolean;
+  readonly shell?: boolean;
+}
 
 const given = process.argv.slice(2);
 const options = given.filter((it) => it.startsWith('-'));
 const paths = given.filter((it) => !it.startsWith('-'));
-
-function run(command: string, args: readonly string[], shell = false): void {
-  const { status } = spawnSync(command, args, { stdio: 'inherit', shell });
-  if (status !== 0) process.exit(status ?? 1);
-}
 
 /** The test files of a path; a path without any ends this: what was not run must not look as if it had passed. */
 function filesOf(path: string): string[] {
@@ -22,6 +29,55 @@ function filesOf(path: string): string[] {
   process.exit(2);
 }
 
-if (paths.length === 0) run('npm', ['run', 'check'], process.platform === 'win32'); // npm is a .cmd there
-const files = (paths.length > 0 ? paths : ['test']).flatMap(filesOf);
-run(process.execPath, ['--test', ...options, ...files]);
+/** What runs side by side, and then what runs after it. */
+function stages(): Part[][] {
+  const files = [...new Set((paths.length > 0 ? paths : ['test']).flatMap(filesOf))].map(normalize).sort();
+  const isIn = (folder: string) => (file: string) => file.startsWith(join('test', folder));
+  const measured = files.filter(isIn('attacks'));
+  const withCdk = files.filter((file) => isIn('infra')(file) || isIn('docs/operating.')(file));
+  const others = files.filter((file) => !measured.includes(file) && !withCdk.includes(file));
+  const tests = (name: string, isLive: boolean, option: string, of: string[]): Part[] => {
+    const args = ['--test', option, ...options, ...of];
+    return of.length > 0 ? [{ name, command: process.execPath, args, isLive }] : [];
+  };
+  // npm is a .cmd on Windows, which takes a shell.
+  const shell = process.platform === 'win32';
+  const checks = { name: 'checks', command: 'npm', args: ['run', '--silent', 'check'], shell };
+  return [
+    [
+      ...(paths.length === 0 ? [checks] : []),
+      // Loading CDK and its checks of templates takes 5 s of CPU, so the files that do share a process.
+      ...tests('tests with CDK', others.length === 0, '--test-isolation=none', withCdk),
+      // Tests wait for time-outs and other processes: with as many files at once as there are cores, cores idle.
+      ...tests('tests', true, `--test-concurrency=${availableParallelism() + 1}`, others),
+    ],
+    // They measure what a quiet client notices of an attack: nothing else may take its CPU.
+    tests('attacks', true, '--test-concurrency=1', measured),
+  ];
+}
+
+/** Runs it to its end; false if it failed. */
+async function run({ name, command, args, isLive = false, shell = false }: Part): Promise<boolean> {
+  const startedAtMs = performance.now();
+  const output = isLive ? 'inherit' : 'pipe';
+  const child = spawn(command, args, { stdio: ['ignore', output, output], env, shell });
+  const printed: Buffer[] = [];
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => printed.push(chunk));
+  const [code, signal] = await once(child, 'close');
+  process.stdout.write(Buffer.concat(printed));
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(0);
+  endings.push(`${name}: ${code === 0 ? 'passed' : `failed (${code ?? signal})`} after ${seconds} s`);
+  return code === 0;
+}
+
+const env = {
+  ...process.env,
+  // The tests start some 200 processes, and these compile the same files.
+  NODE_COMPILE_CACHE:
+    process.env.NODE_COMPILE_CACHE ?? join(import.meta.dirname, '../node_modules/.cache/compiled'),
+};
+const endings: string[] = [];
+const passed: boolean[] = [];
+for (const stage of stages()) passed.push(...(await Promise.all(stage.map(run))));
+console.log(endings.join('\n'));
+process.exitCode = passed.every(Boolean) ? 0 : 1;

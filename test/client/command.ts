@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
+import { fromHere } from '../support/process.ts';
 
 /** The folder of the repository. */
 export const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -28,10 +29,10 @@ export class UsersCommand implements Disposable {
   start(args: readonly string[], { env = {} }: Run = {}) {
     return spawn(process.execPath, [join(root, 'client/users.ts'), ...args], {
       env: {
-        PATH: process.env.PATH,
-        USERS_ENDPOINT: this.endpoint,
+        ...fromHere(),
         // Dozens of processes compile the same files.
-        NODE_COMPILE_CACHE: join(this.folder, 'compiled'),
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(this.folder, 'compiled'),
+        USERS_ENDPOINT: this.endpoint,
         ...env,
       },
       stdio: ['pipe', 'pipe', 'pipe'],

@@ -43,6 +43,16 @@ export function makeApp(context: Record<string, unknown> = {}): App {
  * @throws Error when cdk-nag finds what is neither mended nor acknowledged; the findings are printed
  */
 export function usersTemplate(context: Record<string, unknown> = {}): Template {
+  const key = JSON.stringify(context);
+  const template = templates.get(key) ?? synthesize(context);
+  templates.set(key, template);
+  return template;
+}
+
+/** Those that were made: tests only read them, and files of one process ask for the same ones. */
+const templates = new Map<string, Template>();
+
+function synthesize(context: Record<string, unknown>): Template {
   const app = makeApp(context);
   const stack = new UsersStack(app, 'Users', { options: readOptions(app.node), certificateCode });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));

@@ -7,7 +7,13 @@ import type { TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 
 /** The folder of the repository. */
-const root = fileURLToPath(new URL('../..', import.meta.url));
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+
+/** What a process of a test needs of the environment, and all it gets of it. */
+export function fromHere(): NodeJS.ProcessEnv {
+  const { PATH, NODE_COMPILE_CACHE } = process.env;
+  return { PATH, NODE_COMPILE_CACHE };
+}
 
 /** How a process ended. */
 export interface End {
@@ -21,7 +27,7 @@ export interface ProcessOptions {
   readonly args?: readonly string[];
   /** The repository's folder by default. */
   readonly folder?: string;
-  /** Its environment; besides, there are PATH alone, and HOST and PORT for a free port of 127.0.0.1. */
+  /** Its environment; besides, there is `fromHere()`, and HOST and PORT for a free port of 127.0.0.1. */
   readonly settings?: NodeJS.ProcessEnv;
 }
 
@@ -38,7 +44,7 @@ export class ServerProcess implements AsyncDisposable {
   constructor({ args = ['functions/users/main.ts'], folder = root, settings }: ProcessOptions = {}) {
     this.child = spawn(process.execPath, args, {
       cwd: folder,
-      env: { PATH: process.env.PATH, HOST: '127.0.0.1', PORT: '0', ...settings },
+      env: { ...fromHere(), HOST: '127.0.0.1', PORT: '0', ...settings },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     this.#isTls = settings?.TLS_CERT_FILE !== undefined;
