@@ -136,6 +136,7 @@ export function serveInMemory(
       tls: undefined,
       openedAtMs: 0,
       heldBytes: 0,
+      destroy() {},
     }),
   };
 }

@@ -181,7 +181,8 @@ export abstract class Call implements CallRecord {
     if (this.isOver) return;
     const error = toConnectError(thrown, this.usedSignal);
     this.say(error);
-    this.#settle(error);
+    // Where it could not be told, the call may have gone over that.
+    if (!this.isOver) this.#settle(error);
   }
 
   /** Ends with an error and drops the connection, which can't be told. */

@@ -28,6 +28,7 @@ export function createLocalTransport(methods: ReadonlyMap<string, Method>, polic
     tls: undefined,
     openedAtMs: performance.now(),
     heldBytes: 0,
+    destroy() {},
   };
   async function begin(method: DescMethod, options: LocalCallOptions): Promise<LocalCall> {
     const path = pathOf(method);
