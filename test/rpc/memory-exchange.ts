@@ -137,6 +137,7 @@ export function serveInMemory(
       tls: undefined,
       openedAtMs: 0,
       heldBytes: 0,
+      destroy() {},
     }),
   };
 }

@@ -206,7 +206,9 @@ export abstract class Call implements CallRecord {
   protected fail(thrown: unknown): void {
     if (this.isOver) return;
     const error = toConnectError(thrown, this.usedSignal);
-    this.#settle(this.#trySay(error) ?? error);
+    const said = this.#trySay(error) ?? error;
+    // Where it could not be told, the call may have gone over that.
+    if (!this.isOver) this.#settle(said);
   }
 
   /** Ends with an error that can't be told any more, and drops what carries the call. */

@@ -46,9 +46,23 @@ export class Clients {
 
 /** A network of IPv6 (/64) counts as one client: whoever has one of its addresses has 2^64 (RFC 6177 section 2). */
 function shareName(address: string): string {
-  if (!address.includes(':') || address.startsWith('::ffff:')) return address;
-  const [left = '', right] = address.split('::');
-  const head = left.split(':').map((group) => group || '0');
-  const missing = right === undefined ? [] : Array<string>(4).fill('0');
-  return `${[...head, ...missing].slice(0, 4).join(':')}::/64`;
+  if (!address.includes(':')) return address;
+  const groups = groupsOf(address);
+  const [a = 0, b = 0, c = 0, d = 0, e, f, g = 0, h = 0] = groups;
+  // A socket that takes both versions shows addresses of IPv4 so (RFC 4291 section 2.5.5.2).
+  const isMapped = a + b + c + d === 0 && e === 0 && f === 0xffff;
+  if (isMapped) return [g >> 8, g & 255, h >> 8, h & 255].join('.');
+  return `${[a, b, c, d].map((group) => group.toString(16)).join(':')}::/64`;
+}
+
+/** The eight groups of an address of IPv6, in whatever form it is written (RFC 4291 section 2.2). */
+function groupsOf(address: string): number[] {
+  const hex = (high: string, low: string) => (Number(high) * 256 + Number(low)).toString(16);
+  const [left = [], right = []] = address
+    .replace(/%.*$/, '') // the zone, which is ours and not the client's
+    .replace(/(\d+)\.(\d+)\.(\d+)\.(\d+)$/, (_, a, b, c, d) => `${hex(a, b)}:${hex(c, d)}`)
+    .split('::')
+    .map((side) => (side === '' ? [] : side.split(':')));
+  const zeros = Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return [...left, ...zeros, ...right].map((group) => Number.parseInt(group, 16));
 }

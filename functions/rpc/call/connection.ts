@@ -14,6 +14,8 @@ export interface Connection {
   readonly openedAtMs: number;
   /** What its calls hold in memory. */
   heldBytes: number;
+  /** Ends it at once, and with it all that is queued for the other side. */
+  destroy(): void;
 }
 
 /** The connection that a socket is. */
@@ -27,6 +29,7 @@ export function connectionOf(socket: Socket, client: Client): Connection {
     tls: isTls(socket) ? socket : undefined,
     openedAtMs: performance.now(),
     heldBytes: 0,
+    destroy: () => socket.destroy(),
   };
 }
 

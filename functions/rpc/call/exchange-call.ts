@@ -14,6 +14,8 @@ export abstract class ExchangeCall extends Call implements Receiver {
   /** Made when the client first makes us wait; most never do. */
   #stall: { readonly timed: Timed; readonly slot: Set<Timed> } | undefined;
   #queuedBytes = 0;
+  /** What follows when the client has read what was sent before it. */
+  #rest: Uint8Array | undefined;
 
   constructor(start: Omit<CallStart, 'headers' | 'connection'>, exchange: Exchange, policy: CallPolicy) {
     const { headers, connection } = exchange;
@@ -33,9 +35,12 @@ export abstract class ExchangeCall extends Call implements Receiver {
   }
 
   drained(): void {
+    this.#endStall();
+    const rest = this.#rest;
+    this.#rest = undefined;
+    if (rest !== undefined && !this.#sendPortions(rest)) return this.#beginStall();
     this.release(this.#queuedBytes);
     this.#queuedBytes = 0;
-    this.#endStall();
     this.roomAgain();
   }
 
@@ -58,20 +63,43 @@ export abstract class ExchangeCall extends Call implements Receiver {
    * wait, the call ends with MEMORY_EXHAUSTED and is dropped: a client that does not read can't be told.
    */
   protected sendOrWait(bytes: Uint8Array): boolean {
-    if (this.exchange.send(bytes)) return true;
+    if (this.#sendPortions(bytes)) return true;
     try {
       this.hold(bytes.length);
     } catch (error) {
       this.drop(toConnectError(error, undefined));
       return true;
     }
-    this.#queuedBytes += bytes.length;
-    if (this.#stall === undefined) {
-      const timed = { expire: () => this.drop(stalled) };
-      const slot = this.policy.wheel.add(timed, performance.now() + this.policy.limits.stallTimeoutMs);
-      this.#stall = { timed, slot };
-    }
+    this.#wait(bytes.length);
     return false;
+  }
+
+  /** As `sendOrWait`, for bytes that are held already. */
+  protected sendHeld(bytes: Uint8Array): boolean {
+    if (this.#sendPortions(bytes)) {
+      this.release(bytes.length);
+      return true;
+    }
+    this.#wait(bytes.length);
+    return false;
+  }
+
+  /** What is sent at once of what is much larger: to see whether the client reads on. */
+  protected get portionBytes(): number {
+    // Three bytes each are whole groups of base64: none but the last is padded.
+    return Math.max(3, this.policy.limits.maxQueuedBytes - (this.policy.limits.maxQueuedBytes % 3));
+  }
+
+  /** Whether bytes are so many that they are sent in portions. */
+  protected isMuch(bytes: Uint8Array): boolean {
+    return bytes.length > 2 * this.portionBytes;
+  }
+
+  protected override fail(thrown: unknown): void {
+    // A message that has begun is sent to its end, or what is said after it could not be told from it.
+    if (!this.isOver && this.#rest !== undefined) this.exchange.send(this.#rest);
+    this.#rest = undefined;
+    super.fail(thrown);
   }
 
   /** There is room to send again, or the exchange is gone. */
@@ -79,6 +107,31 @@ export abstract class ExchangeCall extends Call implements Receiver {
 
   protected override cut(): void {
     this.exchange.cut();
+  }
+
+  /** True: there is room for more. */
+  #sendPortions(bytes: Uint8Array): boolean {
+    let rest = bytes;
+    while (this.isMuch(rest)) {
+      const isRoom = this.exchange.send(rest.subarray(0, this.portionBytes));
+      rest = rest.subarray(this.portionBytes);
+      if (isRoom) continue;
+      this.#rest = rest;
+      return false;
+    }
+    return this.exchange.send(rest);
+  }
+
+  #wait(bytes: number): void {
+    this.#queuedBytes += bytes;
+    this.#beginStall();
+  }
+
+  #beginStall(): void {
+    if (this.#stall !== undefined) return;
+    const timed = { expire: () => this.drop(stalled) };
+    const slot = this.policy.wheel.add(timed, performance.now() + this.policy.limits.stallTimeoutMs);
+    this.#stall = { timed, slot };
   }
 
   #endStall(): void {

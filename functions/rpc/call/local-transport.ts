@@ -56,6 +56,7 @@ export function createLocalTransport(
     tls: undefined,
     openedAtMs: performance.now(),
     heldBytes: 0,
+    destroy() {},
   };
   async function begin(method: DescMethod, options: LocalCallOptions): Promise<LocalCall> {
     const path = pathOf(method);

@@ -23,6 +23,8 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
   /** The end of a request without a body comes through a pause: perhaps before the gate has let the call in. */
   #hasAll = false;
   #responses: ResponseStream | undefined;
+  /** Whether OK is due once what is queued has been read. */
+  #isFinishing = false;
 
   constructor(wire: Wire, method: Method, policy: CallPolicy) {
     const { protocol, askedMs, exchange } = wire;
@@ -74,15 +76,23 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
     return this.sendOrWait(frames);
   }
 
-  /** Sends the last messages of a stream, and OK. @throws MEMORY_EXHAUSTED if they might have to wait, and there is no memory for that */
+  /**
+   * Sends the last messages of a stream, and OK.
+   *
+   * @throws MEMORY_EXHAUSTED if they might have to wait, and there is no memory for that
+   */
   finish(frames: Uint8Array | undefined, isCompressed = this.#wire.compressions.response): void {
     if (this.isOver) return;
-    if (frames !== undefined) this.hold(frames.length);
+    if (frames !== undefined) {
+      if (this.isMuch(frames)) return this.#finishInPortions(frames, isCompressed);
+      this.hold(frames.length);
+    }
     this.#wire.succeed(this.requestId, frames, this.#context, isCompressed);
     this.succeed();
   }
 
   override fail(thrown: unknown): void {
+    this.#isFinishing = false;
     super.fail(thrown);
   }
 
@@ -111,6 +121,7 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
 
   protected override roomAgain(): void {
     this.#responses?.wake();
+    if (this.#isFinishing) this.finish(undefined);
   }
 
   #run(input: Input): void {
@@ -148,6 +159,13 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
     } catch (error) {
       this.fail(error);
     }
+  }
+
+  #finishInPortions(frames: Uint8Array, isCompressed: boolean): void {
+    this.hold(frames.length);
+    this.#wire.begin(this.requestId, this.#context, isCompressed, frames.length);
+    if (this.sendHeld(frames)) this.finish(undefined);
+    else this.#isFinishing = true;
   }
 
   #encoder(): MessageEncoder {

@@ -28,8 +28,11 @@ export interface Wire {
   /** What is wrong with the request's headers. */
   readonly refusal: ConnectError | undefined;
 
-  /** Sends the response headers before the first message; further calls do nothing. `isCompressed`: messages may be. */
-  begin(requestId: string, metadata: SentMetadata, isCompressed: boolean): void;
+  /**
+   * Sends the response headers before the first message; further calls do nothing. `isCompressed`: messages may be.
+   * `bodyBytes`: of the one message that is the body, where its parts will be sent one by one.
+   */
+  begin(requestId: string, metadata: SentMetadata, isCompressed: boolean, bodyBytes?: number): void;
   /** Sends the rest of the messages and says OK. */
   succeed(
     requestId: string,

@@ -37,6 +37,7 @@ class UnaryWire implements Wire {
   readonly askedMs: number | undefined;
   readonly compressions: Compressions;
   readonly #query: URLSearchParams | undefined;
+  #isBegun = false;
 
   /** `query`: of a GET, with the message in it. */
   constructor(exchange: Exchange, isBinary: boolean, encoding: string | undefined, query?: URLSearchParams) {
@@ -61,8 +62,16 @@ class UnaryWire implements Wire {
     return bytes;
   }
 
-  /** Headers, message and status leave together. */
-  begin(): void {}
+  /** Headers, message and status leave together, unless the message is sent part by part. */
+  begin(requestId: string, metadata: SentMetadata, isCompressed: boolean, bodyBytes?: number): void {
+    if (this.#isBegun || bodyBytes === undefined) return;
+    this.#isBegun = true;
+    const headers = this.#headers('200', this.isBinary ? 'proto' : 'json', requestId, metadata);
+    if (metadata.sentHeader !== undefined) headers.push(...metadataOf(metadata.sentHeader).flat());
+    if (isCompressed) headers.push('content-encoding', gzipEncoding);
+    headers.push('content-length', String(bodyBytes));
+    this.exchange.sendHeaders(headers, false);
+  }
 
   succeed(
     requestId: string,
@@ -70,17 +79,21 @@ class UnaryWire implements Wire {
     metadata: SentMetadata,
     isCompressed: boolean,
   ): void {
-    const headers = this.#headers('200', this.isBinary ? 'proto' : 'json', requestId, metadata);
-    if (metadata.sentHeader !== undefined) headers.push(...metadataOf(metadata.sentHeader).flat());
-    if (isCompressed) headers.push('content-encoding', gzipEncoding);
-    this.#end(headers, last ?? new Uint8Array());
+    const body = last ?? new Uint8Array();
+    this.begin(requestId, metadata, isCompressed, body.length);
+    this.exchange.end(body);
   }
 
   fail(requestId: string, error: ConnectError, metadata: SentMetadata): void {
+    // Nothing but the rest of the message can follow its length.
+    if (this.#isBegun) return this.exchange.cut();
     const headers = this.#headers(String(httpStatusOf(error.code)), 'json', requestId, metadata);
     headers.push(...[...errorMetadata(error, metadata.sentHeader)].flat());
     if (error === this.compressions.error) headers.push('accept-encoding', gzipEncoding);
-    this.#end(headers, Buffer.from(JSON.stringify(errorJson(error))));
+    const body = Buffer.from(JSON.stringify(errorJson(error)));
+    headers.push('content-length', String(body.length));
+    this.exchange.sendHeaders(headers, false);
+    this.exchange.end(body);
   }
 
   #headers(status: string, format: string, requestId: string, { sentTrailer }: SentMetadata): string[] {
@@ -88,11 +101,5 @@ class UnaryWire implements Wire {
     if (sentTrailer === undefined) return headers;
     for (const [name, value] of metadataOf(sentTrailer)) headers.push(`trailer-${name}`, value);
     return headers;
-  }
-
-  #end(headers: string[], body: Uint8Array): void {
-    headers.push('content-length', String(body.length));
-    this.exchange.sendHeaders(headers, false);
-    this.exchange.end(body);
   }
 }

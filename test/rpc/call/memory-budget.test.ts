@@ -380,6 +380,7 @@ describe('a share', () => {
       const exchange = new MemoryExchange(served.connect(), '/test.echo.v1.Echo/Unary', {
         'content-type': type,
       });
+      exchange.isFull = true;
       served.router.accept(exchange);
       if (type === 'application/grpc') exchange.receiver?.received(frame(Buffer.alloc(0)));
       exchange.receiver?.receivedAll();

@@ -41,7 +41,7 @@ export class Http2Server {
         stream.on('error', () => {});
         return stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }
-      onExchange(new StreamExchange(stream, headers, bytes, connection, limits.flushTimeoutMs));
+      onExchange(new StreamExchange(stream, headers, bytes, connection, limits));
     });
   }
 
@@ -50,7 +50,7 @@ export class Http2Server {
     // Node makes the session before `emit` returns.
     this.#server.once('session', (session) => {
       this.#connections.set(session, connection);
-      this.#sessions.add(session);
+      this.#sessions.add(session, connection);
       session.setLocalWindowSize(this.#limits.connectionWindowBytes);
     });
     this.#server.emit('connection', socket);

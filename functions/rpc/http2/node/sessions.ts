@@ -1,4 +1,5 @@
 import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
+import type { Connection } from '../../call/connection.ts';
 import type { RpcLimits } from '../../limits.ts';
 
 /** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
@@ -7,7 +8,7 @@ const maxStreamId = 2 ** 31 - 1;
 /** The HTTP/2 sessions of a port, from their handshake to their GOAWAY. */
 export class Sessions {
   readonly #limits: RpcLimits;
-  readonly #open = new Set<ServerHttp2Session>();
+  readonly #open = new Map<ServerHttp2Session, Connection>();
   /** Sessions that have had a call since the last sweep. */
   readonly #used = new Set<Http2Session | undefined>();
   #sweep: NodeJS.Timeout | undefined;
@@ -18,11 +19,11 @@ export class Sessions {
   }
 
   /** Takes care of a new session until it is closed. */
-  add(session: ServerHttp2Session): void {
+  add(session: ServerHttp2Session, connection: Connection): void {
     // It must send SETTINGS and accept ours (RFC 9113 section 6.5.3): until then, our limits do not hold for it.
     const timer = setTimeout(() => session.destroy(), this.#limits.handshakeTimeoutMs).unref();
     session.once('localSettings', () => clearTimeout(timer));
-    const ageTimer = this.#endWithAge(session);
+    const ageTimer = this.#endWithAge(session, connection);
     session.once('close', () => {
       clearTimeout(timer);
       clearTimeout(ageTimer);
@@ -31,30 +32,20 @@ export class Sessions {
     });
     // Its streams end with the session, and tell their calls.
     session.on('error', () => {});
-    this.#open.add(session);
+    this.#open.set(session, connection);
     if (this.#isClosing) this.#dismissWithNextCall(session);
   }
 
   /** As grpc-go's MaxConnectionAge: by chance a little sooner or later, or all clients would come anew at once. */
-  #endWithAge(session: ServerHttp2Session): NodeJS.Timeout | undefined {
+  #endWithAge(session: ServerHttp2Session, connection: Connection): NodeJS.Timeout | undefined {
     const { maxConnectionAgeMs, connectionAgeGraceMs } = this.#limits;
     if (maxConnectionAgeMs === 0) return undefined;
     const end = () => {
       this.#dismiss(session);
-      this.#destroyIn(session, connectionAgeGraceMs);
+      const timer = setTimeout(() => connection.destroy(), connectionAgeGraceMs).unref();
+      session.once('close', () => clearTimeout(timer));
     };
     return setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();
-  }
-
-  #destroyIn(session: ServerHttp2Session, graceMs: number): void {
-    const timer = setTimeout(() => session.destroy(), graceMs).unref();
-    session.once('close', () => clearTimeout(timer));
-  }
-
-  /** Calls that are still open may finish. A connection that is dead without node being told would never close. */
-  #end(session: ServerHttp2Session): void {
-    session.close();
-    this.#destroyIn(session, this.#limits.connectionAgeGraceMs);
   }
 
   /** Notes that a session has got a call. */
@@ -64,11 +55,15 @@ export class Sessions {
 
   /**
    * From now on, ends sessions that have had no new call for `idleTimeoutMs`, or for twice that at most. (Sessions have
-   * a timer of their own, but set it anew with every frame.) Calls that are still open may finish.
+   * a timer of their own, but set it anew with every frame.) Calls that are still open may finish. A client that does not
+   * close its side afterwards is cut: the session itself would wait for it, however long that takes.
    */
   sweepIdle(): void {
     this.#sweep = setInterval(() => {
-      for (const session of this.#open) if (!this.#used.has(session)) this.#end(session);
+      for (const [session, connection] of this.#open) {
+        if (session.destroyed) connection.destroy();
+        else if (!this.#used.has(session)) session.close();
+      }
       this.#used.clear();
     }, this.#limits.idleTimeoutMs).unref();
   }
@@ -77,7 +72,7 @@ export class Sessions {
   close(): void {
     this.#isClosing = true;
     clearInterval(this.#sweep);
-    for (const session of this.#open) this.#dismissWithNextCall(session);
+    for (const session of this.#open.keys()) this.#dismissWithNextCall(session);
   }
 
   /**

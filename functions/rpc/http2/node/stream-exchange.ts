@@ -5,6 +5,7 @@ import http2, {
 } from 'node:http2';
 import type { Connection } from '../../call/connection.ts';
 import { type Exchange, isHost, type Receiver } from '../../http/exchange.ts';
+import type { RpcLimits } from '../../limits.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
@@ -28,24 +29,24 @@ export class StreamExchange implements Exchange {
   readonly isDuplex = true;
   extraHeaders: readonly string[] = [];
   readonly #stream: CarrierStream;
-  readonly #requestEndTimeoutMs: number;
+  readonly #limits: RpcLimits;
+  #isCut = false;
   // For the listeners, which all streams share.
   receiver: Receiver | undefined;
   trailers: OutgoingHttpHeaders | undefined;
   isRequestComplete = false;
 
-  /** Once the response is sent, the client has `requestEndTimeoutMs` to finish its request. */
   constructor(
     stream: ServerHttp2Stream,
     headers: IncomingHttpHeaders,
     headerBytes: number,
     connection: Connection,
-    requestEndTimeoutMs: number,
+    limits: RpcLimits,
   ) {
     this.headers = headers;
     this.headerBytes = headerBytes;
     this.connection = connection;
-    this.#requestEndTimeoutMs = requestEndTimeoutMs;
+    this.#limits = limits;
     this.#stream = Object.assign(stream, { [carrier]: this });
   }
 
@@ -105,13 +106,18 @@ export class StreamExchange implements Exchange {
     if (!this.isRequestComplete) setImmediate(stopRequest, this.#stream);
   }
 
+  /**
+   * Resets the stream. That needs no room in any window: where it can't be sent in `stallTimeoutMs`, the client reads nothing
+   * of the connection, and what is queued on it would stay until it ends. (The session can't end it: it waits for the client to
+   * read what is queued.)
+   */
   cut(): void {
-    const { session } = this.#stream;
-    this.#stream.close(NGHTTP2_CANCEL);
-    if (this.#stream.destroyed) return;
-    // A connection may be dead without node being told, with TLS above all: its streams would never close.
-    const timer = setTimeout(() => session?.destroy(), this.#requestEndTimeoutMs).unref();
-    this.#stream.once('close', () => clearTimeout(timer));
+    const stream = this.#stream;
+    if (this.#isCut || stream.destroyed) return;
+    this.#isCut = true;
+    stream.close(NGHTTP2_CANCEL);
+    const timer = setTimeout(() => this.connection.destroy(), this.#limits.stallTimeoutMs).unref();
+    stream.once('close', () => clearTimeout(timer));
   }
 
   /** Of HEAD, node has ended the writing side before the headers. */
@@ -123,10 +129,13 @@ export class StreamExchange implements Exchange {
     return this.#stream.destroyed || this.#stream.closed || this.#stream.writableEnded;
   }
 
-  /** Not at once: clients such as Go's drop a response whose reset comes before they have read it. */
+  /**
+   * Once the response is sent, the client has `flushTimeoutMs` to finish its request. Not at once: clients such as Go's
+   * drop a response whose reset comes before they have read it.
+   */
   #stopRequestInTime(): void {
     this.#stream.once('finish', () => {
-      const timer = setTimeout(stopRequest, this.#requestEndTimeoutMs, this.#stream).unref();
+      const timer = setTimeout(stopRequest, this.#limits.flushTimeoutMs, this.#stream).unref();
       this.#stream.once('close', () => clearTimeout(timer));
     });
   }
