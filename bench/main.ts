@@ -20,19 +20,22 @@ import {
   toText,
 } from './tables.ts';
 import { type Results, targetsOf } from './targets.ts';
+import { measureWan } from './wan/measure.ts';
+import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies; all of them when none is named
+PART      unary, streams, protocols, cold, memory, policies, wan; all of them when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
 --quick   a look at whether everything runs: its figures mean nothing
 --only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
 --against a commit: shipped and bare as they were then take turns with the others
+--mbit    the rate of the path of wan in each direction (default: no bound)
 --write   writes docs/performance.md and its picture; needs all parts and servers`;
 
-const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies'];
+const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'wan'];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
 const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
@@ -87,6 +90,15 @@ async function run(): Promise<void> {
     show('memory', [singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory)]);
   }
   if (asked.has('policies')) show('policies', [policyTable(await measurePolicies(effort))]);
+  if (asked.has('wan')) {
+    const path = { roundTripMs: 50, mbit: Number(values.mbit) };
+    try {
+      show('wan', [wanTable(path, await measureWan(servers, path, effort))]);
+    } catch (error) {
+      console.error(`wan: not run: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    }
+  }
   show('targets', [targetTable(targetsOf(results))]);
   if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
 }
@@ -124,6 +136,7 @@ function readArgs() {
         quick: { type: 'boolean', default: false },
         only: { type: 'string' },
         against: { type: 'string' },
+        mbit: { type: 'string', default: '0' },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

@@ -33,7 +33,7 @@ func (users) GetUsers(request *gen.GetUsersRequest, stream grpc.ServerStreamingS
 }
 
 func main() {
-	listener, err := net.Listen("tcp", "127.0.0.1:"+os.Getenv("PORT"))
+	listener, err := net.Listen("tcp", net.JoinHostPort(os.Getenv("HOST"), os.Getenv("PORT")))
 	if err != nil {
 		log.Fatal(err)
 	}
