@@ -14,6 +14,8 @@ export interface AttackRequest {
   readonly body: Uint8Array;
   /** The end of the request never comes: over HTTP/1.1 one byte of its body is missing. */
   readonly isEndless?: boolean;
+  /** Over HTTP/2: the stream is reset so long after the request has left, answered or not. Default: it is not. */
+  readonly resetAfterMs?: number;
 }
 
 /** What one attacker does: data alone, so that a thread of its own can do it. */

@@ -15,10 +15,17 @@ const message = Buffer.concat([
   Buffer.of((unknown << 3) | 2, (bytes & 127) | 128, ((bytes >> 7) & 127) | 128, bytes >> 14),
   Buffer.alloc(bytes, ' '),
 ]);
-const inflating = call('/Users/GetUsers', message, { way: 'grpc', isCompressed: true, timeoutMs: 5 });
-const eight = { from: '127.0.0.2', http: '2', connections: 8, reading: 'all' } as const;
+const inflating = (timeoutMs: number) =>
+  call('/Users/GetUsers', message, { way: 'grpc', isCompressed: true, timeoutMs });
+const attack = { from: '127.0.0.2', http: '2', reading: 'all', perSecond: 7_500 } as const;
 
 test('gRPC: 15,000 calls of some 450 bytes, which inflate to 250 KB, with a deadline of 5 ms', async (t) => {
-  const attack: Attack = { ...eight, requests: [inflating], times: 1_875, perSecond: 7_500 };
-  await withstand(t, { attacks: [attack], forMs: 2_500 });
+  const eight: Attack = { ...attack, requests: [inflating(5)], connections: 8, times: 1_875 };
+  await withstand(t, { attacks: [eight], forMs: 2_500 });
+});
+
+test('gRPC: 15,000 such calls, reset after 12 ms, which are fewer on a connection than it may reset', async (t) => {
+  const requests = [{ ...inflating(60_000), resetAfterMs: 12 }];
+  const sixteen: Attack = { ...attack, requests, connections: 16, times: 940 };
+  await withstand(t, { attacks: [sixteen], forMs: 2_500 });
 });

@@ -4,6 +4,7 @@ import type { AttackRequest } from './attack.ts';
 /** Types, flags and settings of frames: RFC 9113 sections 6 and 6.5.2. */
 const type = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, windowUpdate: 8, continuation: 9 };
 const flag = { ack: 1, endStream: 1, endHeaders: 4 };
+const cancel = Buffer.of(0, 0, 0, 8); // RFC 9113 section 7
 const setting = { enablePush: 2, initialWindowSize: 4 };
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
@@ -64,6 +65,8 @@ export class Http2Peer {
     const stream = this.#nextStream;
     this.#nextStream += 2;
     this.requests += 1;
+    if (request.resetAfterMs !== undefined)
+      setTimeout(() => this.#reset(stream), request.resetAfterMs).unref();
     const isEndless = request.isEndless ?? false;
     const isBodyless = request.body.length === 0 && !isEndless;
     let block: Buffer = this.#headerBlock(request);
@@ -93,6 +96,11 @@ export class Http2Peer {
       this.#window -= size;
     }
     this.#uploads.delete(upload.stream);
+  }
+
+  #reset(stream: number): void {
+    this.#uploads.delete(stream);
+    if (!this.#socket.destroyed) this.#write(type.reset, 0, stream, cancel);
   }
 
   #onData(chunk: Buffer): void {
