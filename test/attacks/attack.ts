@@ -9,9 +9,13 @@ export interface AttackRequest {
    * HPACK remembers it (RFC 7541 section 6.1); over HTTP/1.1 it is left out.
    */
   readonly repeated?: { readonly name: string; readonly value: string; readonly times: number };
+  /** Over HTTP/2, all other headers are sent once on each connection, too, and cost one byte each from then on. */
+  readonly isIndexed?: boolean;
   readonly body: Uint8Array;
   /** The end of the request never comes: over HTTP/1.1 one byte of its body is missing. */
   readonly isEndless?: boolean;
+  /** Over HTTP/2: the stream is reset so long after the request has left, answered or not. Default: it is not. */
+  readonly resetAfterMs?: number;
 }
 
 /** What one attacker does: data alone, so that a thread of its own can do it. */

@@ -4,6 +4,7 @@ import type { AttackRequest } from './attack.ts';
 /** Types, flags and settings of frames: RFC 9113 sections 6 and 6.5.2. */
 const type = { data: 0, headers: 1, reset: 3, settings: 4, ping: 6, windowUpdate: 8, continuation: 9 };
 const flag = { ack: 1, endStream: 1, endHeaders: 4 };
+const cancel = Buffer.of(0, 0, 0, 8); // RFC 9113 section 7
 const setting = { enablePush: 2, initialWindowSize: 4 };
 
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
@@ -38,7 +39,8 @@ export class Http2Peer {
   #nextStream = 1;
   #window = defaultWindow;
   #streamWindow = defaultWindow;
-  #isRepeatedKnown = false;
+  /** The fields in the dynamic table, the oldest first. They must fit: 4,096 bytes, and none is ever dropped. */
+  readonly #table: string[] = [];
   #received: Buffer = Buffer.alloc(0);
 
   /** `window`: how many bytes of each response the server may send. */
@@ -63,6 +65,8 @@ export class Http2Peer {
     const stream = this.#nextStream;
     this.#nextStream += 2;
     this.requests += 1;
+    if (request.resetAfterMs !== undefined)
+      setTimeout(() => this.#reset(stream), request.resetAfterMs).unref();
     const isEndless = request.isEndless ?? false;
     const isBodyless = request.body.length === 0 && !isEndless;
     let block: Buffer = this.#headerBlock(request);
@@ -92,6 +96,11 @@ export class Http2Peer {
       this.#window -= size;
     }
     this.#uploads.delete(upload.stream);
+  }
+
+  #reset(stream: number): void {
+    this.#uploads.delete(stream);
+    if (!this.#socket.destroyed) this.#write(type.reset, 0, stream, cancel);
   }
 
   #onData(chunk: Buffer): void {
@@ -153,21 +162,24 @@ export class Http2Peer {
     this.#pump(upload);
   }
 
-  #headerBlock({ method, path, headers, repeated }: AttackRequest): Buffer {
+  #headerBlock({ method, path, headers, isIndexed, repeated }: AttackRequest): Buffer {
     const fields = { ':method': method, ':scheme': 'http', ':authority': '127.0.0.1', ':path': path };
     const parts = Object.entries({ ...fields, ...headers }).map(([name, value]) =>
-      literal(0x00, name, value),
+      isIndexed ? this.#indexed(name, value) : literal(0x00, name, value),
     );
-    if (repeated !== undefined) {
-      let { times } = repeated;
-      if (!this.#isRepeatedKnown) {
-        this.#isRepeatedKnown = true;
-        parts.push(literal(0x40, repeated.name, repeated.value));
-        times -= 1;
-      }
-      parts.push(Buffer.alloc(times, 0x80 | firstDynamicIndex));
+    for (let time = 0; time < (repeated?.times ?? 0); time += 1) {
+      if (repeated !== undefined) parts.push(this.#indexed(repeated.name, repeated.value));
     }
     return Buffer.concat(parts);
+  }
+
+  /** One byte, unless it is the first time on this connection. The newest entry has the lowest index. */
+  #indexed(name: string, value: string): Buffer {
+    const field = `${name}: ${value}`;
+    const place = this.#table.indexOf(field);
+    if (place >= 0) return Buffer.of(0x80 | (firstDynamicIndex + this.#table.length - 1 - place));
+    this.#table.push(field);
+    return literal(0x40, name, value);
   }
 
   #write(frameType: number, flags: number, stream: number, payload: Uint8Array): void {
