@@ -34,16 +34,14 @@ ${commands(config, url, hasCli)
 }
 
 function commands({ tls }: Config, url: string, hasCli: boolean): string[] {
-  // Some shells take brackets for a pattern.
-  const quoted = (text: string) => (text.includes('[') ? `'${text}'` : text);
   const isDefault = url === 'http://127.0.0.1:50051';
   const endpoint = isDefault ? '' : ` --endpoint ${quoted(url)}`;
   // Other programs need the name of a host, too, where the socket is one of this machine.
   const isUnix = url.startsWith('unix:');
-  const socket = isUnix ? ` --unix-socket ${url.slice('unix:'.length)}` : '';
+  const socket = isUnix ? ` --unix-socket ${quoted(url.slice('unix:'.length))}` : '';
   const base = isUnix ? `${tls ? 'https' : 'http'}://localhost` : url;
   // A certificate that has signed itself is its own authority. For any other, the file of its authority stands there.
-  const trust = (option: string) => (tls ? ` ${option} ${resolve(tls.certFile)}` : '');
+  const trust = (option: string) => (tls ? ` ${option} ${quoted(resolve(tls.certFile))}` : '');
   // Whoever serves known clients alone has such a certificate.
   const own = tls?.clientCaFile ? ' --cert CLIENT.pem --key CLIENT-KEY.pem' : '';
   const cli = trust('--ca') + own + endpoint;
@@ -53,13 +51,18 @@ function commands({ tls }: Config, url: string, hasCli: boolean): string[] {
   const show = `curl${curl} -N ${quoted(`${base}/users/`)}`;
   if (!hasCli) return [signUp, show];
   return [
-    `cd ${process.cwd()}`,
+    `cd ${quoted(process.cwd())}`,
     `npx users create tom --metadata ip=127.0.0.1${cli}`,
     `npx users get alexa christie tom nobody${cli}`,
     signUp,
     `npx buf curl${curl}${priorKnowledge} --protocol grpc -d '{"user":[{"username":"alexa"}]}' ${quoted(`${base}/Users/GetUsers`)}`,
     show,
   ];
+}
+
+/** Spaces part words, and some shells take brackets for a pattern. */
+function quoted(text: string): string {
+  return /[^\w./:\\-]/.test(text) ? `'${text.replaceAll("'", "'\\''")}'` : text;
 }
 
 /** Where clients on this machine reach the server. */

@@ -31,6 +31,12 @@ it('with TLS, each command trusts the certificate', () => {
   assert.equal(mutual.filter((line) => line.includes(' --cert CLIENT.pem --key ')).length, 5);
 });
 
+it('a path with spaces stays one word', () => {
+  const lines = commandsOf(banner(readConfig({ HOST: "unix:/tom's run/users.sock" }), address));
+  const words = ["'unix:/tom'\\''s run/users.sock'", "'/tom'\\''s run/users.sock'"];
+  assert.equal(lines.filter((line) => words.some((word) => line.includes(` ${word}`))).length, 5);
+});
+
 it('the bundle, which has no command line, names those of curl alone', () => {
   const lines = commandsOf(banner(readConfig({}), address, false));
   assert.equal(lines.length, 2);
