@@ -53,10 +53,12 @@ export class Http1Server {
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
-      this.#release(connection, this.#lines.get(socket)?.waiting.length ?? 0);
-      this.#lines.delete(socket);
+      this.#leave(socket, connection);
     });
     this.#server.emit('connection', socket);
+    // Without a listener node's parser reads below the stream, where no pause holds: what is to wait in the socket would be
+    // read, and what is decrypted already would fail with "Parse Error: Paused".
+    socket.on('data', () => {});
   }
 
   /** To be called once the port listens: servers that never listen themselves don't enforce their timeouts otherwise. */
@@ -106,15 +108,22 @@ export class Http1Server {
     socket.pause();
   }
 
+  /** After an answer that was the last of its connection, nothing is begun any more (RFC 9112 section 9.6). */
   #next(socket: Socket, connection: Connection): void {
-    const next = this.#lines.get(socket)?.waiting.shift();
-    if (next !== undefined) {
+    const next = socket.writable ? this.#lines.get(socket)?.waiting.shift() : undefined;
+    if (next === undefined) {
+      this.#leave(socket, connection);
+      socket.resume();
+    } else {
       this.#release(connection, 1);
       next();
-    } else {
-      this.#lines.delete(socket);
-      socket.resume();
     }
+  }
+
+  /** Nothing of the connection is under way or waits any more. */
+  #leave(socket: Socket, connection: Connection): void {
+    this.#release(connection, this.#lines.get(socket)?.waiting.length ?? 0);
+    this.#lines.delete(socket);
   }
 
   #release(connection: Connection, requests: number): void {
