@@ -51,7 +51,7 @@ export interface Receiver {
   closed(): void;
 }
 
-/** Whether a text is a host, and perhaps a port, that a URL may have. */
+/** Whether a text is a host, and perhaps a port, that a URL may have, and nothing else of a URL. */
 export function isHost(text: string | undefined): boolean {
-  return text !== undefined && text !== '' && URL.canParse(`http://${text}/`);
+  return text !== undefined && /^[^/?#@\\]+$/.test(text) && URL.canParse(`http://${text}/`);
 }
