@@ -1,5 +1,5 @@
 // npm test: types, lint and contract, and beside them every test. npm test -- PATH...: the tests of those folders or
-// files, and no more; what begins with a dash goes to Node's test runner, such as --test-name-pattern=drain.
+// files, and no more, the attacks among them, which run only so; what begins with a dash goes to Node's test runner, such as --test-name-pattern=drain.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
@@ -33,9 +33,10 @@ function filesOf(path: string): string[] {
 function stages(): Part[][] {
   const files = [...new Set((paths.length > 0 ? paths : ['test']).flatMap(filesOf))].map(normalize).sort();
   const isIn = (folder: string) => (file: string) => file.startsWith(join('test', folder));
-  const measured = files.filter(isIn('attacks'));
+  // They take a machine to themselves, and as long as all others together: `npm run test:attacks`.
+  const measured = paths.length > 0 ? files.filter(isIn('attacks')) : [];
   const withCdk = files.filter((file) => isIn('infra')(file) || isIn('docs/operating.')(file));
-  const others = files.filter((file) => !measured.includes(file) && !withCdk.includes(file));
+  const others = files.filter((file) => !isIn('attacks')(file) && !withCdk.includes(file));
   const tests = (name: string, isLive: boolean, option: string, of: string[]): Part[] => {
     const args = ['--test', option, ...options, ...of];
     return of.length > 0 ? [{ name, command: process.execPath, args, isLive }] : [];

@@ -5,6 +5,7 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net, { type Socket } from 'node:net';
 import { describe, it } from 'node:test';
+import { beginning } from '../support/http2-bytes.ts';
 import { eventually, withPatience } from '../support/patience.ts';
 import { closeBefore, type Serving } from '../support/server.ts';
 import { wires } from '../support/transports.ts';
@@ -125,6 +126,18 @@ describe('limits of a connection', () => {
     const socket = await connect(serving);
     socket.write('GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n');
     await ended(socket);
+  });
+
+  it('cut a client that does not close an idle connection of HTTP/2 when it is told to', async (t) => {
+    const serving = await serve(t, {}, { limits: { idleTimeoutMs: 50 } });
+    const socket = net.connect({ port: serving.port, host: '127.0.0.1', allowHalfOpen: true });
+    closeBefore(serving, () => socket.destroy());
+    socket.on('error', () => {}).resume();
+    await once(socket, 'connect');
+    socket.write(beginning());
+    assert.ok(await withPatience(once(socket, 'end')), 'it is not told to go');
+    assert.ok(await eventually(() => serving.server.usage.clients === 0), 'it is kept');
+    socket.destroy();
   });
 
   it('bound headers also of a call that comes before the settings are acknowledged', async (t) => {

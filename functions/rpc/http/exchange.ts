@@ -56,9 +56,9 @@ export interface Receiver {
   closed(): void;
 }
 
-/** Whether a text is a host, and perhaps a port, that a URL may have. */
+/** Whether a text is a host, and perhaps a port, that a URL may have, and nothing else of a URL. */
 export function isHost(text: string | undefined): boolean {
-  return text !== undefined && text !== '' && URL.canParse(`http://${text}/`);
+  return text !== undefined && /^[^/?#@\\]+$/.test(text) && URL.canParse(`http://${text}/`);
 }
 
 /** The size of a block of headers, names and values in turn (RFC 9113 section 10.5.1). */

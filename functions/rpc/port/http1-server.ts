@@ -72,10 +72,12 @@ export class Http1Server {
     this.#connections.set(socket, connection);
     socket.once('close', () => {
       this.#connections.delete(socket);
-      this.#release(connection, this.#lines.get(socket)?.waiting.length ?? 0);
-      this.#lines.delete(socket);
+      this.#leave(socket, connection);
     });
     this.#server.emit('connection', socket);
+    // Without a listener node's parser reads below the stream, where no pause holds: what is to wait in the socket would be
+    // read, and what is decrypted already would fail with "Parse Error: Paused".
+    socket.on('data', () => {});
   }
 
   /** Call it once the port listens: a server that does not listen itself enforces its timeouts only then. */
@@ -128,17 +130,23 @@ export class Http1Server {
     socket.pause();
   }
 
+  /** After an answer that was the last of its connection, nothing is begun any more (RFC 9112 section 9.6). */
   #next(socket: Socket, connection: Connection): void {
-    const next = this.#lines.get(socket)?.waiting.shift();
-    // After `connection: close` no answer would arrive, so nothing is begun.
-    if (next !== undefined && socket.writable) {
+    const next = socket.writable ? this.#lines.get(socket)?.waiting.shift() : undefined;
+    if (next === undefined) {
+      this.#leave(socket, connection);
+      socket.resume();
+    } else {
       this.#release(connection, 1);
       // In a turn of its own: a thousand small ones that came in one piece must not hold up everybody else.
       setImmediate(next);
-    } else {
-      this.#lines.delete(socket);
-      socket.resume();
     }
+  }
+
+  /** Nothing of the connection is under way or waits any more. */
+  #leave(socket: Socket, connection: Connection): void {
+    this.#release(connection, this.#lines.get(socket)?.waiting.length ?? 0);
+    this.#lines.delete(socket);
   }
 
   #release(connection: Connection, requests: number): void {

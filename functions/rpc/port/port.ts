@@ -62,11 +62,7 @@ export class Port {
     });
     // With TLS the client has already said by ALPN what it speaks.
     this.#listener.on('secureConnection', (socket: tls.TLSSocket) => {
-      const isHttp2 = socket.alpnProtocol === 'h2';
-      this.#handOver(socket, isHttp2);
-      // Without a listener node's parser reads below the stream, where a pause does not hold for what is decrypted
-      // already: a request that comes while the last response still drains would fail with "Parse Error: Paused".
-      if (!isHttp2) socket.on('data', () => {});
+      this.#handOver(socket, socket.alpnProtocol === 'h2');
     });
   }
 

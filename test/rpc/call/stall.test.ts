@@ -11,6 +11,7 @@ import { Code, type ServiceImpl } from '@connectrpc/connect';
 import type { HttpResource } from '../../../functions/rpc/http/http-resource.ts';
 import type { RpcLimits } from '../../../functions/rpc/limits.ts';
 import { frame, framed, framesOf } from '../../support/frames.ts';
+import { beginning, callHeaders, http2Frame } from '../../support/http2-bytes.ts';
 import { eventually, withPatience } from '../../support/patience.ts';
 import { type RawExchange, requestHttp1, requestHttp2 } from '../../support/raw-request.ts';
 import { closeBefore, type Serving } from '../../support/server.ts';
@@ -121,7 +122,7 @@ describe('a client that reads nothing', () => {
 
 describe('a client that reads slowly', () => {
   const everyMs = 40;
-  const patience = { ...limits, stallTimeoutMs: 2 * everyMs };
+  const patience = { ...limits, stallTimeoutMs: 5 * everyMs };
 
   /** Calls a method, and reads one portion of the answer after another, each in time, until it has ended. */
   async function readSlowly(
@@ -282,38 +283,14 @@ async function beginBlocked(serving: Serving, method: string): Promise<net.Socke
   settings.writeUInt32BE(2 ** 31 - 1, 2);
   const update = Buffer.alloc(4);
   update.writeUInt32BE(2 ** 31 - 1 - 65_535);
-  const headers = [
-    [':method', 'POST'],
-    [':scheme', 'http'],
-    [':path', `/test.echo.v1.Echo/${method}`],
-    [':authority', 'a'],
-    ['content-type', 'application/grpc'],
-    ['grpc-timeout', '300S'],
-  ].map(([name = '', value = '']) => Buffer.concat([Buffer.of(0), literal(name), literal(value)]));
+  const headers = callHeaders(`/test.echo.v1.Echo/${method}`, { 'grpc-timeout': '300S' });
   socket.write(
     Buffer.concat([
-      Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'),
-      http2Frame(4, 0, 0, settings),
-      http2Frame(4, 1, 0, Buffer.alloc(0)),
+      beginning(settings),
       http2Frame(8, 0, 0, update),
-      http2Frame(1, 4, 1, Buffer.concat(headers)),
+      http2Frame(1, 4, 1, headers),
       http2Frame(0, 1, 1, frame(Buffer.alloc(0))),
     ]),
   );
   return socket;
-}
-
-/** A text of HPACK without Huffman's code (RFC 7541 section 5.2). */
-function literal(text: string): Buffer {
-  return Buffer.concat([Buffer.of(text.length), Buffer.from(text)]);
-}
-
-/** RFC 9113 section 4.1 */
-function http2Frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
-  const head = Buffer.alloc(9);
-  head.writeUIntBE(payload.length, 0, 3);
-  head.writeUInt8(type, 3);
-  head.writeUInt8(flags, 4);
-  head.writeUInt32BE(stream, 5);
-  return Buffer.concat([head, payload]);
 }

@@ -1,6 +1,7 @@
 import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
 import type { Connection } from '../../call/connection.ts';
 import type { RpcLimits } from '../../limits.ts';
+import { outliveStreamFaults } from './stream-fault.ts';
 
 /** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
 const maxStreamId = 2 ** 31 - 1;
@@ -30,6 +31,7 @@ export class Sessions {
       this.#open.delete(session);
       this.#used.delete(session);
     });
+    outliveStreamFaults(session, connection, this.#limits.goawayTimeoutMs);
     // Its streams end with the session, and tell their calls.
     session.on('error', () => {});
     this.#open.set(session, connection);
