@@ -12,7 +12,7 @@ import { serve } from './echo.ts';
 
 /** How many connect at once, and how often. */
 const together = 3;
-const rounds = 75;
+const rounds = 40;
 const callsEach = 8;
 /** Less than an answer, so that there is always something left to be sent. */
 const window = 50;
@@ -28,7 +28,13 @@ test('nothing is held for clients that destroy their connection right after they
     },
     {
       tls: await authority.issue({ ip: ['127.0.0.1'] }),
-      limits: { flushTimeoutMs: 100, stallTimeoutMs: 200, defaultDeadlineMs: 300 },
+      limits: {
+        flushTimeoutMs: 100,
+        stallTimeoutMs: 200,
+        defaultDeadlineMs: 300,
+        idleTimeoutMs: 500,
+        connectionAgeGraceMs: 200,
+      },
     },
   );
   const request = {
