@@ -13,9 +13,11 @@ import { MemoryBudget } from '../../../functions/rpc/call/memory-budget.ts';
 import { draining } from '../../../functions/rpc/errors.ts';
 import { rpcLimits } from '../../../functions/rpc/limits.ts';
 import { frame } from '../../support/frames.ts';
+import { all } from '../../support/outcome.ts';
 import { eventually } from '../../support/patience.ts';
-import { nameOf, wires } from '../../support/transports.ts';
+import { nameOf, timeoutHeader, wires } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
+import { echoService } from '../echo-service.ts';
 import { Echo, type EchoRequest, EchoRequestSchema, type EchoResponseSchema } from '../gen/echo_pb.js';
 import { MemoryExchange, serveInMemory } from '../memory-exchange.ts';
 
@@ -423,6 +425,61 @@ for (const wire of wires) {
     await Promise.all(calls);
     assert.deepEqual([...new Set(codes)].sort(), [0, Code.ResourceExhausted]);
     assert.ok(await eventually(() => serving.server.usage.heldBytes === 0));
+  });
+}
+
+for (const wire of wires) {
+  it(`calls of every kind and every end leave nothing held over ${nameOf(wire)}`, async (t) => {
+    const serving = await serve(t, echoService(new Map()), { limits: { maxQueuedBytes: 1_000 } });
+    const plain = echoOf(serving, wire);
+    const zipped = echoOf(serving, wire, {
+      sendCompression: compressionGzip,
+      acceptCompression: [compressionGzip],
+      compressMinBytes: 10,
+    });
+    const text = 'x'.repeat(8_000);
+    const failure = { code: Code.Aborted, message: 'asked for' };
+    const brief = timeoutHeader(wire, 30);
+    const canceled = () => ({ signal: AbortSignal.timeout(20) });
+    async function* several(last: MessageInitShape<typeof EchoRequestSchema>) {
+      for (let sent = 0; sent < 5; sent++) yield { text };
+      yield last;
+    }
+    const firstOf = async (messages: AsyncIterable<unknown>) => {
+      for await (const _ of messages) return;
+    };
+    const calls = (echo: typeof plain): Promise<unknown>[] => [
+      echo.unary({ text, pad: 50_000 }),
+      echo.unary({ text, failure }),
+      echo.unary({ text, hang: true }, brief),
+      echo.unary({ text, hang: true }, canceled()),
+      all(echo.serverStream({ text, count: 20, pad: 9_000 })),
+      all(echo.serverStream({ text, count: 20, failure })),
+      all(echo.serverStream({ text, hang: true }, brief)),
+      all(echo.serverStream({ text, count: 2 ** 30, pad: 9_000 }, brief)),
+      firstOf(echo.serverStream({ text, count: 2 ** 30, pad: 9_000 }, canceled())),
+      ...(wire.http === '1.1'
+        ? []
+        : [
+            echo.clientStream(several({})),
+            echo.clientStream(several({ failure })),
+            echo.clientStream(several({ hang: true }), brief),
+            all(echo.bidi(several({ count: 5, pad: 9_000 }))),
+            all(echo.bidi(several({ text: 'last' }))),
+            firstOf(echo.bidi(several({ count: 2 ** 30 }), canceled())),
+          ]),
+    ];
+    for (let round = 0; round < 3; round++) {
+      await Promise.allSettled([...calls(plain), ...calls(zipped)]);
+    }
+    assert.ok(
+      await eventually(() => serving.server.usage.heldBytes === 0),
+      JSON.stringify(serving.server.usage),
+    );
+    assert.equal(serving.server.usage.watches, 0);
+    // The connections are still there.
+    assert.equal(serving.server.usage.clients, 1);
+    await plain.unary({});
   });
 }
 
