@@ -28,7 +28,8 @@ for (const name of ['x-request-id', 'x-metadata']) {
   });
 }
 
-test('HPACK: 40,000 half-open calls of 17 bytes over 160 connections', async (t) => {
-  const attack: Attack = { ...many, connections: 160, requests: [halfOpen], perSecond: 8_000 };
-  await withstand(t, { attacks: [attack], forMs: 5_000 });
+test('HPACK: 36,000 half-open calls of 17 bytes over 160 connections', async (t) => {
+  const attack: Attack = { ...many, connections: 160, requests: [halfOpen], perSecond: 4_000 };
+  // All its connections end at once, and node takes a session apart with its calls in one go.
+  await withstand(t, { attacks: [attack], forMs: 9_000, slowestMs: 500 });
 });

@@ -62,9 +62,9 @@ export function stretchOf(before: CpuTimes, after: CpuTimes): number {
  * others took of its cores from the server, and by what kept the quiet client itself from running: a server can do
  * nothing about these.
  */
-export function problemsOf(course: Course): string[] {
+export function problemsOf(course: Course, quietMs: number = bounds.slowestMs): string[] {
   const { during, after, recoveredMs, peakMiB, keptMiB, diedOf, end } = course;
-  const slowestMs = bounds.slowestMs * course.slowness * course.stretch + course.lagMs;
+  const slowestMs = quietMs * course.slowness * course.stretch + course.lagMs;
   const { kind = 'no call at all', ms: tookMs = Number.POSITIVE_INFINITY } = during.slowest ?? {};
   const checks: [boolean, string][] = [
     // Other systems than Linux have 127.0.0.1 alone, and no /proc: nothing would be proved there.

@@ -14,6 +14,8 @@ export interface Siege {
   readonly attacks: readonly Attack[];
   /** How long it lasts. Default 0.8 s: what these attacks did came within that time. */
   readonly forMs?: number;
+  /** What the quiet client's slowest call may take. Default: `bounds.slowestMs`. */
+  readonly slowestMs?: number;
   /** What a quiet client does besides until the attack is over. What it throws fails the test. */
   readonly meanwhile?: (server: WatchedServer, isOver: AbortSignal) => Promise<void>;
 }
@@ -78,7 +80,7 @@ export async function withstand(t: TestContext, siege: Siege): Promise<void> {
   const end = diedOf ?? (await server.stop());
   const quietly = { slowness, stretch, lagMs, before, during, after, recoveredMs, quickAgainMs };
   const course = { ...quietly, reports, idleMiB, peakMiB, keptMiB, diedOf, end };
-  const problems = [...failures, ...problemsOf(course)];
+  const problems = [...failures, ...problemsOf(course, siege.slowestMs)];
   const figures = [
     ...describe(course),
     ...attacks.map((it, place) => describeAttack(it, reports[place], server)),
