@@ -102,8 +102,7 @@ export class StreamExchange implements Exchange {
   endWithHeaders(headers: string[]): void {
     if (!this.#takesHeaders) return;
     this.#stream.respond(headers, trailersOnly);
-    // In a later turn: on Node 26 the reset would overtake the headers.
-    if (!this.isRequestComplete) setImmediate(stopRequest, this.#stream);
+    if (!this.isRequestComplete) stopRequestSoon(this.#stream);
   }
 
   /**
@@ -165,6 +164,17 @@ function onWantTrailers(this: CarrierStream): void {
   // In a later turn: the reset would overtake the trailers.
   if (trailers !== undefined && !isRequestComplete) setImmediate(stopRequest, this);
 }
+
+/**
+ * The end of a request that is on its way has a moment to come: some clients, curl for one, take a reset before that for a
+ * failure of the call.
+ */
+function stopRequestSoon(stream: CarrierStream): void {
+  const timer = setTimeout(stopRequest, requestEndGraceMs, stream).unref();
+  stream.once('close', () => clearTimeout(timer));
+}
+
+const requestEndGraceMs = 50;
 
 /** Tells a client that still sends to stop, once the response is out (RFC 9113 section 8.1). */
 function stopRequest(stream: CarrierStream): void {
