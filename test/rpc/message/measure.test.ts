@@ -153,7 +153,7 @@ describe('what a message in protobuf would become', () => {
     ['a text whose tag says that it is a number', EchoRequestSchema, '3000'],
     ['a number whose tag says that it is a text', EchoRequestSchema, `1204${'1a00'.repeat(2)}`],
     ['packed numbers that end beyond their field', ShapeSchema, `92010180${'ba0100'.repeat(2)}`],
-    ['packed numbers of four bytes in five', ShapeSchema, `9a010500000000${'ba0100'.repeat(2)}`],
+    ['packed numbers of four bytes in five', ShapeSchema, `9a01050000000000${'ba0100'.repeat(2)}`],
     ['a map entry whose value is a number', ShapeSchema, 'd201021000'],
     ['a group that ends with another message', ShapeSchema, '4203c3011a4c'],
     ['a group without an end', ShapeSchema, 'c301'],
@@ -270,6 +270,7 @@ describe('what a message in JSON would become', () => {
       '{"a":{"user":[{},{}]}}',
       '"user"',
       '["user",[1,2]]',
+      '[0,"user",[1,2]]',
       '',
       '}{',
       ']]',
@@ -287,7 +288,7 @@ describe('what a message in JSON would become', () => {
     };
     assert.equal(elements('{"user":[]}'), 2);
     assert.equal(elements('{"user":[{},{"username":"[{,"}]}'), 5);
-    assert.equal(elements('{"a":"\\",[","b":"\\\\","c":1}'), 3);
+    assert.equal(elements('{"a":"\\",,,","b":"\\\\","c":1}'), 3);
   });
 
   it('is counted for any text, or refused by a ConnectError', () => {
