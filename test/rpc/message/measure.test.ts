@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  create,
   createRegistry,
   type DescField,
   type DescMessage,
@@ -185,6 +186,22 @@ describe('what a message in protobuf would become', () => {
       );
     assert.ok(measureBinary(ShapeSchema, nested(100), unlimited));
     assert.throws(() => measureBinary(ShapeSchema, nested(102), unlimited), ConnectError);
+  });
+
+  it('is counted behind texts of any length', () => {
+    const { user } = GetUsersRequestSchema.field;
+    for (const length of [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152]) {
+      const large = toBinary(
+        GetUsersRequestSchema,
+        create(GetUsersRequestSchema, { user: [{ username: 'x'.repeat(length) }] }),
+      );
+      const bytes = Buffer.concat([large, Buffer.from('0a000a00', 'hex')]);
+      assert.equal(
+        elementsOf(user, (limits) => measureBinary(GetUsersRequestSchema, bytes, limits)),
+        3,
+        `${length}`,
+      );
+    }
   });
 
   it('does not count what is in an unknown group as the message’s own', () => {
