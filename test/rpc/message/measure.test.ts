@@ -26,7 +26,10 @@ import { hostileBytes, messagesOf, varintOf } from './arbitrary.ts';
 
 const unlimited: MeasureLimits = { maxMessageElements: Number.POSITIVE_INFINITY, elementLimits: [] };
 const types: readonly DescMessage[] = [GetUsersRequestSchema, EchoRequestSchema, ShapeSchema];
-const shapes = new Map(types.map((type) => [type, jsonShape(type, createRegistry())]));
+/** With any number of keys: what is counted is another matter. */
+const shapes = new Map(
+  types.map((type) => [type, { ...jsonShape(type, createRegistry()), maxKeys: Number.POSITIVE_INFINITY }]),
+);
 
 /** Thrown by the limit of a field, with the count. */
 class Counted extends ConnectError {
@@ -306,6 +309,26 @@ describe('what a message in JSON would become', () => {
     assert.equal(elements('{"user":[]}'), 2);
     assert.equal(elements('{"user":[{},{"username":"[{,"}]}'), 5);
     assert.equal(elements('{"a":"\\",,,","b":"\\\\","c":1}'), 3);
+  });
+
+  it('is refused where an object has more keys than any of its types has fields, unless it may be a map', () => {
+    const isRefused = (type: DescMessage, json: string) => {
+      const shape = jsonShape(type, createRegistry());
+      try {
+        measureJson(shape, Buffer.from(json), unlimited);
+        return false;
+      } catch (error) {
+        assert.ok(error instanceof ConnectError && error.code === Code.InvalidArgument, String(error));
+        return true;
+      }
+    };
+    const keys = (count: number) => Array.from({ length: count }, (_, at) => `"k${at}":[0,0,0,0,0]`).join();
+    for (const around of ['{"user":[{},{@}]}', '{"user":[{},{"a":{},@}]}', '{"user":[{}],@}']) {
+      assert.equal(isRefused(GetUsersRequestSchema, around.replace('@', keys(1))), false);
+      assert.equal(isRefused(GetUsersRequestSchema, around.replace('@', keys(4))), true);
+    }
+    assert.equal(isRefused(EchoRequestSchema, `{${keys(8)}}`), false);
+    assert.equal(isRefused(ShapeSchema, `{${keys(1_000)}}`), false);
   });
 
   it('is counted for any text, or refused by a ConnectError', () => {
