@@ -11,7 +11,7 @@ export const rpcLimits = {
   maxMessageBytes: 4 * 1024 * 1024,
   /** One request message, after decompression. GetUsers with 10,000 of the longest names takes 760 KB. */
   maxRequestBytes: 1024 * 1024,
-  /** Objects that one request message may become: messages, texts and map entries, or values of JSON. */
+  /** Elements of one request message: messages, texts, and whatever is in lists and maps; or values of JSON. */
   maxMessageElements: 50_000,
   /** Parameters in the query of a plain HTTP request. */
   maxQueryParameters: 1_000,
@@ -63,7 +63,7 @@ export const rpcLimits = {
   /** Messages that wait for a slow handler, and bytes that wait for a slow client. */
   maxQueuedMessages: 16,
   maxQueuedBytes: 64 * 1024,
-  /** A client must read what is queued for it, `maxQueuedBytes` at most, in this time. */
+  /** A client must read what is queued for it, twice `maxQueuedBytes` at most, in this time. */
   stallTimeoutMs: 20_000,
   /** Open calls that last as long as their client wants (health watches, reflection), of all clients and of one. */
   maxWatches: 1024,

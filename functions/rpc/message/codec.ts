@@ -12,7 +12,7 @@ import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { ConnectError } from '@connectrpc/connect';
 import type { Turns } from '../call/turns.ts';
 import { canceled, rpcError } from '../errors.ts';
-import { hasKeyTwice } from './json-keys.ts';
+import { hasKeyTwice, lookForKeyTwice } from './json-keys.ts';
 import { decimalsOnly, mayHaveForeignNumber } from './json-number.ts';
 import { type JsonShape, jsonShape } from './json-shape.ts';
 import type { MeasureLimits } from './measure.ts';
@@ -102,7 +102,10 @@ export class JsonCodec implements Codec {
 
   parse(bytes: Uint8Array): Message {
     try {
-      return fromJson(this.#type, parseJson(this.#type, bytes), this.#options);
+      const text = decoder.decode(bytes);
+      const json = jsonOf(text);
+      if (hasKeyTwice(text)) throw keyTwice();
+      return fromJson(this.#type, this.#prepare(text)(json), this.#options);
     } catch (cause) {
       throw badJson(this.#type, cause);
     }
@@ -111,12 +114,18 @@ export class JsonCodec implements Codec {
   /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer. */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
     try {
-      return await readJson(this.#type, parseJson(this.#type, bytes), this.#options, () =>
-        nextTurn(turns, call),
-      );
+      const turn = () => nextTurn(turns, call);
+      const text = decoder.decode(bytes);
+      const json = jsonOf(text);
+      if (await hasKeyTwiceInTurns(text, turn)) throw keyTwice();
+      return await readJson(this.#type, json, this.#options, this.#prepare(text), turn);
     } catch (cause) {
       throw badJson(this.#type, cause);
     }
+  }
+
+  #prepare(text: string): (json: JsonValue) => JsonValue {
+    return mayHaveForeignNumber(text) ? (json) => decimalsOnly(this.#type, json) : (json) => json;
   }
 
   serialize(message: Message): Uint8Array {
@@ -134,11 +143,18 @@ function nextTurn(turns: Turns, call: Ending): Promise<void> | undefined {
 
 const decoder = new TextDecoder();
 
-function parseJson(type: DescMessage, bytes: Uint8Array): JsonValue {
-  const text = decoder.decode(bytes);
-  const json = jsonOf(text);
-  if (hasKeyTwice(text)) throw rpcError('BAD_MESSAGE', 'an object has a key twice');
-  return mayHaveForeignNumber(text) ? decimalsOnly(type, json) : json;
+async function hasKeyTwiceInTurns(text: string, turn: () => Promise<void> | undefined): Promise<boolean> {
+  const looking = lookForKeyTwice(text);
+  for (;;) {
+    const pause = turn();
+    if (pause !== undefined) await pause;
+    const { done, value } = looking.next();
+    if (done) return value;
+  }
+}
+
+function keyTwice(): ConnectError {
+  return rpcError('BAD_MESSAGE', 'an object has a key twice');
 }
 
 /** JSON.parse quotes the text in its error. */

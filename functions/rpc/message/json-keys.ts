@@ -22,15 +22,33 @@ class Keys {
   }
 }
 
-/**
- * Whether an object of a JSON text, at any depth, has a key twice. JSON.parse keeps the last and drops the others, so what a
- * proxy has checked might not be what is read. The text must be one that JSON.parse takes.
- */
+/** How much is looked through between two turns. */
+const sliceCharacters = 16 * 1024;
+
+/** Whether an object of a JSON text, at any depth, has a key twice; see `lookForKeyTwice`. */
 export function hasKeyTwice(text: string): boolean {
+  const looking = lookForKeyTwice(text);
+  for (;;) {
+    const { done, value } = looking.next();
+    if (done) return value;
+  }
+}
+
+/**
+ * Looks whether an object of a JSON text, at any depth, has a key twice. JSON.parse keeps the last and drops the others, so
+ * what a proxy has checked might not be what is read. The text must be one that JSON.parse takes. Yields now and then, for
+ * others to have their turn.
+ */
+export function* lookForKeyTwice(text: string): Generator<undefined, boolean> {
   /** Arrays have no keys. */
   const open: (Keys | undefined)[] = [];
   let isKeyNext = false;
+  let sliceEnd = sliceCharacters;
   for (let at = 0; at < text.length; at++) {
+    if (at > sliceEnd) {
+      yield;
+      sliceEnd = at + sliceCharacters;
+    }
     switch (text.charCodeAt(at)) {
       case 0x7b: // {
         open.push(new Keys());

@@ -1,11 +1,24 @@
 import { type DescField, type DescMessage, type JsonValue, ScalarType } from '@bufbuild/protobuf';
 
 /** How JavaScript begins numbers that protobuf's JSON does not know (https://protobuf.dev/programming-guides/json/). */
-const prefixes = ['0x', '0X', '0o', '0O', '0b', '0B'];
+const prefix = /^0[xob]/i;
+const quotedPrefix = /"0[xob]/i;
 
 /** Whether the text may have a string that `decimalsOnly` has to look at; most have none. */
 export function mayHaveForeignNumber(text: string): boolean {
-  return prefixes.some((prefix) => text.includes(`"${prefix}`));
+  return quotedPrefix.test(text);
+}
+
+/** The fields of a type by both of their names. */
+const known = new WeakMap<DescMessage, ReadonlyMap<string, DescField>>();
+
+function fieldsOf(type: DescMessage): ReadonlyMap<string, DescField> {
+  let fields = known.get(type);
+  if (fields === undefined) {
+    fields = new Map(type.fields.flatMap((field) => [[field.jsonName, field] as const, [field.name, field]]));
+    known.set(type, fields);
+  }
+  return fields;
 }
 
 /**
@@ -14,9 +27,7 @@ export function mayHaveForeignNumber(text: string): boolean {
  */
 export function decimalsOnly(type: DescMessage, json: JsonValue): JsonValue {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;
-  const fields = new Map(
-    type.fields.flatMap((field) => [[field.jsonName, field] as const, [field.name, field]]),
-  );
+  const fields = fieldsOf(type);
   return Object.fromEntries(
     Object.entries(json).map(([name, value]) => {
       const field = fields.get(name);
@@ -37,6 +48,6 @@ function ofField(field: DescField, json: JsonValue): JsonValue {
 function ofValue(field: DescField, json: JsonValue): JsonValue {
   if (field.message) return decimalsOnly(field.message, json);
   const isText = field.scalar === ScalarType.STRING || field.scalar === ScalarType.BYTES;
-  const isForeign = !isText && typeof json === 'string' && prefixes.includes(json.slice(0, 2));
+  const isForeign = !isText && typeof json === 'string' && prefix.test(json);
   return isForeign ? 'not a number' : json;
 }

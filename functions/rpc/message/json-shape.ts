@@ -11,6 +11,8 @@ export interface JsonShape {
   readonly valueBytes: number;
   /** Of what is within texts, numbers and keys. */
   readonly heapBytesPerByte: number;
+  /** How many keys an object may have; infinite where there are maps. */
+  readonly maxKeys: number;
 }
 
 /*
@@ -48,7 +50,14 @@ export function jsonShape(type: DescMessage, registry: Registry): JsonShape {
     arrayBytes: parsedContainerBytes + firstElementBytes + valueBytes,
     valueBytes,
     heapBytesPerByte: parsedBytesPerByte + (hasFieldMask ? fieldMaskBytesPerByte : 0),
+    maxKeys: Math.max(...[type, ...all].map(maxKeysOf)),
   };
+}
+
+/** One for each field, and one for the type that an Any says; within a map, there may be any. */
+function maxKeysOf({ fields }: DescMessage): number {
+  const hasMap = fields.some(({ fieldKind }) => fieldKind === 'map');
+  return hasMap ? Number.POSITIVE_INFINITY : fields.length + 1;
 }
 
 /** The types that are in a message, itself only if it may be in itself. */

@@ -12,18 +12,24 @@ const openBrace = 0x7b;
 const closeBrace = 0x7d;
 const space = 0x20;
 const letterU = 0x75;
+/** No array is so long that this becomes a number of keys. */
+const noKeys = -(2 ** 31);
 
 /**
  * Counts what a message in JSON would become, for the price of reading its bytes once. A key that comes twice counts twice,
- * since JSON.parse makes both.
+ * since JSON.parse makes both. An object with more keys than any type has is refused at once: JSON.parse takes longest for
+ * those.
  *
  * @returns how many bytes of the heap parsing and decoding take at most
- * @throws as `Measure.check`; BAD_MESSAGE for what is nested too deeply. Other faults of the text are left to the parser
+ * @throws as `Measure.check`; BAD_MESSAGE for too many keys, and for what is nested too deeply. Other faults of the text are left
+ * to the parser
  */
 export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: MeasureLimits): number {
-  const { messageBytes, objectBytes, arrayBytes, valueBytes, heapBytesPerByte } = shape;
+  const { messageBytes, objectBytes, arrayBytes, valueBytes, heapBytesPerByte, maxKeys } = shape;
   const measure = new Measure(limits);
   let depth = 0;
+  /** Of the objects that are open, by depth; far below zero for arrays. */
+  const keys = new Int32Array(maxDepth + 1);
   /** Whether the outermost value is an object. */
   let hasKeys = false;
   let isKeyNext = false;
@@ -48,6 +54,7 @@ export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: Measure
         measure.heapBytes += bytes[at] === openBrace ? objectBytes : arrayBytes;
         depth += 1;
         if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
+        keys[depth] = bytes[at] === openBrace ? 1 : noKeys;
         if (depth === 1) hasKeys = bytes[at] === openBrace;
         isKeyNext = depth === 1 && hasKeys;
         if (depth === 2 && counter !== undefined && !isEmpty(bytes, at)) counter.elements += 1;
@@ -57,6 +64,9 @@ export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: Measure
         depth -= 1;
         break;
       case comma:
+        keys[depth] = (keys[depth] ?? 0) + 1;
+        if ((keys[depth] ?? 0) > maxKeys)
+          throw rpcError('BAD_MESSAGE', 'an object has more keys than there are fields');
         measure.elements += 1;
         measure.heapBytes += valueBytes;
         isKeyNext = depth === 1 && hasKeys;

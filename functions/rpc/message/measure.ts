@@ -13,7 +13,7 @@ export interface ElementLimit {
 
 /** What a message may become. */
 export interface MeasureLimits {
-  /** Elements of one message: messages, texts, and what else is in lists and maps; or values of JSON. */
+  /** Elements of one message: messages, texts, and whatever is in lists and maps; or values of JSON. */
   readonly maxMessageElements: number;
   /** The limits of the message's own repeated fields. */
   readonly elementLimits: readonly ElementLimit[];

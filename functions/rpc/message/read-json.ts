@@ -15,6 +15,7 @@ const sliceElements = 128;
  * Makes a message of JSON that is too large for one turn: of all but its long lists first, and then these, slice by slice.
  * What is within a field is bounded by what `measureJson` lets through.
  *
+ * @param prepare what is done to JSON of the type before a message is made of it
  * @param turn awaited before each slice, if it is a promise
  * @throws what protobuf says of JSON that is not of the type
  */
@@ -22,18 +23,20 @@ export async function readJson(
   type: DescMessage,
   json: JsonValue,
   options: Partial<JsonReadOptions>,
+  prepare: (json: JsonValue) => JsonValue,
   turn: () => Promise<void> | undefined,
 ): Promise<Message> {
-  if (!isObject(json)) return fromJson(type, json, options);
+  if (!isObject(json)) return fromJson(type, prepare(json), options);
   const lists = Object.entries(json).filter((entry) => isLongList(type, entry));
   // Emptied, they are still seen where a field comes by both of its names.
   const emptied = Object.fromEntries(lists.map(([key]) => [key, []]));
-  const message = fromJson(type, { ...json, ...emptied }, options);
+  const message = fromJson(type, prepare({ ...json, ...emptied }), options);
   for (const [key, elements] of lists) {
     for (let start = 0; start < elements.length; start += sliceElements) {
       const pause = turn();
       if (pause !== undefined) await pause;
-      mergeFromJson(type, message, { [key]: elements.slice(start, start + sliceElements) }, options);
+      const slice = { [key]: elements.slice(start, start + sliceElements) };
+      mergeFromJson(type, message, prepare(slice), options);
     }
   }
   return message;

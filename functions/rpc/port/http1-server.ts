@@ -138,8 +138,9 @@ export class Http1Server {
       socket.resume();
     } else {
       this.#release(connection, 1);
-      // In a turn of its own: a thousand small ones that came in one piece must not hold up everybody else.
-      setImmediate(next);
+      // In a turn of its own: a thousand small ones that came in one piece must not hold up everybody else. By then the
+      // connection may be gone, and nobody would tell the call.
+      setImmediate(() => this.#connections.has(socket) && next());
     }
   }
 

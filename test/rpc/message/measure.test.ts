@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
+  create,
   createRegistry,
   type DescField,
   type DescMessage,
@@ -25,7 +26,10 @@ import { hostileBytes, messagesOf, varintOf } from './arbitrary.ts';
 
 const unlimited: MeasureLimits = { maxMessageElements: Number.POSITIVE_INFINITY, elementLimits: [] };
 const types: readonly DescMessage[] = [GetUsersRequestSchema, EchoRequestSchema, ShapeSchema];
-const shapes = new Map(types.map((type) => [type, jsonShape(type, createRegistry())]));
+/** With any number of keys: what is counted is another matter. */
+const shapes = new Map(
+  types.map((type) => [type, { ...jsonShape(type, createRegistry()), maxKeys: Number.POSITIVE_INFINITY }]),
+);
 
 /** Thrown by the limit of a field, with the count. */
 class Counted extends ConnectError {
@@ -153,7 +157,7 @@ describe('what a message in protobuf would become', () => {
     ['a text whose tag says that it is a number', EchoRequestSchema, '3000'],
     ['a number whose tag says that it is a text', EchoRequestSchema, `1204${'1a00'.repeat(2)}`],
     ['packed numbers that end beyond their field', ShapeSchema, `92010180${'ba0100'.repeat(2)}`],
-    ['packed numbers of four bytes in five', ShapeSchema, `9a010500000000${'ba0100'.repeat(2)}`],
+    ['packed numbers of four bytes in five', ShapeSchema, `9a01050000000000${'ba0100'.repeat(2)}`],
     ['a map entry whose value is a number', ShapeSchema, 'd201021000'],
     ['a group that ends with another message', ShapeSchema, '4203c3011a4c'],
     ['a group without an end', ShapeSchema, 'c301'],
@@ -185,6 +189,22 @@ describe('what a message in protobuf would become', () => {
       );
     assert.ok(measureBinary(ShapeSchema, nested(100), unlimited));
     assert.throws(() => measureBinary(ShapeSchema, nested(102), unlimited), ConnectError);
+  });
+
+  it('is counted behind texts of any length', () => {
+    const { user } = GetUsersRequestSchema.field;
+    for (const length of [0, 1, 127, 128, 16_383, 16_384, 2_097_151, 2_097_152]) {
+      const large = toBinary(
+        GetUsersRequestSchema,
+        create(GetUsersRequestSchema, { user: [{ username: 'x'.repeat(length) }] }),
+      );
+      const bytes = Buffer.concat([large, Buffer.from('0a000a00', 'hex')]);
+      assert.equal(
+        elementsOf(user, (limits) => measureBinary(GetUsersRequestSchema, bytes, limits)),
+        3,
+        `${length}`,
+      );
+    }
   });
 
   it('does not count what is in an unknown group as the message’s own', () => {
@@ -270,6 +290,7 @@ describe('what a message in JSON would become', () => {
       '{"a":{"user":[{},{}]}}',
       '"user"',
       '["user",[1,2]]',
+      '[0,"user",[1,2]]',
       '',
       '}{',
       ']]',
@@ -287,7 +308,27 @@ describe('what a message in JSON would become', () => {
     };
     assert.equal(elements('{"user":[]}'), 2);
     assert.equal(elements('{"user":[{},{"username":"[{,"}]}'), 5);
-    assert.equal(elements('{"a":"\\",[","b":"\\\\","c":1}'), 3);
+    assert.equal(elements('{"a":"\\",,,","b":"\\\\","c":1}'), 3);
+  });
+
+  it('is refused where an object has more keys than any of its types has fields, unless it may be a map', () => {
+    const isRefused = (type: DescMessage, json: string) => {
+      const shape = jsonShape(type, createRegistry());
+      try {
+        measureJson(shape, Buffer.from(json), unlimited);
+        return false;
+      } catch (error) {
+        assert.ok(error instanceof ConnectError && error.code === Code.InvalidArgument, String(error));
+        return true;
+      }
+    };
+    const keys = (count: number) => Array.from({ length: count }, (_, at) => `"k${at}":[0,0,0,0,0]`).join();
+    for (const around of ['{"user":[{},{@}]}', '{"user":[{},{"a":{},@}]}', '{"user":[{}],@}']) {
+      assert.equal(isRefused(GetUsersRequestSchema, around.replace('@', keys(1))), false);
+      assert.equal(isRefused(GetUsersRequestSchema, around.replace('@', keys(4))), true);
+    }
+    assert.equal(isRefused(EchoRequestSchema, `{${keys(8)}}`), false);
+    assert.equal(isRefused(ShapeSchema, `{${keys(1_000)}}`), false);
   });
 
   it('is counted for any text, or refused by a ConnectError', () => {
