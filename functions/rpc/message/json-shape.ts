@@ -18,7 +18,6 @@ export interface JsonShape {
 /*
  * What JSON.parse makes: measured with Node 24, and held to by test/rpc/message/measure-heap.test.ts.
  */
-const parsedContainerBytes = 96;
 const parsedValueBytes = 64;
 /** Texts as they come and as they are parsed. */
 const parsedBytesPerByte = 4;
@@ -46,8 +45,8 @@ export function jsonShape(type: DescMessage, registry: Registry): JsonShape {
   const hasFieldMask = [type, ...all].some(({ typeName }) => typeName === 'google.protobuf.FieldMask');
   return {
     messageBytes: emptyMessageBytes(type),
-    objectBytes: parsedContainerBytes + messageBytes + valueBytes,
-    arrayBytes: parsedContainerBytes + firstElementBytes + valueBytes,
+    objectBytes: messageBytes + valueBytes,
+    arrayBytes: firstElementBytes + valueBytes,
     valueBytes,
     heapBytesPerByte: parsedBytesPerByte + (hasFieldMask ? fieldMaskBytesPerByte : 0),
     maxKeys: Math.max(...[type, ...all].map(maxKeysOf)),

@@ -5,7 +5,7 @@
 
 import type { GenEnum, GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { JsonObject, Message } from "@bufbuild/protobuf";
-import type { Value } from "@bufbuild/protobuf/wkt";
+import type { BoolValue, ListValue, Value } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file shapes.proto.
@@ -72,6 +72,16 @@ export declare type Shape = Message<"test.shapes.v1.Shape"> & {
    * @generated from field: google.protobuf.StringValue wrapper = 11;
    */
   wrapper?: string | undefined;
+
+  /**
+   * @generated from field: google.protobuf.Value value = 31;
+   */
+  value?: Value | undefined;
+
+  /**
+   * @generated from field: google.protobuf.ListValue list = 32;
+   */
+  list?: ListValue | undefined;
 
   /**
    * @generated from oneof test.shapes.v1.Shape.choice
@@ -182,6 +192,42 @@ export declare type Shape = Message<"test.shapes.v1.Shape"> & {
  * Use `create(ShapeSchema)` to create a new message.
  */
 export declare const ShapeSchema: GenMessage<Shape>;
+
+/**
+ * Flags has nothing but what is no object in JSON, and a message all the same.
+ *
+ * @generated from message test.shapes.v1.Flags
+ */
+export declare type Flags = Message<"test.shapes.v1.Flags"> & {
+  /**
+   * @generated from field: repeated google.protobuf.BoolValue flags = 1;
+   */
+  flags: BoolValue[];
+};
+
+/**
+ * Describes the message test.shapes.v1.Flags.
+ * Use `create(FlagsSchema)` to create a new message.
+ */
+export declare const FlagsSchema: GenMessage<Flags>;
+
+/**
+ * Blobs has nothing but bytes.
+ *
+ * @generated from message test.shapes.v1.Blobs
+ */
+export declare type Blobs = Message<"test.shapes.v1.Blobs"> & {
+  /**
+   * @generated from field: repeated bytes blobs = 1;
+   */
+  blobs: Uint8Array[];
+};
+
+/**
+ * Describes the message test.shapes.v1.Blobs.
+ * Use `create(BlobsSchema)` to create a new message.
+ */
+export declare const BlobsSchema: GenMessage<Blobs>;
 
 /**
  * @generated from enum test.shapes.v1.Kind

@@ -172,6 +172,7 @@ describe('a message in JSON, read in turns', () => {
     ['a list with an element that can’t be read', ShapeSchema, `{"smalls":[${'1,'.repeat(299)}"x"]}`],
     ['a list of null', ShapeSchema, `{"shapes":${long('null')}}`],
     ['values that are lists', ShapeSchema, `{"values":${long('[1,[2]]')}}`],
+    ['a value that is a list', ShapeSchema, `{"value":${long('1')},"list":${long('2')}}`],
     ['a Struct with long lists', ShapeSchema, `{"struct":{"smalls":${long('1')}}}`],
     ['a list where a message should be', ShapeSchema, `{"shape":${long('1')}}`],
     ['a list where a map should be', ShapeSchema, `{"textByText":${long('1')}}`],

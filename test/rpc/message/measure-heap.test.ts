@@ -27,7 +27,7 @@ import { measureJson } from '../../../functions/rpc/message/measure-json.ts';
 import { CreateUserRequestSchema, GetUsersRequestSchema } from '../../../proto/gen/users_types_pb.js';
 import { assertHeapBytes } from '../../support/heap.ts';
 import { EchoRequestSchema, EchoResponseSchema } from '../gen/echo_pb.js';
-import { ShapeSchema } from '../gen/shapes_pb.js';
+import { BlobsSchema, FlagsSchema, ShapeSchema } from '../gen/shapes_pb.js';
 import { hostileBytes, messagesOf, varintOf } from './arbitrary.ts';
 
 const unlimited: MeasureLimits = { maxMessageElements: Number.POSITIVE_INFINITY, elementLimits: [] };
@@ -211,7 +211,8 @@ describe('a message takes no more memory than is counted', () => {
       `{"failure":{"details":[${list(3_000, () => '{"@type":"/google.protobuf.Any"}')}]}}`,
     ],
     ['bytes', EchoResponseSchema, '{"pad":"AA=="}'],
-    ['lists of bytes', ShapeSchema, `{"datas":[${list(3_000, () => '"AA"')}]}`],
+    ['lists of bytes', BlobsSchema, `{"blobs":[${list(3_000, () => '"AA"')}]}`],
+    ['values that are messages', FlagsSchema, `{"flags":[${list(5_000, () => 'true')}]}`],
     ['bigints', ShapeSchema, `{"longs":[${list(3_000, (it) => `"${2n ** 40n + BigInt(it)}"`)}]}`],
     ['messages of messages', ShapeSchema, `{"shapes":[${list(500, () => '{}')}]}`],
     ['entries', ShapeSchema, `{"shapeBySmall":{${list(300, (it) => `"${it}":{}`)}}}`],
