@@ -29,10 +29,14 @@ const inNode = (key: string, title: string, path = `servers/${key}.ts`): Subject
 });
 const asShipped = { USERS_STORE: 'memory', LOG_FORMAT: 'json', LOG_LEVEL: 'info' };
 
-const shipped: Subject = {
-  ...inNode('shipped', 'ours as shipped', '../functions/users/main.ts'),
-  env: asShipped,
-};
+/** Ours as they are in a folder, with what their image starts Node with. */
+function shippedIn(folder: string): Subject {
+  const main = join(folder, 'functions/users/main.ts');
+  const command = [node, ...imageFlags(folder), main];
+  return { key: 'shipped', title: 'ours as shipped', command, env: asShipped };
+}
+
+const shipped = shippedIn(root);
 
 const bare = inNode('bare', 'ours, bare');
 const connectNode = inNode('connect-node', 'connect-node');
@@ -68,11 +72,11 @@ export function subjectsAt(commit: string, folder: string): Subject[] {
   const archive = execFileSync('git', ['archive', commit], { cwd: root, maxBuffer: 2 ** 28 });
   execFileSync('tar', ['-x', '-C', files], { input: archive });
   symlinkSync(join(root, 'node_modules'), join(files, 'node_modules'));
-  return [shipped, bare].map((it) => ({
+  const bareBefore = { ...bare, command: bare.command.map((arg) => arg.replace(root, `${files}/`)) };
+  return [shippedIn(files), bareBefore].map((it) => ({
     ...it,
     key: `${it.key} before`,
     title: `${it.title}, at ${commit}`,
-    command: it.command.map((arg) => arg.replace(root, `${files}/`)),
   }));
 }
 
@@ -82,7 +86,7 @@ export function coldSubjects(say: (line: string) => void): Subject[] {
   const bundled: Subject = {
     key: 'bundle',
     title: 'ours as shipped, bundle',
-    command: [node, ...imageFlags(), bundle],
+    command: [node, ...imageFlags(root), bundle],
     env: asShipped,
   };
   if (!existsSync(bundle)) say('the bundle is left out: `npm run build` makes it');
@@ -117,10 +121,10 @@ function image(say: (line: string) => void): Subject[] {
   ];
 }
 
-/** A server in Node as a bundle in a folder, ours as shipped with the flags of its image; others as they are. */
+/** A server in Node as a bundle in a folder, with the same flags; others as they are. */
 export async function bundled(subject: Subject, folder: string): Promise<Subject> {
-  const [program, entry, ...args] = subject.command;
-  if (program !== node || entry === undefined) return subject;
+  const entry = subject.command.find((arg) => arg.endsWith('.ts'));
+  if (entry === undefined) return subject;
   const outdir = join(folder, subject.key);
   await build({
     entryPoints: { main: entry },
@@ -138,13 +142,14 @@ export async function bundled(subject: Subject, folder: string): Promise<Subject
     },
     logLevel: 'error',
   });
-  const flags = subject.key === shipped.key ? imageFlags() : [];
-  return { ...subject, command: [node, ...flags, join(outdir, 'main.mjs'), ...args] };
+  const bundle = join(outdir, 'main.mjs');
+  return { ...subject, command: subject.command.map((arg) => (arg === entry ? bundle : arg)) };
 }
 
-/** What the image starts Node with. */
-function imageFlags(): string[] {
-  const entry = /^ENTRYPOINT (\[.*\])$/m.exec(readFileSync(here('../functions/users/Dockerfile'), 'utf8'));
+/** What the image of a folder's Dockerfile starts Node with. */
+function imageFlags(folder: string): string[] {
+  const dockerfile = readFileSync(join(folder, 'functions/users/Dockerfile'), 'utf8');
+  const entry = /^ENTRYPOINT (\[[^\]]+\])$/m.exec(dockerfile.replaceAll('\\\n', ''));
   const [, ...flags]: string[] = JSON.parse(entry?.[1] ?? '[]');
   return flags;
 }

@@ -15,7 +15,8 @@ import { type MemoryCgroup, memoryCgroup } from '../support/memory-cgroup.ts';
 const MiB = 1024 * 1024;
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
-const [, entrypoint = ''] = /^ENTRYPOINT (\[.+\])$/m.exec(read('functions/users/Dockerfile')) ?? [];
+const dockerfile = read('functions/users/Dockerfile').replaceAll('\\\n', '');
+const [, entrypoint = ''] = /^ENTRYPOINT (\[[^\]]+\])$/m.exec(dockerfile) ?? [];
 const flags: readonly string[] = JSON.parse(entrypoint).slice(1);
 
 /** Runs node with the flags of the image, and gives what it wrote and how it ended. */
