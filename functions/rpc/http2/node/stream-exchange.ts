@@ -31,10 +31,14 @@ export class StreamExchange implements Exchange {
   readonly #stream: CarrierStream;
   readonly #limits: RpcLimits;
   #isCut = false;
+  readonly #openedAtMs = performance.now();
+  #answerTimer: NodeJS.Timeout | undefined;
   // For the listeners, which all streams share.
   receiver: Receiver | undefined;
   trailers: OutgoingHttpHeaders | undefined;
   isRequestComplete = false;
+  /** An answer by headers alone that waits for the end of the request. */
+  heldAnswer: string[] | undefined;
 
   constructor(
     stream: ServerHttp2Stream,
@@ -99,10 +103,29 @@ export class StreamExchange implements Exchange {
     this.#stream.end(bytes);
   }
 
+  /**
+   * The rest of a small request is usually just behind its headers, so that an early answer waits for it a moment: curl 7.88
+   * for one hangs when a response has ended before its request.
+   */
   endWithHeaders(headers: string[]): void {
     if (!this.#takesHeaders) return;
+    const waitMs = this.#openedAtMs + requestEndGraceMs - performance.now();
+    this.heldAnswer = headers;
+    if (this.isRequestComplete || waitMs <= 0) return this.sendHeldAnswer();
+    this.#answerTimer = setTimeout(() => this.sendHeldAnswer(), waitMs).unref();
+  }
+
+  sendHeldAnswer(): void {
+    const headers = this.heldAnswer;
+    this.forgetHeldAnswer();
+    if (headers === undefined || !this.#takesHeaders) return;
     this.#stream.respond(headers, trailersOnly);
     if (!this.isRequestComplete) stopRequestSoon(this.#stream);
+  }
+
+  forgetHeldAnswer(): void {
+    this.heldAnswer = undefined;
+    clearTimeout(this.#answerTimer);
   }
 
   /**
@@ -150,10 +173,13 @@ function onEnd(this: CarrierStream): void {
   const exchange = this[carrier];
   exchange.isRequestComplete = true;
   exchange.receiver?.receivedAll();
+  if (exchange.heldAnswer !== undefined) exchange.sendHeldAnswer();
 }
 
 function onClose(this: CarrierStream): void {
-  this[carrier].receiver?.closed();
+  const exchange = this[carrier];
+  exchange.forgetHeldAnswer();
+  exchange.receiver?.closed();
 }
 
 function onWantTrailers(this: CarrierStream): void {
@@ -165,10 +191,7 @@ function onWantTrailers(this: CarrierStream): void {
   if (trailers !== undefined && !isRequestComplete) setImmediate(stopRequest, this);
 }
 
-/**
- * The end of a request that is on its way has a moment to come: some clients, curl for one, take a reset before that for a
- * failure of the call.
- */
+/** Not at once, as in `#stopRequestInTime`. */
 function stopRequestSoon(stream: CarrierStream): void {
   const timer = setTimeout(stopRequest, requestEndGraceMs, stream).unref();
   stream.once('close', () => clearTimeout(timer));
