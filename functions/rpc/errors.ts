@@ -1,4 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
+import { ErrorInfoSchema } from './standard/gen/google/rpc/error_details_pb.js';
 
 /**
  * Every error that `rpc/` itself answers with, before or instead of a service. `docs/errors.md` documents them. The
@@ -39,9 +40,22 @@ export const rpcErrors = {
   TOO_MANY_WATCHES: [Code.ResourceExhausted, 'too many watches are open'],
   WATCH_ENDED: [Code.Unavailable, 'the watch has lasted as long as it may; begin another'],
   STALLED: [Code.Canceled, 'the client has stopped to read the response'],
+  NO_CREDENTIALS: [
+    Code.Unauthenticated,
+    'the call needs a credential: authorization: Bearer, with a key or token',
+  ],
+  BAD_CREDENTIALS: [Code.Unauthenticated, 'the credential is not valid here'],
+  EXPIRED_CREDENTIALS: [Code.Unauthenticated, 'the credential has expired'],
+  MISSING_SCOPE: [Code.PermissionDenied, 'the caller has not the scope that the method needs'],
+  ISSUER_UNAVAILABLE: [Code.Unavailable, 'the keys of the issuer of the token can not be fetched now'],
+  QUOTA_EXCEEDED: [Code.ResourceExhausted, 'the caller has used up what it may do for now'],
+  TOO_MANY_CALLS: [Code.ResourceExhausted, 'the caller has too many calls under way'],
   UNKNOWN_SERVICE: [Code.NotFound, 'unknown service'],
   NOT_SERVING: [Code.Unavailable, 'not serving'],
 } as const satisfies Record<string, readonly [Code, string]>;
+
+/** The domain of the errors of `rpc/` in `google.rpc.ErrorInfo`, for those that programs must tell apart. */
+export const rpcErrorDomain = 'rpc';
 
 /** Names an entry of the registry. */
 export type RpcErrorReason = keyof typeof rpcErrors;
@@ -71,10 +85,42 @@ export const draining = rpcError('DRAINING');
 export const watchEnded = rpcError('WATCH_ENDED');
 /** @see deadlineExceeded */
 export const stalled = rpcError('STALLED');
+/** @see deadlineExceeded */
+export const noCredentials = authError('NO_CREDENTIALS', 'Bearer');
+/** @see deadlineExceeded */
+export const badCredentials = authError('BAD_CREDENTIALS', 'Bearer error="invalid_token"');
+/** @see deadlineExceeded */
+export const expiredCredentials = authError(
+  'EXPIRED_CREDENTIALS',
+  'Bearer error="invalid_token", error_description="expired"',
+);
 /**
  * INTERNAL, as https://github.com/grpc/grpc/blob/master/doc/compression.md has it, and yet the client's own mistake.
  */
 export const unexpectedCompression = rpcError('UNEXPECTED_COMPRESSION');
+
+/** What a known caller lacks. */
+export function missingScope(scope: string): ConnectError {
+  return authError('MISSING_SCOPE', `Bearer error="insufficient_scope", scope="${scope}"`, scope);
+}
+
+/** A refusal of a credential. Where HTTP shows it, the challenge says how to come in (RFC 6750 section 3). */
+function authError(reason: RpcErrorReason, challenge: string, scope?: string): ConnectError {
+  const error = reasonedError(reason, scope === undefined ? {} : { scope }, scope);
+  error.metadata.set('www-authenticate', challenge);
+  return error;
+}
+
+/** As `rpcError`, with an ErrorInfo for programs. */
+export function reasonedError(
+  reason: RpcErrorReason,
+  metadata: Readonly<Record<string, string>> = {},
+  detail?: string,
+): ConnectError {
+  const error = rpcError(reason, detail);
+  error.details.push({ desc: ErrorInfoSchema, value: { reason, domain: rpcErrorDomain, metadata } });
+  return error;
+}
 
 /**
  * Makes the error that the client gets out of anything that was thrown. A ConnectError stays as it is, an abort becomes

@@ -1,4 +1,7 @@
 /** The face of `rpc/`: a server for connect services, and what services and their mains need of it. */
+export type { AuthOptions, Way } from './auth/auth-gate.ts';
+export { type Caller, callerOf } from './auth/caller.ts';
+export type { ScopeTable } from './auth/scopes.ts';
 export type { Log, MetadataDetail } from './call/access-log.ts';
 export { clientOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';

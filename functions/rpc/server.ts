@@ -1,6 +1,7 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectError, Interceptor, Transport } from '@connectrpc/connect';
+import { type AuthOptions, authGate, inTurn } from './auth/auth-gate.ts';
 import { createAccessLog, type Log, type MetadataDetail } from './call/access-log.ts';
 import { Call } from './call/call.ts';
 import { Clients } from './call/clients.ts';
@@ -18,13 +19,15 @@ import type { ElementLimit } from './message/measure.ts';
 import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
 import { Health, healthzOf } from './standard/health.ts';
-import { standardServices, untimedPaths } from './standard/services.ts';
+import { standardScopes, standardServices, untimedPaths } from './standard/services.ts';
 
 /** What a server is made of. */
 export interface RpcServerOptions {
   /** Adds the services, as connect's own servers take it: `(router) => router.service(Users, users)`. */
   readonly routes: AddServices;
-  /** Lets calls in, or refuses them, before their bodies are read. Default: all are let in. */
+  /** Who may call what. Default: everybody, everything. */
+  readonly auth?: AuthOptions;
+  /** Lets calls in, or refuses them, before their bodies are read, and after `auth`. Default: all are let in. */
   readonly gate?: Gate;
   /** connect interceptors around every call of every protocol, the first one outermost. Default: none. */
   readonly interceptors?: readonly Interceptor[];
@@ -77,10 +80,11 @@ export class RpcServer {
   readonly #port: Port;
   readonly #localCalls = new LocalCalls();
 
-  /** @throws Error when two services have the same method. */
+  /** @throws Error when two services have the same method, or one has no row in the table of scopes. */
   constructor(options: RpcServerOptions) {
     this.#limits = { ...rpcLimits, ...options.limits };
     this.#policy = createPolicy(options, this.#limits);
+    const { auth, gate } = options;
     const specs = collectMethods(options.routes);
     const services = servicesOf(specs);
     this.health = new Health(services.map((it) => it.typeName));
@@ -93,6 +97,11 @@ export class RpcServer {
     this.local = createLocalTransport(methods, this.#policy, this.#localCalls);
     const resources = [healthzOf(this.health), ...(options.http?.(this.local) ?? [])];
     const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
+    if (auth !== undefined) {
+      const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];
+      const scopes = { ...auth.scopes, ...standardScopes(auth.isReflectionOpen ?? false) };
+      this.#policy.gate = inTurn(authGate(paths, scopes, auth.ways), gate);
+    }
     const { clients, memory, trustedProxies } = this.#policy;
     this.#port = new Port((exchange) => router.accept(exchange), {
       limits: this.#limits,

@@ -11,6 +11,7 @@ import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { readConfig } from './config.ts';
 import { addSamples } from './samples.ts';
+import { scopes } from './scopes.ts';
 import { createUsersService } from './service.ts';
 import { StoreError } from './store.ts';
 import { openStore } from './stores/registry.ts';
@@ -27,6 +28,7 @@ async function start(): Promise<Running> {
   if (config.samples) await addSamples(users);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
+    auth: { scopes, ways: [], isReflectionOpen: true },
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,

@@ -1,5 +1,5 @@
 // The server process, with users in SQLite, is killed with SIGKILL at random moments while many sign up, again and
-// again on the same file: 20 times, or CRASH_ROUNDS times (`npm run test:faults`: 200). Every acknowledged user is
+// again on the same file: 8 times, or CRASH_ROUNDS times (`npm run test:faults`: 200). Every acknowledged user is
 // there afterwards, none is half-written, and repeating the unacknowledged sign-ups with their request ids ends
 // with each exactly once.
 //
@@ -21,7 +21,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { Users } from '../../proto/gen/users_pb.js';
 import { ServerProcess } from '../support/process.ts';
 
-const rounds = Number(process.env.CRASH_ROUNDS ?? 20);
+const rounds = Number(process.env.CRASH_ROUNDS ?? 8);
 const callers = 32;
 const mostPerRound = 120;
 

@@ -70,6 +70,7 @@ test('a fault is logged with the field that the metric filter looks for, and not
     startedAtMs: 0,
     timeoutMs: 1000,
     peer: '127.0.0.1:1',
+    caller: undefined,
     requestId: '1',
     headers: {},
   };

@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { ConnectError } from '@connectrpc/connect';
+import type { Caller } from '../auth/caller.ts';
 import { isProtocolHeader } from './metadata.ts';
 import { isFault, statusName } from './status.ts';
 
@@ -22,6 +23,7 @@ export interface CallRecord {
   /** The time the call was given; infinite for none. */
   readonly timeoutMs: number;
   readonly peer: string;
+  readonly caller: Caller | undefined;
   readonly requestId: string;
   readonly headers: IncomingHttpHeaders;
 }
@@ -49,6 +51,7 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
       code: statusName(status),
       ms: toMicroseconds(endedAtMs - call.startedAtMs),
       peer: call.peer,
+      caller: call.caller?.id,
       requestId: call.requestId,
       deadlineMs: Number.isFinite(call.timeoutMs) ? toMicroseconds(call.timeoutMs) : undefined,
       metadata: describe(call.headers),

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { DescMethod } from '@bufbuild/protobuf';
 import { type ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
+import { type Caller, callerKey } from '../auth/caller.ts';
 import { canceled, deadlineExceeded, rpcError, toConnectError, watchEnded } from '../errors.ts';
 import type { CallRecord } from './access-log.ts';
 import { clientKey, clientName } from './client-name.ts';
@@ -50,9 +51,14 @@ export abstract class Call implements CallRecord {
   /** The status, once it is decided: `ok` or a code. */
   code: number | undefined;
   error: ConnectError | undefined;
+  /** Who calls, if the gate knows. */
+  caller: Caller | undefined;
   protected readonly policy: CallPolicy;
   readonly #descriptor: DescMethod | undefined;
-  readonly #client: Client;
+  /** The client by its address. */
+  readonly #address: Client;
+  /** Whose shares it takes: the caller's, once that is known. */
+  #client: Client;
   readonly #isMalformed: boolean;
   readonly #isQuiet: boolean;
   #slot: Set<{ expire(): void }> | undefined;
@@ -80,7 +86,8 @@ export abstract class Call implements CallRecord {
     this.#descriptor = start.method;
     this.#isQuiet = start.isQuiet ?? false;
     const name = clientName(headers, policy.trustedProxies);
-    this.#client = name === undefined ? connection.client : policy.clients.enter(name);
+    this.#address = name === undefined ? connection.client : policy.clients.enter(name);
+    this.#client = this.#address;
   }
 
   get peer(): string {
@@ -99,7 +106,7 @@ export abstract class Call implements CallRecord {
 
   /** What the gate and interceptors leave for handlers, and the client's address for `clientOf`. */
   get values(): ContextValues {
-    this.#values ??= createContextValues().set(clientKey, this.#client.name);
+    this.#values ??= createContextValues().set(clientKey, this.#address.name).set(callerKey, this.caller);
     return this.#values;
   }
 
@@ -227,7 +234,8 @@ export abstract class Call implements CallRecord {
       this.#client.untimedCalls -= 1;
       this.policy.untimedCalls.count -= 1;
     }
-    if (this.#client !== this.connection.client) this.policy.clients.leave(this.#client);
+    if (this.#client !== this.#address) this.policy.clients.leave(this.#client);
+    if (this.#address !== this.connection.client) this.policy.clients.leave(this.#address);
     if (!this.isOver) this.#settle(canceled);
   }
 
@@ -295,14 +303,27 @@ export abstract class Call implements CallRecord {
       headers,
       requestId: id,
       peer: connection.peer,
-      client: this.#client.name,
+      client: this.#address.name,
       get tls() {
         return connection.tls;
       },
       get values() {
         return call.values;
       },
+      identify: (caller: Caller) => call.#identify(caller),
     };
+  }
+
+  #identify(caller: Caller): void {
+    this.caller = caller;
+    // Made already by a gate that has set something, or by a caller within the process.
+    this.#values?.set(callerKey, caller);
+    if (this.#isClosed || this.#client !== this.#address) return;
+    const { clients } = this.policy;
+    const bytes = this.#heldBytes;
+    this.release(bytes);
+    this.#client = clients.enterNamed(caller.id);
+    this.hold(bytes);
   }
 
   #expireAt(atMs: number): void {

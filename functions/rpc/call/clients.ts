@@ -1,6 +1,9 @@
-/** What one client has under way. A client is an address: behind trusted proxies, the one that they name. */
+/**
+ * What one client has under way. A client is an address: behind trusted proxies, the one that they name. Once a credential
+ * has told who calls, the caller is the client.
+ */
 export class Client {
-  /** Its address. */
+  /** Its address, or the caller's id. */
   readonly name: string;
   /** Its connections. Behind a load balancer it has none: they are the load balancer's. */
   connections = 0;
@@ -27,7 +30,11 @@ export class Clients {
 
   /** The client of an address. `leave` must follow. */
   enter(address: string): Client {
-    const name = shareName(address);
+    return this.enterNamed(shareName(address));
+  }
+
+  /** The client of a caller's id. `leave` must follow. */
+  enterNamed(name: string): Client {
     let client = this.#clients.get(name);
     if (client === undefined) {
       client = new Client(name);

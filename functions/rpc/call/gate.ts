@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { TLSSocket } from 'node:tls';
 import type { DescMethod } from '@bufbuild/protobuf';
 import type { ContextValues } from '@connectrpc/connect';
+import type { Caller } from '../auth/caller.ts';
 
 /** What a gate learns of a call: its headers, and who sends them. Its body is not read yet. */
 export interface GateRequest {
@@ -22,6 +23,13 @@ export interface GateRequest {
   readonly tls: TLSSocket | undefined;
   /** The gate sets here what handlers and interceptors should know: they read it as `HandlerContext.values`. */
   readonly values: ContextValues;
+  /**
+   * Says who calls. From now on the call takes the caller's shares, instead of those of its address; the log names it, and
+   * handlers learn it by `callerOf`.
+   *
+   * @throws MEMORY_EXHAUSTED, TOO_MANY_CALLS if the caller has used up a share
+   */
+  identify(caller: Caller): void;
 }
 
 /**

@@ -9,7 +9,8 @@ import type { Turns } from './turns.ts';
 
 /** What all calls of a server have in common. */
 export interface CallPolicy {
-  readonly gate: Gate | undefined;
+  /** Set once, before the first call. */
+  gate: Gate | undefined;
   readonly interceptors: readonly Interceptor[];
   readonly limits: RpcLimits;
   /** @see RpcServerOptions.keepsMessages */

@@ -3,7 +3,7 @@ import { ExchangeCall } from '../call/exchange-call.ts';
 import { isProtocolHeader } from '../call/metadata.ts';
 import type { CallPolicy } from '../call/policy.ts';
 import { requestIdHeader } from '../call/request-id.ts';
-import { httpStatusOf } from '../call/status.ts';
+import { errorMetadata, httpStatusOf } from '../call/status.ts';
 import { canceled, rpcError, toConnectError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
 import type { HttpRequest, HttpResource, HttpResponse } from './http-resource.ts';
@@ -107,7 +107,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   protected override say(error: ConnectError): void {
     const isFirst = !this.#isBegun && this.#waiting === '';
     if (isFirst) this.status = this.#isMethodAllowed ? httpStatusOf(error.code) : 405;
-    this.#begin();
+    this.#begin(errorMetadata(error, undefined));
     this.exchange.end(Buffer.from(this.#waiting + this.#resource.errorText(error)));
   }
 
@@ -130,7 +130,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
     this.succeed();
   }
 
-  #begin(): void {
+  #begin(metadata: Iterable<[string, string]> = []): void {
     if (this.#isBegun) return;
     this.#isBegun = true;
     const headers = [
@@ -141,6 +141,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
       ...this.#resource.headers,
     ];
     if (this.status === 405) headers.push('allow', this.#resource.methods.join(', '));
+    for (const [name, value] of metadata) headers.push(name, value);
     this.exchange.sendHeaders(headers, false);
   }
 

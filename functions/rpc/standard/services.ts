@@ -1,4 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
+import type { ScopeTable } from '../auth/scopes.ts';
 import { type AddServices, pathOf } from '../call/methods.ts';
 import {
   ServerReflection as ReflectionV1,
@@ -9,6 +10,7 @@ import {
   type ServerReflectionRequest as V1alphaRequest,
 } from './gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health as HealthService } from './gen/health/v1/health_pb.js';
+
 import type { Health } from './health.ts';
 import { Reflection } from './reflection.ts';
 
@@ -18,6 +20,20 @@ export const untimedPaths: ReadonlySet<string> = new Set([
   pathOf(ReflectionV1.method.serverReflectionInfo),
   pathOf(ReflectionV1alpha.method.serverReflectionInfo),
 ]);
+
+/**
+ * Health is open, as load balancers have no credentials. Reflection needs a known caller without scopes of any kind, or is open:
+ * it tells which methods there are.
+ */
+export function standardScopes(isReflectionOpen: boolean): ScopeTable {
+  const reflection = isReflectionOpen ? 'open' : [];
+  return {
+    ...Object.fromEntries(Object.values(HealthService.method).map((it) => [pathOf(it), 'open'])),
+    '/healthz': 'open',
+    [pathOf(ReflectionV1.method.serverReflectionInfo)]: reflection,
+    [pathOf(ReflectionV1alpha.method.serverReflectionInfo)]: reflection,
+  };
+}
 
 /** Adds health and reflection, for the services that are served. */
 export function standardServices(health: Health, services: readonly DescService[]): AddServices {
