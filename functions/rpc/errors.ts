@@ -1,5 +1,5 @@
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ErrorInfoSchema } from './standard/gen/google/rpc/error_details_pb.js';
+import { ErrorInfoSchema, RetryInfoSchema } from './standard/gen/google/rpc/error_details_pb.js';
 
 /**
  * Every error that `rpc/` itself answers with, before or instead of a service. `docs/errors.md` documents them. The
@@ -109,6 +109,21 @@ function authError(reason: RpcErrorReason, challenge: string, scope?: string): C
   const error = reasonedError(reason, scope === undefined ? {} : { scope }, scope);
   error.metadata.set('www-authenticate', challenge);
   return error;
+}
+
+/** A caller has used up its quota. Where HTTP shows it, `retry-after` says the time too (RFC 9110 section 10.2.3). */
+export function quotaExceeded(retryAfterMs: number): ConnectError {
+  const error = reasonedError('QUOTA_EXCEEDED');
+  error.details.push(retryInfo(retryAfterMs));
+  error.metadata.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+  return error;
+}
+
+/** The detail of an error that says after which time a retry makes sense, for errors after which it is safe. */
+export function retryInfo(retryAfterMs: number): ConnectError['details'][number] {
+  const seconds = Math.floor(retryAfterMs / 1000);
+  const nanos = Math.round((retryAfterMs - seconds * 1000) * 1e6);
+  return { desc: RetryInfoSchema, value: { retryDelay: { seconds: BigInt(seconds), nanos } } };
 }
 
 /** As `rpcError`, with an ErrorInfo for programs. */

@@ -65,6 +65,17 @@ export const rpcLimits = {
   maxQueuedBytes: 64 * 1024,
   /** A client must read what is queued for it, twice `maxQueuedBytes` at most, in this time. */
   stallTimeoutMs: 20_000,
+  /** Calls of one client that are open, by all its connections. Each takes 4 KiB and its headers, and may do any work. */
+  maxCallsPerClient: 2048,
+  /**
+   * What a caller, or a client that nobody knows, may do in a time: each call costs a token, and more where the service
+   * says so. Zero: as much as it likes.
+   */
+  tokensPerSecondPerCaller: 0,
+  /** Tokens that a caller may have saved. A call may cost more; then the next one waits until that is paid off. */
+  maxTokensPerCaller: 10_000,
+  /** Callers whose buckets are not full, some 150 bytes each. Those beyond share one bucket. */
+  maxCallersWithBuckets: 10_000,
   /** Open calls that last as long as their client wants (health watches, reflection), of all clients and of one. */
   maxWatches: 1024,
   maxWatchesPerClient: 256,
@@ -91,6 +102,7 @@ export type RpcLimits = typeof rpcLimits;
  * none or all, as the name says.
  */
 export const rpcLimitRanges = {
+  tokensPerSecondPerCaller: { from: 0, to: 1_000_000 },
   compressMinBytes: { from: 0 },
   drainDelayMs: { from: 0 },
   drainTimeoutMs: { from: 0 },

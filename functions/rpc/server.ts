@@ -2,6 +2,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConnectError, Interceptor, Transport } from '@connectrpc/connect';
 import { type AuthOptions, authGate, inTurn } from './auth/auth-gate.ts';
+import type { ScopeTable } from './auth/scopes.ts';
 import { createAccessLog, type Log, type MetadataDetail } from './call/access-log.ts';
 import { Call } from './call/call.ts';
 import { Clients } from './call/clients.ts';
@@ -11,6 +12,7 @@ import { createLocalTransport, LocalCalls } from './call/local-transport.ts';
 import { MemoryBudget } from './call/memory-budget.ts';
 import { type AddServices, collectMethods, methodsByPath, servicesOf, typesOf } from './call/methods.ts';
 import type { CallPolicy } from './call/policy.ts';
+import { Quota } from './call/quota.ts';
 import { Turns } from './call/turns.ts';
 import { draining } from './errors.ts';
 import type { HttpResource } from './http/http-resource.ts';
@@ -55,6 +57,8 @@ export interface RpcServerOptions {
    * one that the outermost proxy saw. Default: none, and the header is ignored.
    */
   readonly trustedProxies?: number;
+  /** The clock of quotas, in ms. Default: `performance.now`. */
+  readonly now?: () => number;
   /** Makes what answers plain HTTP requests besides /healthz; it makes its calls by the transport. Default: nothing. */
   readonly http?: (local: Transport) => readonly HttpResource[];
 }
@@ -99,8 +103,7 @@ export class RpcServer {
     const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
     if (auth !== undefined) {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];
-      const scopes = { ...auth.scopes, ...standardScopes(auth.isReflectionOpen ?? false) };
-      this.#policy.gate = inTurn(authGate(paths, scopes, auth.ways), gate);
+      this.#policy.gate = inTurn(authGate(paths, scopesOf(auth), auth.ways), gate);
     }
     const { clients, memory, trustedProxies } = this.#policy;
     this.#port = new Port((exchange) => router.accept(exchange), {
@@ -187,7 +190,19 @@ function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy 
     clients: new Clients(),
     turns: new Turns(),
     untimedCalls: { count: 0 },
+    quota: limits.tokensPerSecondPerCaller > 0 ? new Quota(limits, options.now) : undefined,
+    openPaths: openPathsOf(options.auth),
   };
+}
+
+function scopesOf(auth: AuthOptions | undefined): ScopeTable {
+  return { ...auth?.scopes, ...standardScopes(auth?.isReflectionOpen ?? false) };
+}
+
+/** What everybody may call, whoever it is. */
+function openPathsOf(auth: AuthOptions | undefined): ReadonlySet<string> {
+  const scopes = Object.entries(scopesOf(auth));
+  return new Set(scopes.filter(([, row]) => row === 'open').map(([path]) => path));
 }
 
 /** Whether it resolves within the time. */

@@ -3,7 +3,7 @@ import {
   type BadRequest_FieldViolation,
   BadRequestSchema,
   ErrorInfoSchema,
-  RetryInfoSchema,
+  retryInfo,
 } from '../rpc/index.ts';
 
 /** What an error of the service's own says, whenever it is raised. */
@@ -105,13 +105,6 @@ export function usersError(reason: UsersErrorReason, details: UsersErrorDetails 
     cause,
   );
   if (violations) error.details.push({ desc: BadRequestSchema, value: { fieldViolations: [...violations] } });
-  if (retryAfterMs !== undefined) {
-    const seconds = Math.floor(retryAfterMs / 1000);
-    const nanos = Math.round((retryAfterMs - seconds * 1000) * 1e6);
-    error.details.push({
-      desc: RetryInfoSchema,
-      value: { retryDelay: { seconds: BigInt(seconds), nanos } },
-    });
-  }
+  if (retryAfterMs !== undefined) error.details.push(retryInfo(retryAfterMs));
   return error;
 }

@@ -107,6 +107,8 @@ export function serveInMemory(
   const log = createAccessLog({ info() {}, warn() {}, error() {} }, 'keys');
   const policy: CallPolicy = {
     gate: undefined,
+    quota: undefined,
+    openPaths: new Set(),
     interceptors: [],
     limits: { ...rpcLimits, ...limits },
     keepsMessages: true,

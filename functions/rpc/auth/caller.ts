@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 
 /** Who calls, as a credential tells. */
@@ -17,10 +18,19 @@ export const maxNameCharacters = 128;
 /** The scope of whoever may do everything. */
 export const everything = '*';
 
-/** Makes a caller; the name is cut to `maxNameCharacters`. */
+/** Of the digest that stands for what is cut off. */
+const digestCharacters = 22;
+
+/** Makes a caller. A name that is too long, or is no text, is cut and ends in a digest: no two callers have one id. */
 export function callerOfKind(kind: Caller['kind'], name: string, scopes: Iterable<string>): Caller {
-  const short = name.slice(0, maxNameCharacters).toWellFormed();
+  const short = shortName(name);
   return { kind, name: short, id: `${kind}:${short}`, scopes: new Set(scopes) };
+}
+
+function shortName(name: string): string {
+  if (name.length <= maxNameCharacters && name.isWellFormed()) return name;
+  const digest = hash('sha256', JSON.stringify(name), 'base64url').slice(0, digestCharacters);
+  return `${name.slice(0, maxNameCharacters - digestCharacters - 1).toWellFormed()}~${digest}`;
 }
 
 /** Where a call keeps its caller. */

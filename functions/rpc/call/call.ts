@@ -2,13 +2,21 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { DescMethod } from '@bufbuild/protobuf';
 import { type ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
 import { type Caller, callerKey } from '../auth/caller.ts';
-import { canceled, deadlineExceeded, rpcError, toConnectError, watchEnded } from '../errors.ts';
+import {
+  canceled,
+  deadlineExceeded,
+  reasonedError,
+  rpcError,
+  toConnectError,
+  watchEnded,
+} from '../errors.ts';
 import type { CallRecord } from './access-log.ts';
 import { clientKey, clientName } from './client-name.ts';
-import type { Client } from './clients.ts';
+import { ClientShare } from './client-share.ts';
 import type { Connection } from './connection.ts';
 import { clampDeadlineMs } from './deadline.ts';
 import type { CallPolicy } from './policy.ts';
+import { type Payer, payerKey } from './quota.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
 import { ok } from './status.ts';
 
@@ -37,7 +45,7 @@ const maxPathCharacters = 256;
  * One call, whatever its protocol. It has one id and one deadline, passes one gate, ends once, and is logged once. A
  * protocol adds only how it sends a status and how it drops the connection.
  */
-export abstract class Call implements CallRecord {
+export abstract class Call implements CallRecord, Payer {
   readonly protocol: string;
   readonly method: string;
   readonly requestId: string;
@@ -55,15 +63,10 @@ export abstract class Call implements CallRecord {
   caller: Caller | undefined;
   protected readonly policy: CallPolicy;
   readonly #descriptor: DescMethod | undefined;
-  /** The client by its address. */
-  readonly #address: Client;
-  /** Whose shares it takes: the caller's, once that is known. */
-  #client: Client;
+  readonly #share: ClientShare;
   readonly #isMalformed: boolean;
   readonly #isQuiet: boolean;
   #slot: Set<{ expire(): void }> | undefined;
-  #heldBytes = 0;
-  #isWatch = false;
   /** The gate takes its time: the request waits. */
   #isAtGate = false;
   /** The call is over, and waits only for its client to read what is left. */
@@ -85,9 +88,8 @@ export abstract class Call implements CallRecord {
     this.timeoutMs = this.isUntimed ? Number.POSITIVE_INFINITY : timeoutMs;
     this.#descriptor = start.method;
     this.#isQuiet = start.isQuiet ?? false;
-    const name = clientName(headers, policy.trustedProxies);
-    this.#address = name === undefined ? connection.client : policy.clients.enter(name);
-    this.#client = this.#address;
+    const address = clientName(headers, policy.trustedProxies);
+    this.#share = new ClientShare(address, connection, !this.#isLocal, policy);
   }
 
   get peer(): string {
@@ -104,10 +106,17 @@ export abstract class Call implements CallRecord {
     return this.startedAtMs + (this.isUntimed ? this.policy.limits.maxWatchMs : this.timeoutMs);
   }
 
-  /** What the gate and interceptors leave for handlers, and the client's address for `clientOf`. */
+  /** What the gate and interceptors leave for handlers, and what `clientOf`, `callerOf` and `spend` need. */
   get values(): ContextValues {
-    this.#values ??= createContextValues().set(clientKey, this.#address.name).set(callerKey, this.caller);
+    if (this.#values === undefined) {
+      this.#values = createContextValues().set(clientKey, this.#share.address).set(callerKey, this.caller);
+      if (this.policy.quota !== undefined && !this.#isLocal) this.#values.set(payerKey, this);
+    }
     return this.#values;
+  }
+
+  spend(tokens: number): void {
+    this.policy.quota?.spend(this.#share.name, tokens);
   }
 
   /** Ends the call from the server's side. */
@@ -134,7 +143,8 @@ export abstract class Call implements CallRecord {
    */
   protected begin(refusal?: ConnectError, requestDueAtMs = this.deadlineAtMs): void {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
-    if (!this.#holdOwn()) return this.fail(rpcError('MEMORY_EXHAUSTED'));
+    // Open calls and their headers take memory before a byte of a body has come.
+    if (!this.#share.hold(this.ownBytes)) return this.fail(rpcError('MEMORY_EXHAUSTED'));
     if (this.#isMalformed) return this.fail(rpcError('BAD_TIMEOUT'));
     if (refusal !== undefined) return this.fail(refusal);
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
@@ -159,15 +169,6 @@ export abstract class Call implements CallRecord {
     }
   }
 
-  /** Counts the call itself: open calls and their headers take memory before a byte of a body has come. */
-  #holdOwn(): boolean {
-    const bytes = this.ownBytes;
-    if (bytes === 0) return true;
-    if (!this.policy.memory.hold(this.connection, this.#client, bytes)) return false;
-    this.#heldBytes += bytes;
-    return true;
-  }
-
   /** The request has come: from now on, a call that lasts as long as its client wants has all its time. */
   protected requestIsThere(): void {
     if (!this.isOver) this.#expireAt(this.deadlineAtMs);
@@ -180,28 +181,25 @@ export abstract class Call implements CallRecord {
    */
   hold(bytes: number): void {
     if (this.#isClosed) throw canceled;
-    if (!this.policy.memory.hold(this.connection, this.#client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
-    this.#heldBytes += bytes;
+    if (!this.#share.hold(bytes)) throw rpcError('MEMORY_EXHAUSTED');
   }
 
   /**
    * Counts memory of work that goes on even when the call is gone.
    *
    * @returns what gives it back, to be called when the work has ended
-   * @throws MEMORY_EXHAUSTED
+   * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: such work is not begun
    */
   holdApart(bytes: number): () => void {
-    const { memory } = this.policy;
-    const [connection, client] = [this.connection, this.#client];
-    if (!memory.hold(connection, client, bytes)) throw rpcError('MEMORY_EXHAUSTED');
-    return () => memory.release(connection, client, bytes);
+    if (this.#isClosed) throw canceled;
+    const giveBack = this.#share.holdApart(bytes);
+    if (giveBack === undefined) throw rpcError('MEMORY_EXHAUSTED');
+    return giveBack;
   }
 
   /** Gives back memory, unless all was given back when the call went. */
   release(bytes: number): void {
-    if (this.#isClosed) return;
-    this.#heldBytes -= bytes;
-    this.policy.memory.release(this.connection, this.#client, bytes);
+    this.#share.release(bytes);
   }
 
   /** Ends with OK, once the last of the response is handed over. */
@@ -227,15 +225,9 @@ export abstract class Call implements CallRecord {
   /** The stream or connection that carries the call is gone: it gives back all that it holds. */
   protected gone(): void {
     if (this.#isClosed) return;
-    this.release(this.#heldBytes);
+    this.#share.giveBack();
     this.#isClosed = true;
     this.#slot?.delete(this);
-    if (this.#isWatch) {
-      this.#client.untimedCalls -= 1;
-      this.policy.untimedCalls.count -= 1;
-    }
-    if (this.#client !== this.#address) this.policy.clients.leave(this.#client);
-    if (this.#address !== this.connection.client) this.policy.clients.leave(this.#address);
     if (!this.isOver) this.#settle(canceled);
   }
 
@@ -278,19 +270,27 @@ export abstract class Call implements CallRecord {
   }
 
   #admit(): void {
-    if (this.isUntimed && !this.#watch()) return this.fail(rpcError('TOO_MANY_WATCHES'));
-    this.enter();
+    const refusal = this.#excess();
+    if (refusal === undefined) this.enter();
+    else this.fail(refusal);
   }
 
-  #watch(): boolean {
-    const { untimedCalls, limits } = this.policy;
-    const isTooMany =
-      untimedCalls.count >= limits.maxWatches || this.#client.untimedCalls >= limits.maxWatchesPerClient;
-    if (isTooMany) return false;
-    this.#isWatch = true;
-    untimedCalls.count += 1;
-    this.#client.untimedCalls += 1;
-    return true;
+  /** What is too much, though the gate lets the call in: calls and watches that are open, or calls in a time. */
+  #excess(): ConnectError | undefined {
+    const { quota } = this.policy;
+    const share = this.#share;
+    if (share.hasTooManyCalls && !this.#isFree) return reasonedError('TOO_MANY_CALLS');
+    if (this.isUntimed && !share.watch()) return rpcError('TOO_MANY_WATCHES');
+    return quota === undefined || this.#isFree ? undefined : quota.begin(share.name);
+  }
+
+  /** Health checks cost nothing; nor do calls from within the process, since the call that they belong to has paid. */
+  get #isFree(): boolean {
+    return this.#isLocal || this.policy.openPaths.has(this.method);
+  }
+
+  get #isLocal(): boolean {
+    return this.protocol === 'local';
   }
 
   #gateRequest() {
@@ -303,7 +303,7 @@ export abstract class Call implements CallRecord {
       headers,
       requestId: id,
       peer: connection.peer,
-      client: this.#address.name,
+      client: this.#share.address,
       get tls() {
         return connection.tls;
       },
@@ -318,12 +318,7 @@ export abstract class Call implements CallRecord {
     this.caller = caller;
     // Made already by a gate that has set something, or by a caller within the process.
     this.#values?.set(callerKey, caller);
-    if (this.#isClosed || this.#client !== this.#address) return;
-    const { clients } = this.policy;
-    const bytes = this.#heldBytes;
-    this.release(bytes);
-    this.#client = clients.enterNamed(caller.id);
-    this.hold(bytes);
+    if (!this.#share.moveTo(caller.id)) throw rpcError('MEMORY_EXHAUSTED');
   }
 
   #expireAt(atMs: number): void {

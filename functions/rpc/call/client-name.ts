@@ -1,13 +1,19 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { isIP } from 'node:net';
 import { createContextKey, type HandlerContext } from '@connectrpc/connect';
+import { callerOf } from '../auth/caller.ts';
 
 /** Where a call keeps its client's address. */
 export const clientKey = createContextKey('', { description: 'address of the client' });
 
-/** The address of a call's client, by which shares are counted. Behind trusted proxies it is the one that they name. */
+/** The address of a call's client. Behind trusted proxies it is the one that they name. */
 export function clientOf(context: Pick<HandlerContext, 'values'>): string {
   return context.values.get(clientKey);
+}
+
+/** By what shares of a call's work are counted: the id of its caller where that is known, else its client's address. */
+export function shareOf(context: Pick<HandlerContext, 'values'>): string {
+  return callerOf(context)?.id ?? clientOf(context);
 }
 
 /** Proxies add some 40 characters each; who sends more has no share of its own. */

@@ -7,6 +7,8 @@ export class Client {
   readonly name: string;
   /** Its connections. Behind a load balancer it has none: they are the load balancer's. */
   connections = 0;
+  /** Calls that are open, but for those from within the process. */
+  calls = 0;
   /** Calls that last as long as their client wants. */
   untimedCalls = 0;
   /** What its calls hold in memory. */
@@ -42,6 +44,11 @@ export class Clients {
     }
     client.uses += 1;
     return client;
+  }
+
+  /** One more use of a client that is known. `leave` must follow. */
+  keep(client: Client): void {
+    client.uses += 1;
   }
 
   /** Ends one use. With its last use, the client is forgotten. */

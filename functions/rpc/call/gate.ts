@@ -27,7 +27,7 @@ export interface GateRequest {
    * Says who calls. From now on the call takes the caller's shares, instead of those of its address; the log names it, and
    * handlers learn it by `callerOf`.
    *
-   * @throws MEMORY_EXHAUSTED, TOO_MANY_CALLS if the caller has used up a share
+   * @throws MEMORY_EXHAUSTED if the caller has no memory left
    */
   identify(caller: Caller): void;
 }

@@ -36,6 +36,14 @@ export class MemoryBudget {
     return true;
   }
 
+  /** Counts what a client holds for another. Returns false, and changes nothing, if that has no share left. */
+  move(from: Share, to: Share, bytes: number): boolean {
+    if (to.heldBytes + bytes > this.#limits.maxHeldBytesPerClient) return false;
+    from.heldBytes -= bytes;
+    to.heldBytes += bytes;
+    return true;
+  }
+
   /** Gives back what was held. */
   release(connection: Share, client: Share, bytes: number): void {
     this.#heldBytes -= bytes;

@@ -5,12 +5,17 @@ import type { Clients } from './clients.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import type { Gate } from './gate.ts';
 import type { MemoryBudget } from './memory-budget.ts';
+import type { Quota } from './quota.ts';
 import type { Turns } from './turns.ts';
 
 /** What all calls of a server have in common. */
 export interface CallPolicy {
   /** Set once, before the first call. */
   gate: Gate | undefined;
+  /** How much callers may do; `undefined`: as much as they like. */
+  readonly quota: Quota | undefined;
+  /** What everybody may call, such as health: it costs nothing, and is never one call too many. */
+  readonly openPaths: ReadonlySet<string>;
   readonly interceptors: readonly Interceptor[];
   readonly limits: RpcLimits;
   /** @see RpcServerOptions.keepsMessages */

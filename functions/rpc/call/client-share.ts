@@ -1,0 +1,127 @@
+import type { Client } from './clients.ts';
+import type { Connection } from './connection.ts';
+import type { CallPolicy } from './policy.ts';
+
+type SharePolicy = Pick<CallPolicy, 'limits' | 'memory' | 'clients' | 'untimedCalls'>;
+
+/**
+ * What one call takes of the shares of its client: memory, a watch, a place among its calls. The client is an address until
+ * it is known who calls; then what was taken moves to the caller. All is given back when the call is gone.
+ */
+export class ClientShare {
+  readonly #policy: SharePolicy;
+  readonly #connection: Pick<Connection, 'client' | 'heldBytes'>;
+  /** The client by its address. */
+  readonly #address: Client;
+  /** Whose shares they are. */
+  #client: Client;
+  #heldBytes = 0;
+  readonly #calls: number;
+  #watches = 0;
+  #isGivenBack = false;
+
+  /**
+   * @param address that trusted proxies name; `undefined` if the client is that of the connection
+   * @param isCounted whether the call takes a place; one from within the process belongs to a call that has one
+   */
+  constructor(
+    address: string | undefined,
+    connection: Pick<Connection, 'client' | 'heldBytes'>,
+    isCounted: boolean,
+    policy: SharePolicy,
+  ) {
+    this.#policy = policy;
+    this.#connection = connection;
+    this.#address = address === undefined ? connection.client : policy.clients.enter(address);
+    this.#client = this.#address;
+    this.#calls = isCounted ? 1 : 0;
+    this.#client.calls += this.#calls;
+  }
+
+  /** The client's address. */
+  get address(): string {
+    return this.#address.name;
+  }
+
+  /** Whose shares they are: the caller's id, else the address. */
+  get name(): string {
+    return this.#client.name;
+  }
+
+  get hasTooManyCalls(): boolean {
+    return this.#client.calls > this.#policy.limits.maxCallsPerClient;
+  }
+
+  /** Counts memory. False, and nothing is counted, if there is no more. */
+  hold(bytes: number): boolean {
+    if (!this.#policy.memory.hold(this.#connection, this.#client, bytes)) return false;
+    this.#heldBytes += bytes;
+    return true;
+  }
+
+  /** Gives back memory, unless all was given back. */
+  release(bytes: number): void {
+    if (this.#isGivenBack) return;
+    this.#heldBytes -= bytes;
+    this.#policy.memory.release(this.#connection, this.#client, bytes);
+  }
+
+  /** Counts memory that is not given back with the rest, but by what is returned. `undefined` if there is no more. */
+  holdApart(bytes: number): (() => void) | undefined {
+    const { memory, clients } = this.#policy;
+    const [connection, client] = [this.#connection, this.#client];
+    if (!memory.hold(connection, client, bytes)) return undefined;
+    // Else a client that is gone would come again with nothing counted.
+    clients.keep(client);
+    return () => {
+      memory.release(connection, client, bytes);
+      clients.leave(client);
+    };
+  }
+
+  /** Takes a watch. False if there is no more. */
+  watch(): boolean {
+    const { untimedCalls, limits } = this.#policy;
+    const isTooMany =
+      untimedCalls.count >= limits.maxWatches || this.#client.untimedCalls >= limits.maxWatchesPerClient;
+    if (isTooMany) return false;
+    this.#watches = 1;
+    untimedCalls.count += 1;
+    this.#client.untimedCalls += 1;
+    return true;
+  }
+
+  /** Moves all that was taken to a caller. False, and nothing is moved, if it has no memory for that. */
+  moveTo(callerId: string): boolean {
+    const from = this.#client;
+    if (this.#isGivenBack || from.name === callerId) return true;
+    const { clients, memory } = this.#policy;
+    const to = clients.enterNamed(callerId);
+    if (!memory.move(from, to, this.#heldBytes)) {
+      clients.leave(to);
+      return false;
+    }
+    this.#count(from, -1);
+    this.#count(to, 1);
+    this.#client = to;
+    if (from !== this.#address) clients.leave(from);
+    return true;
+  }
+
+  /** Gives back all. */
+  giveBack(): void {
+    if (this.#isGivenBack) return;
+    this.release(this.#heldBytes);
+    this.#isGivenBack = true;
+    this.#count(this.#client, -1);
+    const { clients, untimedCalls } = this.#policy;
+    untimedCalls.count -= this.#watches;
+    if (this.#client !== this.#address) clients.leave(this.#client);
+    if (this.#address !== this.#connection.client) clients.leave(this.#address);
+  }
+
+  #count(client: Client, sign: 1 | -1): void {
+    client.calls += sign * this.#calls;
+    client.untimedCalls += sign * this.#watches;
+  }
+}
