@@ -6,7 +6,7 @@ import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
 import { renewTlsFrom } from '../process/tls-renewal.ts';
-import { clientOf, RpcServer } from '../rpc/index.ts';
+import { RpcServer, shareOf } from '../rpc/index.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { readConfig } from './config.ts';
@@ -24,7 +24,7 @@ async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
   const store = await openStore(config.store, config.limits);
-  const users = createUsersService({ store, limits: config.limits, clientOf });
+  const users = createUsersService({ store, limits: config.limits, clientOf: shareOf });
   if (config.samples) await addSamples(users);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),

@@ -12,6 +12,8 @@ import {
   type User,
 } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
+import { spend } from '../rpc/index.ts';
+import { costOfCreateUser, costOfGetUsers } from './costs.ts';
 import { type UsersErrorReason, usersError } from './errors.ts';
 import { countMismatches } from './mismatches.ts';
 import { passwordHasher, saltBytes } from './password.ts';
@@ -24,7 +26,7 @@ import { checkCreateUser, checkGetUsers } from './validation.ts';
 export interface UsersServiceOptions {
   readonly store: UserStore;
   readonly limits: Limits;
-  /** The key of a call's client, which has a share of the queue for hashes. Default: all share the whole queue. */
+  /** Whose share of the queue for hashes a call takes, such as `shareOf`. Default: all share the whole queue. */
   readonly clientOf?: (context: HandlerContext) => string;
   /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
   readonly newUserId?: () => number;
@@ -73,6 +75,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
 
   async function createUser(request: CreateUserRequest, context: HandlerContext): Promise<CreateUserResult> {
     checkCreateUser(request);
+    spend(context, costOfCreateUser(request));
     const { username, password } = request;
     const email = request.email || undefined;
     const requestId = request.requestId.toLowerCase() || undefined;
@@ -132,6 +135,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     context: HandlerContext,
   ): AsyncGenerator<GetUsersResult, void, undefined> {
     checkGetUsers(request, limits);
+    spend(context, costOfGetUsers(request));
     const { user: users } = request;
     if (users.length === 0) return;
     const options = { store, limits, context };

@@ -23,11 +23,12 @@ export function usersService(options: Partial<UsersServiceOptions> = {}) {
 export async function serveUsers(
   t: TestContext,
   options: Partial<UsersServiceOptions> = {},
+  server: Partial<RpcServerOptions> = {},
 ): Promise<Client<typeof Users>> {
   const { limits = limitsWith() } = options;
   const service = usersService({ ...options, limits });
   const routes: RpcServerOptions['routes'] = (router) => router.service(Users, service);
-  const serving = await serve(t, { routes, limits: { ...limits, goawayTimeoutMs: 0 } });
+  const serving = await serve(t, { routes, ...server, limits: { ...limits, goawayTimeoutMs: 0 } });
   return clientOf(Users, serving, { protocol: 'grpc', http: '2' });
 }
 

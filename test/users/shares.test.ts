@@ -1,9 +1,11 @@
 // However many sign-ups one client sends, others sign up beside it: one that sends many with passwords fills its own
-// share of the queue for hashes alone, and a taken name costs no hash at all, whoever sends it.
+// share of the queue for hashes alone, that of the caller where it is known, and a taken name costs no hash at all, whoever sends it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
+import { ErrorInfoSchema, shareOf } from '../../functions/rpc/index.ts';
+import { scopes } from '../../functions/users/scopes.ts';
+import { as, byName } from '../support/callers.ts';
 import { limitsWith, serveUsers } from './serving.ts';
 
 const password = 'open sesame';
@@ -36,6 +38,22 @@ test('one client with 500 sign-ups does not keep another from its sign-ups', asy
   await Promise.all(others);
   const refused = new Set((await Promise.all(greedy)).flat());
   assert.deepEqual([...refused], ['HASHING_OVERLOADED']);
+});
+
+test('one caller with many addresses has one share, and another behind the same address has its own', async (t) => {
+  const limits = limitsWith({ maxConcurrentHashes: 1, maxQueuedHashes: 64, maxQueuedHashesPerClient: 4 });
+  const auth = { scopes, ways: [byName] };
+  const users = await serveUsers(t, { limits, clientOf: shareOf }, { auth, trustedProxies: 1 });
+  const signUp = (caller: string, place: number) =>
+    users.createUser(
+      { username: `${caller}-${place}`, password },
+      as(caller, { 'x-forwarded-for': `192.0.2.${place}` }),
+    );
+  const greedy = Promise.allSettled(Array.from({ length: 40 }, (_, place) => signUp('greedy', place)));
+  await Promise.all([0, 1, 2, 3].map((place) => signUp('modest', place)));
+  const refused = (await greedy).filter((it) => it.status === 'rejected');
+  // By address, each would have room.
+  assert.deepEqual([...new Set(refused.map((it) => reasonOf(it.reason)))], ['HASHING_OVERLOADED']);
 });
 
 test('sign-ups of one taken name, more than could be hashed, do not keep others from theirs', async (t) => {

@@ -1,0 +1,24 @@
+import type { CreateUserRequest, GetUsersRequest } from '../../proto/gen/users_types_pb.js';
+
+/**
+ * What calls cost in tokens of their caller's quota (`tokensPerSecondPerCaller`). A token is about what one user costs: a
+ * read unit of DynamoDB, or some 8 µs of SQLite.
+ */
+export const costs = {
+  /** Every call, whatever it does; it is taken before the service is called. */
+  callTokens: 1,
+  /** A user that is asked for, found or not: each is a read of its own. */
+  userTokens: 1,
+  /** A password: argon2 takes 20 ms of a core, more than all else of 50 calls. */
+  passwordTokens: 50,
+} as const;
+
+/** What a sign-up costs besides the call itself. */
+export function costOfCreateUser({ password }: Pick<CreateUserRequest, 'password'>): number {
+  return password === '' ? 0 : costs.passwordTokens - costs.callTokens;
+}
+
+/** What the users that are asked for cost besides the call itself. */
+export function costOfGetUsers({ user }: Pick<GetUsersRequest, 'user'>): number {
+  return user.length * costs.userTokens - costs.callTokens;
+}
