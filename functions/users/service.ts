@@ -12,12 +12,13 @@ import {
   type User,
 } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
-import { spend } from '../rpc/index.ts';
+import { callerOf, spend } from '../rpc/index.ts';
 import { costOfCreateUser, costOfGetUsers } from './costs.ts';
 import { type UsersErrorReason, usersError } from './errors.ts';
 import { countMismatches } from './mismatches.ts';
 import { passwordHasher, saltBytes } from './password.ts';
 import { readAhead, readChunk, released } from './read-ahead.ts';
+import { scopedRequestId } from './request-ids.ts';
 import type { Candidate, Refusal, StoredUser, UserStore } from './store.ts';
 import { callStore } from './store-call.ts';
 import { checkCreateUser, checkGetUsers } from './validation.ts';
@@ -78,7 +79,8 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     spend(context, costOfCreateUser(request));
     const { username, password } = request;
     const email = request.email || undefined;
-    const requestId = request.requestId.toLowerCase() || undefined;
+    const sentId = request.requestId.toLowerCase();
+    const requestId = sentId === '' ? undefined : scopedRequestId(sentId, callerOf(context)?.id);
     checkRequestId(requestId);
     let passwordHash: string | undefined;
     if (password !== '') {

@@ -20,7 +20,7 @@ export interface SignUp {
 
 /** What makes a sign-up repeatable for a while. */
 export interface RequestKey {
-  /** A UUID in lower case. */
+  /** A UUID in lower case, or of a caller that is known, a digest that is its alone (`scopedRequestId`). */
   readonly id: string;
   /** Digest of the request's content (without the id): a repeat must have the same. */
   readonly fingerprint: string;

@@ -65,7 +65,8 @@ export declare type CreateUserRequest = Message<"users.CreateUserRequest"> & {
   /**
    * Optional UUID that makes the call safe to repeat: for 24 hours, the same request with
    * the same request_id returns the first result (https://google.aip.dev/155).
-   * Keep it secret: whoever has it can try out what the request said, a few times.
+   * It belongs to the caller, if the server knows who calls. Else keep it secret: whoever
+   * has it can try out what the request said, a few times.
    *
    * @generated from field: string request_id = 4;
    */

@@ -1,7 +1,8 @@
 // What every store promises (functions/users/store.ts), as one suite that each runs: who wins when many sign up
-// at once, that a request id gives one user to everybody, the order of the rules, reads of 10,000 users, and
+// at once, that a request id gives one user to everybody, and is its caller's, the order of the rules, reads of 10,000 users, and
 // what cancelling and closing leave behind.
 import { describe } from 'node:test';
+import { callers } from './contract-callers.ts';
 import { endings } from './contract-endings.ts';
 import { races } from './contract-races.ts';
 import { rules } from './contract-rules.ts';
@@ -27,6 +28,7 @@ export function storeContract(contract: StoreContract): void {
   };
   describe(`${contract.name} store`, () => {
     rules(suite);
+    callers(suite);
     races(suite);
     endings(suite);
   });
