@@ -78,7 +78,7 @@ export async function measureCold(effort: Effort): Promise<Single[]> {
 /** The cost of a call with each policy alone. */
 export async function measurePolicies(effort: Effort): Promise<Policy[]> {
   const { plain, requestId, timeout } = policyLoads;
-  const kinds = ['', 'deadline', 'log', 'interceptor', 'metadata', 'signal', 'service'] as const;
+  const kinds = ['', 'deadline', 'log', 'interceptor', 'metadata', 'signal', 'bucket', 'service'] as const;
   const subjects = new Map(kinds.map((it) => [it, withPolicies(it)]));
   const table: readonly (readonly [string, (typeof kinds)[number], Load])[] = [
     ['none', '', requestId],
@@ -89,6 +89,7 @@ export async function measurePolicies(effort: Effort): Promise<Policy[]> {
     ['an interceptor that does nothing', 'interceptor', requestId],
     ['an interceptor that reads and sets metadata', 'metadata', requestId],
     ['a method that asks for its signal', 'signal', requestId],
+    ['a quota: a bucket of tokens', 'bucket', requestId],
     ['the Users service, over the store in memory', 'service', requestId],
   ];
   const cases = table.map(([, kind, load]) => ({ subject: subjects.get(kind) ?? withPolicies(kind), load }));

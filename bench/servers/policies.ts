@@ -22,6 +22,8 @@ if (policies.has('metadata')) {
 }
 
 const noDeadline = { defaultDeadlineMs: Number.POSITIVE_INFINITY, maxDeadlineMs: Number.POSITIVE_INFINITY };
+/** Never used up. */
+const quota = { tokensPerSecondPerCaller: 1_000_000, maxTokensPerCaller: 1_000_000_000 };
 
 const server = new RpcServer({
   routes: (router) =>
@@ -41,6 +43,6 @@ const server = new RpcServer({
     ),
   interceptors,
   ...(policies.has('log') && { log: await createLog({ level: 'info', format: 'json' }) }),
-  ...(!policies.has('deadline') && { limits: noDeadline }),
+  limits: { ...(!policies.has('deadline') && noDeadline), ...(policies.has('bucket') && quota) },
 });
 await server.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });
