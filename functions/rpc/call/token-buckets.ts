@@ -15,9 +15,9 @@ export type BucketLimits = Pick<
  * A bucket of tokens for each caller (https://en.wikipedia.org/wiki/Token_bucket). Each holds at most
  * `maxTokensPerCaller`, and gets `tokensPerSecondPerCaller`.
  *
- * A bucket that is full says nothing, so only others are kept: as the moment at which each will be full again. There are at
- * most `maxCallersWithBuckets`; callers that come beyond them share one bucket. So whoever invents callers can't take up
- * memory, nor make a bucket be forgotten that is not full: it holds up only those that are as new as itself.
+ * Of each bucket one number is kept: when it will be full again. From then on it says nothing, and is forgotten as others
+ * come. There are at most `maxCallersWithBuckets`; callers that come beyond them share one bucket. So whoever invents callers
+ * takes up no memory, and pays off nobody's debt: it holds up only those that are as new as itself.
  */
 export class TokenBuckets {
   readonly #maxBuckets: number;

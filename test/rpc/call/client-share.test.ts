@@ -17,6 +17,7 @@ import { eventually } from '../../support/patience.ts';
 import { clientOf, nameOf, type Wire, wires } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
 import { Echo } from '../gen/echo_pb.js';
+import { serveWaysIn } from '../ways-in.ts';
 
 const grpc: Wire = { protocol: 'grpc', http: '2' };
 
@@ -216,6 +217,15 @@ for (const [moment, way] of Object.entries({ 'at once': byName, later: byNameLat
     }
   });
 }
+
+it('a call from within the process takes no place beside the one that it belongs to', async (t) => {
+  const auth = { scopes: { ...toAllKnown(Echo), '/here': [] }, ways: [byName] };
+  const serving = await serveWaysIn(t, { auth, limits: { maxCallsPerClient: 1 } });
+  const headers = { 'x-caller': 'ann', connection: 'close' };
+  const response = await fetch(`${serving.url}/here`, { headers });
+  await response.text();
+  assert.deepEqual([response.status, serving.calls], [200, ['Unary']]);
+});
 
 for (const wire of wires) {
   it(`whom nobody knows has a number of calls by address over ${nameOf(wire)}, also behind a proxy`, async (t) => {
