@@ -28,9 +28,11 @@ export function callerOfKind(kind: Caller['kind'], name: string, scopes: Iterabl
 }
 
 function shortName(name: string): string {
-  if (name.length <= maxNameCharacters && name.isWellFormed()) return name;
+  // Only names with a digest are as long as that: none that is given can be equal to one.
+  if (name.length < maxNameCharacters && name.isWellFormed()) return name;
   const digest = hash('sha256', JSON.stringify(name), 'base64url').slice(0, digestCharacters);
-  return `${name.slice(0, maxNameCharacters - digestCharacters - 1).toWellFormed()}~${digest}`;
+  const begin = name.slice(0, maxNameCharacters - digestCharacters - 1).toWellFormed();
+  return `${begin.padEnd(maxNameCharacters - digestCharacters - 1, '~')}~${digest}`;
 }
 
 /** Where a call keeps its caller. */

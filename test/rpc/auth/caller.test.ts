@@ -11,6 +11,11 @@ describe('a caller', () => {
     assert.equal(callerOfKind('token', 'billing', []).id, 'token:billing');
   });
 
+  it('can not take the id of one whose name was cut', () => {
+    const { name } = callerOfKind('token', 'n'.repeat(300), []);
+    assert.notEqual(callerOfKind('token', name, []).name, name);
+  });
+
   it('has an id of its own, that is text and not too long', () => {
     const end = fc.string({ unit: 'binary', maxLength: 300 });
     const lone = fc.constantFrom('', '\ud800', '\ud801', '\udc00');
