@@ -137,6 +137,14 @@ export function reasonedError(
   return error;
 }
 
+/** The keys of the issuer can't be had: the client gets the time for its next try, and only the log the cause. */
+export function issuerUnavailable(retryAfterMs: number, cause: unknown): ConnectError {
+  const error = reasonedError('ISSUER_UNAVAILABLE');
+  error.details.push(retryInfo(Math.max(0, retryAfterMs)));
+  error.cause = cause;
+  return error;
+}
+
 /**
  * Makes the error that the client gets out of anything that was thrown. A ConnectError stays as it is, an abort becomes
  * the reason of the call's signal, and everything else INTERNAL, whose cause only the log gets.

@@ -1,6 +1,8 @@
 /** The face of `rpc/`: a server for connect services, and what services and their mains need of it. */
 export type { AuthOptions, Way } from './auth/auth-gate.ts';
 export { type Caller, callerOf } from './auth/caller.ts';
+export { isIssuerUrl } from './auth/issuer-url.ts';
+export { type JwtOptions, loadJwtWay } from './auth/load-jwt.ts';
 export type { ScopeTable } from './auth/scopes.ts';
 export type { Log, MetadataDetail } from './call/access-log.ts';
 export { clientOf, shareOf } from './call/client-name.ts';

@@ -80,6 +80,26 @@ export const rpcLimits = {
   maxWatches: 1024,
   maxWatchesPerClient: 256,
 
+  /** Tokens (JWT) that are remembered until they expire, so that each is verified once. The oldest go first. */
+  maxRememberedJwts: 10_000,
+  /** Scopes of one token. Further ones are not granted. */
+  maxScopesPerJwt: 256,
+  /** Tokens of one client whose signatures may be wrong, at once and per second after it: each takes some 0.1 ms. */
+  badJwtBurstPerClient: 1000,
+  badJwtsPerSecondPerClient: 20,
+  /** Clients whose wrong tokens are counted. Those that come beyond them share one count. */
+  maxClientsWithBadJwts: 10_000,
+  /** From the request for the issuer's keys to the end of its answer, discovery included. */
+  issuerTimeoutMs: 5_000,
+  /** One answer of the issuer. */
+  maxIssuerResponseBytes: 256 * 1024,
+  /** Keys that an issuer may have at a time. */
+  maxIssuerKeys: 100,
+  /** After a failure, or a token with a key that the issuer has not, its keys are not fetched for this time. */
+  issuerPauseMs: 30_000,
+  /** Older keys are fetched anew, while calls go on with them. */
+  issuerKeysMaxAgeMs: 3_600_000,
+
   /**
    * After a deadline, the client has this time to read what is left of the call, its status above all. After a
    * response, it has this time to end its request.

@@ -63,6 +63,13 @@ export class TokenBuckets {
     return 0;
   }
 
+  /** Gives back tokens that `take` took. */
+  giveBack(caller: string, tokens: number): void {
+    const own = this.#fullAtMs.get(caller);
+    if (own === undefined) this.#sharedFullAtMs -= tokens * this.#msPerToken;
+    else this.#fullAtMs.set(caller, own - tokens * this.#msPerToken);
+  }
+
   /** In which time a bucket fills up that has so many tokens. */
   #missingMs(tokens: number): number {
     return (this.#maxTokens - tokens) * this.#msPerToken + grainMs;

@@ -119,6 +119,21 @@ describe('the buckets of callers that are invented', () => {
     assert.equal(buckets.count, 3);
   });
 
+  it('take back what was taken, and no more than they hold', () => {
+    const { clock, buckets } = bucketsWith(1, 10, 2);
+    for (const caller of ['a', 'b', 'c']) {
+      assert.equal(buckets.take(caller, 10, 1), 0);
+      assert.equal(buckets.take(caller, 1, 1), 1_000);
+      buckets.giveBack(caller, 2);
+      assert.equal(buckets.take(caller, 2, 1), 0);
+      assert.equal(buckets.take(caller, 1, 1), 1_000);
+    }
+    clock.nowMs += 20_000;
+    buckets.giveBack('a', 5);
+    assert.equal(buckets.take('a', 10, 1), 0);
+    assert.equal(buckets.take('a', 1, 1), 1_000);
+  });
+
   it('are forgotten once they are full', () => {
     const { clock, buckets } = bucketsWith(1, 10, 1_000);
     for (let caller = 0; caller < 1_000; caller += 1) buckets.take(`caller-${caller}`, 1, 1);
