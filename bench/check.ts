@@ -16,15 +16,17 @@ export async function checkAnswers({ port, subject }: Running): Promise<void> {
     ? createConnectTransport({ baseUrl, httpVersion: '1.1' })
     : createGrpcTransport({ baseUrl, sessionManager });
   const client = createClient(Users, transport);
+  const { headers } = subject;
   try {
     for (const username of knownUsers) {
-      const { user } = await client.createUser({ username }, { timeoutMs: 5000 });
+      const { user } = await client.createUser({ username }, { timeoutMs: 5000, headers });
       assert.equal(user?.username, username);
       assert.ok(user.userId > 0);
     }
     const asked = [...knownUsers, ...knownUsers.slice(0, 3)];
     const answered: string[] = [];
-    for await (const { result } of client.getUsers({ user: asked.map((username) => ({ username })) })) {
+    const users = client.getUsers({ user: asked.map((username) => ({ username })) }, { headers });
+    for await (const { result } of users) {
       assert.equal(result.case, 'user');
       answered.push(result.value.username);
     }

@@ -4,7 +4,15 @@ import { drive } from './h2load.ts';
 import { type Load, policyLoads, protocolLoads, unaryLoads } from './loads.ts';
 import { type Effort, measure, withServers } from './measure.ts';
 import { start } from './process.ts';
-import { bundled, coldSubjects, protocolSubjects, type Subject, withPolicies } from './subjects.ts';
+import {
+  bundled,
+  coldSubjects,
+  protocolSubjects,
+  type Subject,
+  withPolicies,
+  withTokens,
+} from './subjects.ts';
+import { tokenAlgorithms } from './tokens.ts';
 
 /** One figure of a server. */
 export interface Single {
@@ -92,9 +100,33 @@ export async function measurePolicies(effort: Effort): Promise<Policy[]> {
     ['a quota: a bucket of tokens', 'bucket', requestId],
     ['the Users service, over the store in memory', 'service', requestId],
   ];
-  const cases = table.map(([, kind, load]) => ({ subject: subjects.get(kind) ?? withPolicies(kind), load }));
+  const cases = [
+    ...table.map(([title, kind, load]) => ({
+      title,
+      subject: subjects.get(kind) ?? withPolicies(kind),
+      load,
+    })),
+    ...authCases(requestId),
+  ];
   const rows = await measure([cases], effort);
-  return rows.map(({ cpuMicros }, place) => ({ title: table[place]?.[0] ?? '', cpuMicros }));
+  return rows.map(({ cpuMicros }, place) => ({ title: cases[place]?.title ?? '', cpuMicros }));
+}
+
+/** A call of those who have to say who they are. */
+function authCases(load: Load) {
+  const subjects = [
+    // API keys: a row for a server with `POLICIES=key`, and the key in its `headers`.
+
+    { title: 'a token (JWT) that is known', subject: withTokens('jwt', 'RS256') },
+    ...tokenAlgorithms.map((algorithm) => ({
+      title: `a token that was never seen, ${algorithm}`,
+      subject: withTokens('fresh jwt', algorithm),
+    })),
+  ];
+  return subjects.map((it) => ({
+    ...it,
+    load: { ...load, headers: { ...load.headers, ...it.subject.headers } },
+  }));
 }
 
 async function singles(

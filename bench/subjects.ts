@@ -3,6 +3,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { createSigner, signTokens, type TokenAlgorithm } from './tokens.ts';
 
 /** A server under test: what it is, and how it is started. It listens on 127.0.0.1 at `PORT`. */
 export interface Subject {
@@ -11,6 +12,8 @@ export interface Subject {
   readonly title: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** What its calls need to be let in. Default: nothing. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** Whether it speaks HTTP/1.1 and not HTTP/2. */
   readonly isHttp1?: boolean;
   /** How it is ended: a container outlives the client that is killed. Default: SIGKILL. */
@@ -157,6 +160,19 @@ function imageFlags(folder: string): string[] {
 /** Ours with some policies on. */
 export function withPolicies(policies: string): Subject {
   return { ...inNode(`policies ${policies}`, policies, 'servers/policies.ts'), env: { POLICIES: policies } };
+}
+
+/** Ours where callers need a token: `jwt`, or with `fresh jwt` one that was never seen. */
+export function withTokens(policy: 'jwt' | 'fresh jwt', algorithm: TokenAlgorithm): Subject {
+  const signer = createSigner(algorithm);
+  const [token] = signTokens(signer, 1);
+  const subject = withPolicies(policy);
+  return {
+    ...subject,
+    key: `${subject.key} ${algorithm}`,
+    env: { ...subject.env, SIGNER: JSON.stringify(signer) },
+    headers: { authorization: `Bearer ${token}` },
+  };
 }
 
 function built(

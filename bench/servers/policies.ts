@@ -2,11 +2,15 @@
 import type { Interceptor } from '@connectrpc/connect';
 import { limits } from '../../functions/limits.ts';
 import { createLog } from '../../functions/process/log.ts';
+import type { Way } from '../../functions/rpc/index.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
+import { scopes } from '../../functions/users/scopes.ts';
 import { createUsersService } from '../../functions/users/service.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { Users } from '../../proto/gen/users_pb.js';
+import type { Signer } from '../tokens.ts';
 import { createUser, getUsers } from './answers.ts';
+import { freshJwtPolicy, jwtPolicy } from './jwt.ts';
 
 const policies = new Set(process.env.POLICIES?.split(','));
 
@@ -20,6 +24,13 @@ if (policies.has('metadata')) {
     return response;
   });
 }
+
+const ways: Way[] = [];
+// API keys: the way of `apiKeyWay`, if POLICIES has `key`.
+
+// Tokens: the key that signs them comes as SIGNER.
+if (policies.has('jwt')) ways.push(await jwtPolicy(readSigner()));
+if (policies.has('fresh jwt')) ways.push(await freshJwtPolicy(readSigner()));
 
 const noDeadline = { defaultDeadlineMs: Number.POSITIVE_INFINITY, maxDeadlineMs: Number.POSITIVE_INFINITY };
 /** Never used up. */
@@ -42,7 +53,12 @@ const server = new RpcServer({
           },
     ),
   interceptors,
+  ...(ways.length > 0 && { auth: { scopes, ways } }),
   ...(policies.has('log') && { log: await createLog({ level: 'info', format: 'json' }) }),
   limits: { ...(!policies.has('deadline') && noDeadline), ...(policies.has('bucket') && quota) },
 });
 await server.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });
+
+function readSigner(): Signer {
+  return JSON.parse(process.env.SIGNER ?? '');
+}
