@@ -79,6 +79,11 @@ export const rpcLimits = {
   /** Open calls that last as long as their client wants (health watches, reflection), of all clients and of one. */
   maxWatches: 1024,
   maxWatchesPerClient: 256,
+  /**
+   * Lines of the log each second for calls that were refused or, where callers have to say who they are, that nobody is
+   * known to make, such as health checks. The rest are counted in one line: they may be without end, and logs are paid for.
+   */
+  maxRefusedLinesPerSecond: 10,
 
   /**
    * After a deadline, the client has this time to read what is left of the call, its status above all. After a
@@ -107,4 +112,5 @@ export const rpcLimitRanges = {
   drainDelayMs: { from: 0 },
   drainTimeoutMs: { from: 0 },
   maxConnectionAgeMs: { from: 0 },
+  maxRefusedLinesPerSecond: { from: 0 },
 } satisfies { [Name in keyof RpcLimits]?: { from?: number; to?: number } };
