@@ -8,6 +8,7 @@ import type { AuthOptions } from '../../../functions/rpc/index.ts';
 import { endsWith } from '../../support/outcome.ts';
 import { nameOf, wires } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
+import { call } from '../raw.ts';
 
 /** Knows whoever sends a name. */
 const auth: AuthOptions = {
@@ -41,6 +42,13 @@ for (const wire of wires) {
       const { calls, codes } = told;
       assert.ok(Number(calls) >= 1 && Number(calls) <= 5, `${calls} calls`);
       assert.deepEqual(codes, { UNAUTHENTICATED: calls });
+    });
+
+    it('counts those of nobody too, where callers have to say who they are', async (t) => {
+      const serving = await serve(t, {}, { auth, limits });
+      for (let calls = 0; calls < 7; calls++) await call(serving, wire, { method: 'Nowhere' });
+      const { codes } = await serving.line(({ message }) => message === 'more calls were refused');
+      assert.deepEqual(Object.keys(codes ?? {}), ['UNIMPLEMENTED']);
     });
 
     it('has a line for each call of a known caller, and for each fault', async (t) => {
