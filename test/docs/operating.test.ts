@@ -69,6 +69,12 @@ test('the table of alarms names all of them', () => {
   assert.deepEqual(rows.sort(), alarms.sort());
 });
 
+test('the cluster has the name by which the page finds it', () => {
+  const [, name = ''] = /contains\(@, 'Users-(\w+)'\)/.exec(page) ?? [];
+  const [[id] = ['']] = resourcesOf(template, 'AWS::ECS::Cluster');
+  assert(name !== '' && id.startsWith(name), `${id} begins with ${name}`);
+});
+
 test('the commands it names exist', () => {
   const { scripts } = JSON.parse(read('package.json'));
   for (const [, script] of page.matchAll(/npm run ([\w:]+)/g)) assert(script && script in scripts, script);
