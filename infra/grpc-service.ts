@@ -55,7 +55,7 @@ export class GrpcService extends Construct {
     });
     Validations.of(this.loadBalancer).acknowledge({
       id: 'AwsSolutions-ELB2',
-      reason: 'Every call is in the log of the service; access logs need a bucket whose region is known.',
+      reason: 'Calls are in the log of the service; access logs need a bucket whose region is known.',
     });
 
     if (props.certificate) {

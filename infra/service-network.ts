@@ -60,7 +60,7 @@ export class ServiceNetwork extends Construct {
     Validations.of(this.vpc).acknowledge({
       id: 'AwsSolutions-VPC7',
       reason:
-        'Flow logs cost more than they tell here: every call is in the log of the service, with its peer.',
+        'Flow logs cost more than they tell here: calls are in the log of the service, with their peers.',
     });
   }
 }
