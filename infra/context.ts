@@ -1,5 +1,9 @@
 import type { Node } from 'constructs';
-import type { Deployment } from './grpc-service-props.ts';
+import { s3Object } from './client-authority.ts';
+import { type Deployment, isPeer } from './grpc-service-props.ts';
+
+/** Who may call: holders of a key, of a token (JWT), of a client certificate alone, or whoever can connect. */
+export type Auth = 'key' | 'jwt' | 'certificate' | 'none';
 
 /** What a deployment can be told: `npx cdk deploy -c NAME=VALUE`, or under `context` in cdk.json. */
 export interface Options {
@@ -20,6 +24,27 @@ export interface Options {
   readonly deployment: Deployment;
   /** CloudFront in front; needs a domain. */
   readonly edge: boolean;
+  /** The key unless something else is said; certificates alone where there is a `clientCa` and nothing else is said. */
+  readonly auth: Auth;
+  /** Whose tokens are taken: the URL of the issuer, as in their `iss`. */
+  readonly authIssuer?: string;
+  /** What the tokens must be for: their `aud`. */
+  readonly authAudience?: string;
+  /** The authorities of client certificates: PEM in S3, `s3://BUCKET/KEY`. */
+  readonly clientCa?: string;
+  /** JSON: the scopes of each name that a client certificate has. */
+  readonly clientScopes?: string;
+  /** Networks and prefix lists that may connect; everybody without it. */
+  readonly allowedCidrs?: readonly string[];
+  /** No public address of the load balancer. */
+  readonly internal: boolean;
+  /** What the table serves in a second. */
+  readonly maxReadUnits?: number;
+  readonly maxWriteUnits?: number;
+  /** Of each caller, on each task; 0 for no quota. */
+  readonly tokensPerSecond?: number;
+  /** Requests of one address in five minutes, at most. */
+  readonly wafRatePerIp?: number;
   /** The container's base image, instead of the Dockerfile's. */
   readonly baseImage?: string;
   /** The SNS topic that alarms are sent to. */
@@ -43,11 +68,12 @@ export function readOptions(node: Node): Options {
     problems.push(`${name} must be ${expected || 'a text'}, not ${JSON.stringify(value)}`);
     return undefined;
   };
-  const number = (name: string): number | undefined => {
+  const number = (name: string, least = 0): number | undefined => {
     const value: unknown = node.tryGetContext(name);
     if (!isGiven(name)) return undefined;
-    if (/^\d{1,6}$/.test(String(value))) return Number(value);
-    problems.push(`${name} must be a whole number, not ${JSON.stringify(value)}`);
+    if (/^\d{1,6}$/.test(String(value)) && Number(value) >= least) return Number(value);
+    const expected = least > 0 ? `a whole number of at least ${least}` : 'a whole number';
+    problems.push(`${name} must be ${expected}, not ${JSON.stringify(value)}`);
     return undefined;
   };
   const flag = (name: string): boolean => {
@@ -58,6 +84,17 @@ export function readOptions(node: Node): Options {
     return false;
   };
 
+  const list = (name: string, fits: (item: string) => boolean, expected: string): string[] | undefined => {
+    const items = text(name)
+      ?.split(',')
+      .map((item) => item.trim());
+    for (const item of items?.filter((it) => !fits(it)) ?? [])
+      problems.push(`${name} must be ${expected}, not ${JSON.stringify(item)}`);
+    return items;
+  };
+
+  const auth = text('auth', /^(key|jwt|none)$/, 'key, jwt or none');
+  const clientCa = text('clientCa', s3Object, 'the authorities as PEM in S3, s3://BUCKET/KEY');
   const deployment = text('deployment', /^(rolling|canary)$/, 'rolling or canary');
   const options: Options = {
     domainName: text('domainName', /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'a name such as users.example.com'),
@@ -78,6 +115,21 @@ export function readOptions(node: Node): Options {
     maxTasks: number('maxTasks'),
     deployment: deployment === 'canary' ? 'canary' : 'rolling',
     edge: flag('edge'),
+    auth: authOf(auth, isGiven('clientCa')),
+    authIssuer: text('authIssuer', /^https:\/\/[^\s/]+\S*$/, 'the https URL of an issuer'),
+    authAudience: text('authAudience', /^\S+$/, 'a text without spaces'),
+    clientCa,
+    clientScopes: text('clientScopes'),
+    allowedCidrs: list(
+      'allowedCidrs',
+      isPeer,
+      'networks of IPv4 such as 203.0.113.0/24, separated by commas',
+    ),
+    internal: flag('internal'),
+    maxReadUnits: number('maxReadUnits', 1),
+    maxWriteUnits: number('maxWriteUnits', 1),
+    tokensPerSecond: number('tokensPerSecond'),
+    wafRatePerIp: number('wafRatePerIp', 10),
     baseImage: text('baseImage'),
     alarmTopicArn: text('alarmTopicArn', /^arn:[\w-]+:sns:.+$/, 'the ARN of an SNS topic'),
     disposable: flag('disposable'),
@@ -99,6 +151,69 @@ export function readOptions(node: Node): Options {
   if (options.edge && !domainName) {
     problems.push('edge needs domainName: CloudFront trusts no self-issued certificate');
   }
+  problems.push(...contradictions(options, isGiven));
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return options;
+}
+
+function authOf(given: string | undefined, hasClientCa: boolean): Auth {
+  if (given === 'jwt' || given === 'none' || given === 'key') return given;
+  return hasClientCa ? 'certificate' : 'key';
+}
+
+/** What of who may call, and from where, can't be meant together: a line each. */
+function contradictions(options: Options, isGiven: (name: string) => boolean): string[] {
+  const { auth, edge, internal, allowedCidrs = [], clientScopes } = options;
+  const problems: string[] = [];
+  const refuse = (is: boolean, problem: string) => is && problems.push(problem);
+  for (const name of ['authIssuer', 'authAudience']) {
+    refuse(auth === 'jwt' && !isGiven(name), `auth=jwt needs ${name}: whose tokens, and what they are for`);
+    refuse(auth !== 'jwt' && isGiven(name), `${name} is for tokens: set auth=jwt, or leave it out`);
+  }
+  refuse(
+    auth === 'jwt' && options.privateSubnets,
+    'auth=jwt needs a way to the issuer, which privateSubnets take from the tasks: leave one of them out',
+  );
+  refuse(
+    auth === 'none' && isGiven('clientCa'),
+    'auth=none lets everybody in, and clientCa only those with a certificate: leave one of them out',
+  );
+  refuse(
+    isGiven('clientScopes') && !isGiven('clientCa'),
+    'clientScopes needs clientCa, whose certificates they are for',
+  );
+  refuse(
+    clientScopes !== undefined && !isScopeTable(clientScopes),
+    `clientScopes must be JSON such as {"spiffe://example.com/billing":["users.read"]}, not ${clientScopes}`,
+  );
+  refuse(
+    edge && isGiven('clientCa'),
+    'clientCa and edge: CloudFront shows the load balancer no client certificate',
+  );
+  refuse(
+    edge && internal,
+    'internal and edge: CloudFront comes from the internet, from where an internal load balancer is out of reach',
+  );
+  refuse(
+    edge && allowedCidrs.some((it) => !it.startsWith('pl-')),
+    'allowedCidrs and edge: the load balancer meets CloudFront, not clients; only prefix lists (pl-…) make sense',
+  );
+  refuse(
+    edge && isGiven('wafRatePerIp'),
+    "wafRatePerIp and edge: the load balancer would count CloudFront's addresses, not clients",
+  );
+  return problems;
+}
+
+/** Whether a text is a JSON object of lists of texts. */
+function isScopeTable(json: string): boolean {
+  try {
+    const table: unknown = JSON.parse(json);
+    if (typeof table !== 'object' || table === null || Array.isArray(table)) return false;
+    return Object.values(table).every(
+      (it) => Array.isArray(it) && it.every((scope) => typeof scope === 'string'),
+    );
+  } catch {
+    return false;
+  }
 }

@@ -1,23 +1,8 @@
 // Prints what the deployment costs, as docs/operating.md shows it: `node infra/costs.ts`.
 
 import { healthCheck } from './lifetimes.ts';
-
-/** List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025. */
-const prices = {
-  fargateArmVcpuHour: 0.03238,
-  fargateArmGibHour: 0.00356,
-  loadBalancerHour: 0.0225,
-  loadBalancerCapacityUnitHour: 0.008,
-  publicIpv4Hour: 0.005,
-  interfaceEndpointHour: 0.01,
-  alarmMetricMonth: 0.1,
-  customMetricMonth: 0.3,
-  dashboardMonth: 3,
-  dynamoMillionWriteUnits: 0.625,
-  dynamoMillionReadUnits: 0.125,
-  logGigabyte: 0.5,
-  edgeMillionRequests: 1,
-};
+import { logLineBytes, monthHours, prices, signUpWriteUnits } from './prices.ts';
+import { worstBills } from './worst-bill.ts';
 
 /** What the defaults of `infra/` make, of what costs something; a test compares it with the template. */
 export const made = {
@@ -25,6 +10,8 @@ export const made = {
   taskVcpu: 0.25,
   taskGib: 0.5,
   zones: 2,
+  /** Of private subnets, in each zone: one of them to read the key. */
+  endpoints: 4,
   /** Metrics that alarms look at, those of the next line among them. */
   alarmMetrics: 16,
   /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
@@ -33,19 +20,13 @@ export const made = {
 
 /** What a call is taken to need. */
 const call = {
-  /** A line of the access log behind a load balancer: 300 bytes in a rehearsal, and 26 that CloudWatch adds. */
-  logBytes: 326,
   /** A small call in both directions, headers included. */
   wireBytes: 1000,
-  /** A sign-up with e-mail and request_id writes four items, each of two units since it is a transaction. */
-  signUpWriteUnits: 8,
   /** A look-up is one consistent read of under 4 KB for each user. */
   lookUpReadUnits: 1,
   /** What auto scaling gives a task. */
   taskCallsPerMinute: 6000,
 };
-
-const monthHours = 730;
 
 /** Each zone's part of the load balancer asks each task for its health by gRPC, which is a call with a line in the log. */
 const healthChecksPerHour = 3600 / healthCheck.interval.toSeconds();
@@ -69,9 +50,10 @@ const perMonth: readonly Row[] = [
   ],
   [
     'Log of the health checks',
-    `${made.tasks} tasks × ${made.zones} zones × ${healthChecksPerHour} an hour × ${monthHours} h × ${call.logBytes} bytes, in GB × ${prices.logGigabyte}`,
-    ((made.tasks * made.zones * healthChecksPerHour * monthHours * call.logBytes) / 1e9) * prices.logGigabyte,
+    `${made.tasks} tasks × ${made.zones} zones × ${healthChecksPerHour} an hour × ${monthHours} h × ${logLineBytes} bytes, in GB × ${prices.logGigabyte}`,
+    ((made.tasks * made.zones * healthChecksPerHour * monthHours * logLineBytes) / 1e9) * prices.logGigabyte,
   ],
+  ['The key', `1 secret × ${prices.secretMonth}`, prices.secretMonth],
   [
     'Alarms, their metrics, dashboard',
     `${made.alarmMetrics} × ${prices.alarmMetricMonth} + ${prices.customMetricMonth} + ${prices.dashboardMonth}`,
@@ -80,7 +62,7 @@ const perMonth: readonly Row[] = [
 ];
 
 const millionCalls = (call.wireBytes * 1e6) / 1e9;
-const logGigabytes = (call.logBytes * 1e6) / 1e9;
+const logGigabytes = (logLineBytes * 1e6) / 1e9;
 const anyCall: readonly Row[] = [
   [
     'Load balancer',
@@ -96,8 +78,8 @@ const anyCall: readonly Row[] = [
 ];
 const signUp: Row = [
   'DynamoDB, for CreateUser',
-  `${call.signUpWriteUnits} write units × ${prices.dynamoMillionWriteUnits}`,
-  call.signUpWriteUnits * prices.dynamoMillionWriteUnits,
+  `${signUpWriteUnits} write units × ${prices.dynamoMillionWriteUnits}`,
+  signUpWriteUnits * prices.dynamoMillionWriteUnits,
 ];
 const lookUp: Row = [
   'DynamoDB, for GetUsers of one user',
@@ -106,7 +88,7 @@ const lookUp: Row = [
 ];
 
 const sum = (rows: readonly Row[]) => rows.reduce((total, [, , dollars]) => total + dollars, 0);
-const endpoints = 3 * made.zones * monthHours * prices.interfaceEndpointHour;
+const endpoints = made.endpoints * made.zones * monthHours * prices.interfaceEndpointHour;
 const taskAddresses = made.tasks * monthHours * prices.publicIpv4Hour;
 
 function table(title: string, rows: readonly Row[]): string {
@@ -114,7 +96,7 @@ function table(title: string, rows: readonly Row[]): string {
   return [`| ${title} | calculation | $ |`, '| --- | --- | ---: |', ...lines].join('\n');
 }
 
-/** The cost section of docs/operating.md. */
+/** The tables of docs/operating.md on what a deployment and its calls cost. */
 export function costs(): string {
   return [
     table('A month, idle', [...perMonth, ['**In all**', '', sum(perMonth)]]),
@@ -125,10 +107,12 @@ export function costs(): string {
       ['**CreateUser in all**', '', sum([...anyCall, signUp])],
       ['**GetUsers in all**', '', sum([...anyCall, lookUp])],
     ]),
-    `\`privateSubnets\` adds $${endpoints.toFixed(2)} a month (3 endpoints in ${made.zones} zones × ${monthHours} h × ` +
+    `\`privateSubnets\` adds $${endpoints.toFixed(2)} a month (${made.endpoints} endpoints in ${made.zones} zones × ${monthHours} h × ` +
       `${prices.interfaceEndpointHour}) and saves the tasks' addresses, $${taskAddresses.toFixed(2)}. ` +
-      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls.`,
+      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls. \`wafRatePerIp\` adds ` +
+      `$${prices.firewallMonth.toFixed(2)} a month and $${prices.firewallMillionRequests.toFixed(2)} for a million requests, ` +
+      'blocked ones too.',
   ].join('\n\n');
 }
 
-if (import.meta.main) console.log(costs());
+if (import.meta.main) console.log(`${costs()}\n\n${worstBills()}`);

@@ -47,7 +47,7 @@ export class Edge extends Construct {
         id: 'AwsSolutions-CFR2',
         reason: 'A firewall is for the owner of the account to choose and to pay for.',
       },
-      { id: 'AwsSolutions-CFR3', reason: 'Every call is in the log of the service.' },
+      { id: 'AwsSolutions-CFR3', reason: 'Calls are in the log of the service.' },
       {
         id: 'AwsSolutions-CFR4',
         reason:

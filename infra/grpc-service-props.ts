@@ -1,6 +1,8 @@
+import { isIPv4 } from 'node:net';
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
+import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { LifetimesProps } from './lifetimes.ts';
 
@@ -20,6 +22,11 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default none
    */
   readonly environment?: Readonly<Record<string, string>>;
+  /**
+   * What of the container's environment is kept secret: the tasks' execution role may read it, when they start.
+   * @default none
+   */
+  readonly secrets?: Readonly<Record<string, ecs.Secret>>;
   /**
    * The port the container listens on; it gets it as `PORT`.
    * @default 50051
@@ -48,7 +55,7 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly minTasks?: number;
   /**
-   * Tasks that run at the most.
+   * Tasks that run at the most, up to 100: the price of a flood.
    * @default 10
    */
   readonly maxTasks?: number;
@@ -72,6 +79,21 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default false
    */
   readonly privateSubnets?: boolean;
+  /**
+   * Who may connect to the load balancer: networks of IPv4 such as 203.0.113.0/24, and prefix lists such as pl-0123abcd.
+   * @default whoever reaches it
+   */
+  readonly allowedCidrs?: readonly string[];
+  /**
+   * A load balancer without public addresses, for clients in the network and in those connected to it.
+   * @default false
+   */
+  readonly internal?: boolean;
+  /**
+   * Mutual TLS: the load balancer serves only clients with a certificate of these authorities.
+   * @default clients need no certificate
+   */
+  readonly clientTrustStore?: elbv2.ITrustStore;
   /**
    * The load balancer's certificate.
    * @default a self-issued one for the load balancer's own name; its authority is in `authority`
@@ -104,6 +126,15 @@ const fargateSizes: ReadonlyMap<number, readonly [number, number, number]> = new
   [8192, [16_384, 61_440, 4096]],
   [16_384, [32_768, 122_880, 8192]],
 ]);
+
+/** More tasks than this are more likely a slip than a need. */
+const mostTasks = 100;
+
+/** A network of IPv4, the only one that a load balancer without dual stack meets, or a prefix list. */
+export function isPeer(text: string): boolean {
+  const [, address = '', bits] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];
+  return /^pl-[0-9a-f]{8,17}$/.test(text) || (isIPv4(address) && Number(bits) <= 32);
+}
 
 /** What the construct sets itself, and how to have it otherwise. */
 const ownEnvironment = {
@@ -144,6 +175,13 @@ export function refuseContradictions(props: GrpcServiceProps): void {
       `minTasks (${minTasks}) and maxTasks (${maxTasks}) must be whole numbers, at least 1, the first not larger`,
     );
   }
+  if (maxTasks > mostTasks) refuse(`maxTasks (${maxTasks}) must be at most ${mostTasks}`);
+  const strangers = props.allowedCidrs?.filter((it) => !isPeer(it)) ?? [];
+  if (strangers.length > 0) {
+    refuse(`allowedCidrs (${strangers.join(', ')}) must be networks of IPv4 such as 203.0.113.0/24`);
+  }
+  if (props.allowedCidrs?.length === 0)
+    refuse('allowedCidrs lets nobody in: leave it out, or name a network');
   if (!Number.isInteger(trustedProxies) || trustedProxies < 1 || trustedProxies > 16) {
     refuse(`trustedProxies (${trustedProxies}) must be 1 to 16: the load balancer, and those before it`);
   }
@@ -154,5 +192,9 @@ export function refuseContradictions(props: GrpcServiceProps): void {
   }
   for (const [name, instead] of Object.entries(ownEnvironment)) {
     if (name in environment) refuse(`environment.${name} is set by the construct: leave it out; ${instead}`);
+  }
+  for (const name of Object.keys(props.secrets ?? {})) {
+    if (name in environment || name in ownEnvironment)
+      refuse(`secrets.${name} is in the environment already`);
   }
 }

@@ -38,19 +38,24 @@ export class GrpcService extends Construct {
     const times = lifetimes(props);
     const network = props.vpc
       ? { vpc: props.vpc, taskSubnets: props.taskSubnets ?? { subnetType: ec2.SubnetType.PUBLIC } }
-      : new ServiceNetwork(this, 'Network', { privateSubnets: props.privateSubnets });
+      : new ServiceNetwork(this, 'Network', {
+          privateSubnets: props.privateSubnets,
+          hasSecrets: Object.keys(props.secrets ?? {}).length > 0,
+        });
     const { vpc, taskSubnets } = network;
 
     this.loadBalancer = new elbv2.ApplicationLoadBalancer(this, 'LoadBalancer', {
       vpc,
-      internetFacing: true,
+      internetFacing: !props.internal,
+      // A new network may have public subnets alone, where an internal load balancer has no public address either.
+      vpcSubnets: props.internal && !props.vpc ? taskSubnets : undefined,
       idleTimeout: times.idleTimeout,
       // Metadata keys may have dots and underscores, which would be dropped without a word.
       dropInvalidHeaderFields: false,
     });
     Validations.of(this.loadBalancer).acknowledge({
       id: 'AwsSolutions-ELB2',
-      reason: 'Every call is in the log of the service; access logs need a bucket whose region is known.',
+      reason: 'Calls are in the log of the service; access logs need a bucket whose region is known.',
     });
 
     if (props.certificate) {
@@ -68,12 +73,21 @@ export class GrpcService extends Construct {
       certificates: [this.certificate],
       sslPolicy: elbv2.SslPolicy.RECOMMENDED_TLS,
       defaultAction: elbv2.ListenerAction.fixedResponse(404, { messageBody: 'not found' }), // what no rule takes: nothing
-      open: true,
+      open: !props.allowedCidrs,
+      mutualAuthentication: props.clientTrustStore && {
+        mutualAuthenticationMode: elbv2.MutualAuthenticationMode.VERIFY,
+        trustStore: props.clientTrustStore,
+      },
     });
+    for (const peer of props.allowedCidrs ?? []) {
+      const from = peer.startsWith('pl-') ? ec2.Peer.prefixList(peer) : ec2.Peer.ipv4(peer);
+      this.loadBalancer.connections.allowFrom(from, ec2.Port.HTTPS, `Clients of ${peer}`);
+    }
     for (const group of this.loadBalancer.connections.securityGroups) {
       Validations.of(group).acknowledge({
         id: 'AwsSolutions-EC23',
-        reason: 'A public endpoint: anyone may connect to the load balancer, on port 443 only.',
+        reason:
+          'Unless allowedCidrs says otherwise anyone may connect to the load balancer, on port 443 only.',
       });
     }
     const { deregistrationDelay } = times;
@@ -136,6 +150,7 @@ export class GrpcService extends Construct {
       // the task may use (https://cirrostratus.cloud/out-of-memory-issues-on-ecs-fargate-containers).
       memoryLimitMiB: memoryMiB,
       environment,
+      secrets: props.secrets,
       stopTimeout,
       portMappings: [{ containerPort }],
       readonlyRootFilesystem: true,
@@ -163,7 +178,11 @@ export class GrpcService extends Construct {
       description: 'Tasks: in from the load balancer, out to AWS over HTTPS',
       allowAllOutbound: false,
     });
-    securityGroup.addEgressRule(ec2.Peer.anyIpv4(), ec2.Port.HTTPS, 'ECR, DynamoDB, CloudWatch');
+    securityGroup.addEgressRule(
+      ec2.Peer.anyIpv4(),
+      ec2.Port.HTTPS,
+      'ECR, DynamoDB, CloudWatch, Secrets Manager, an issuer of tokens',
+    );
     return new ecs.FargateService(this, 'Service', {
       cluster,
       taskDefinition,
@@ -194,7 +213,8 @@ function acknowledgeTask(task: ecs.FargateTaskDefinition): void {
   Validations.of(task).acknowledge(
     {
       id: 'AwsSolutions-ECS2',
-      reason: 'The environment holds names and durations, no secrets; another version of it is a deployment.',
+      reason:
+        'The environment holds names and durations; secrets lie in Secrets Manager. Another version is a deployment.',
     },
     {
       id: 'AwsSolutions-IAM5[Resource::*]',

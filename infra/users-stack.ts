@@ -1,14 +1,17 @@
 import { fileURLToPath } from 'node:url';
-import { CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
+import { ApiKey } from './api-key.ts';
+import { ClientAuthority } from './client-authority.ts';
 import type { Options } from './context.ts';
 import { Dashboard } from './dashboard.ts';
 import { Edge } from './edge.ts';
 import { GrpcService } from './grpc-service.ts';
+import { RateRule } from './rate-rule.ts';
 import { ServiceDomain } from './service-domain.ts';
 import { UsersMetrics } from './users-metrics.ts';
 import { UsersTable } from './users-table.ts';
@@ -23,6 +26,25 @@ export interface UsersStackProps extends StackProps {
   readonly certificateCode?: string;
 }
 
+/** Tokens that a caller has on each task in a second; a call costs one for each of its users, a password 50. */
+export const defaultTokensPerSecond = 100;
+/** What a caller may save up: twenty of the largest calls. The day's bill hangs on the tokens per second alone. */
+const maxTokensPerCaller = 200_000;
+
+/** The settings that say who may call, and how much. */
+function callers(options: Options): Record<string, string> {
+  const { auth, authIssuer, authAudience, clientCa, clientScopes } = options;
+  const { tokensPerSecond = defaultTokensPerSecond } = options;
+  return {
+    TOKENS_PER_SECOND_PER_CALLER: String(tokensPerSecond),
+    MAX_TOKENS_PER_CALLER: String(maxTokensPerCaller),
+    ...(auth === 'none' ? { AUTH: 'none' } : {}),
+    ...(authIssuer && authAudience ? { AUTH_ISSUER: authIssuer, AUTH_AUDIENCE: authAudience } : {}),
+    ...(clientCa ? { TLS_CLIENT_HEADERS: 'alb' } : {}),
+    ...(clientScopes ? { TLS_CLIENTS: clientScopes } : {}),
+  };
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Users service: its table, its containers behind a load balancer, and what watches them. */
@@ -31,7 +53,15 @@ export class UsersStack extends Stack {
     super(scope, id, { description: 'The Users service: gRPC on Fargate', ...props });
     const { options, certificateCode = `${root}dist/certificate` } = props;
     const { domainName, hostedZone, certificateArn } = options;
-    const users = new UsersTable(this, 'Users', { disposable: options.disposable });
+    const { disposable, maxReadUnits, maxWriteUnits } = options;
+    const users = new UsersTable(this, 'Users', { disposable, maxReadUnits, maxWriteUnits });
+    // An open deployment has it, too: callers show it already, and then lose no call when it is closed.
+    const key = ['key', 'none'].includes(options.auth)
+      ? new ApiKey(this, 'ApiKey', { disposable })
+      : undefined;
+    const authority = options.clientCa
+      ? new ClientAuthority(this, 'ClientAuthority', { bundle: options.clientCa })
+      : undefined;
     const domain =
       domainName && hostedZone
         ? new ServiceDomain(this, 'Domain', { domainName, hostedZoneId: hostedZone })
@@ -48,7 +78,15 @@ export class UsersStack extends Stack {
         buildArgs: options.baseImage ? { BASE: options.baseImage } : undefined,
       }),
       trustedProxies: hasEdge ? 2 : 1,
-      environment: { USERS_STORE: 'dynamodb', USERS_TABLE: users.table.tableName },
+      environment: {
+        USERS_STORE: 'dynamodb',
+        USERS_TABLE: users.table.tableName,
+        ...callers(options),
+      },
+      secrets: options.auth === 'key' && key ? { API_KEY: key.forContainer() } : undefined,
+      clientTrustStore: authority?.trustStore,
+      allowedCidrs: options.allowedCidrs,
+      internal: options.internal,
       certificate,
       certificateCode: certificate ? undefined : certificateCode,
       privateSubnets: options.privateSubnets,
@@ -60,6 +98,10 @@ export class UsersStack extends Stack {
     });
     users.grantStore(service.service.taskDefinition.taskRole);
     domain?.pointTo(service.loadBalancer);
+    if (options.wafRatePerIp) {
+      const { loadBalancer } = service;
+      new RateRule(this, 'RateRule', { loadBalancer, requestsPerIp: options.wafRatePerIp });
+    }
     const edge = hasEdge ? new Edge(this, 'Edge', { domainName }) : undefined;
 
     const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
@@ -75,6 +117,16 @@ export class UsersStack extends Stack {
         'Ca',
         service.authority,
         'The authority that clients are to trust for the endpoint, as PEM',
+      );
+    }
+    if (key) {
+      this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');
+    }
+    if (options.auth === 'none') {
+      Annotations.of(this).addWarningV2(
+        'users:open',
+        'auth=none: whoever can connect may sign users up and ask for all of them by name, at your expense. ' +
+          'See "Who may call" in docs/operating.md.',
       );
     }
     this.#output('Table', users.table.tableName, 'The users');

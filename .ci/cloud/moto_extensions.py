@@ -1,9 +1,10 @@
-"""What a rehearsal needs and moto lacks: metric filters, deletion of more types and in order, quick transactions.
+"""What a rehearsal needs and moto lacks: metric filters, secrets of stacks, deletion of more types and in order, quick transactions.
 
 A resource of an unknown type spoils the list of a stack's resources; one that is not deleted looks left behind.
 Imported by .ci/cloud/python's interpreter when it runs moto.
 """
 import copy
+import json
 
 from moto.cloudformation.parsing import ResourceMap
 from moto.core.common_models import CloudFormationModel
@@ -11,6 +12,7 @@ from moto.dynamodb.models.table import Table
 from moto.ecs.models import Service, TaskDefinition, ecs_backends
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
 from moto.logs.models import logs_backends
+from moto.secretsmanager.models import secretsmanager_backends
 
 
 class MetricFilter(CloudFormationModel):
@@ -47,6 +49,48 @@ class MetricFilter(CloudFormationModel):
 
     def delete(self, account_id, region_name):
         logs_backends[account_id][region_name].delete_metric_filter(self.name, self.group)
+
+
+class Secret(CloudFormationModel):
+    """AWS::SecretsManager::Secret, whose text Secrets Manager makes."""
+
+    __module__ = "moto.secretsmanager.secret"
+
+    @staticmethod
+    def cloudformation_name_type():
+        return "Name"
+
+    @staticmethod
+    def cloudformation_type():
+        return "AWS::SecretsManager::Secret"
+
+    @classmethod
+    def has_cfn_attr(cls, attr):
+        return False
+
+    @classmethod
+    def create_from_cloudformation_json(cls, resource_name, cloudformation_json, account_id, region_name, **kwargs):
+        self, properties = cls(), cloudformation_json["Properties"]
+        wanted = properties["GenerateSecretString"]
+        flags = [wanted.get(name, default) for name, default in (
+            ("PasswordLength", 32), ("ExcludeCharacters", ""), ("ExcludeNumbers", False), ("ExcludePunctuation", False), ("ExcludeUppercase", False),
+            ("ExcludeLowercase", False), ("IncludeSpace", False), ("RequireEachIncludedType", True))]
+        backend = secretsmanager_backends[account_id][region_name]
+        text = json.loads(backend.get_random_password(*flags))["RandomPassword"]
+        made = backend.create_secret(resource_name, text, None, properties.get("Description"), properties.get("Tags"), None, None, [], False)
+        self.arn = json.loads(made)["ARN"]
+        return self
+
+    @classmethod
+    def update_from_cloudformation_json(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+        return original_resource
+
+    @property
+    def physical_resource_id(self):
+        return self.arn
+
+    def delete(self, account_id, region_name):
+        secretsmanager_backends[account_id][region_name].delete_secret(self.arn, None, True)
 
 
 Service.delete = lambda self, account_id, region: ecs_backends[account_id][region].delete_service(self.cluster_name, self.name, force=True)

@@ -79,6 +79,11 @@ export const rpcLimits = {
   /** Open calls that last as long as their client wants (health watches, reflection), of all clients and of one. */
   maxWatches: 1024,
   maxWatchesPerClient: 256,
+  /**
+   * Lines of the log each second for calls that were refused or, where callers have to say who they are, that nobody is
+   * known to make, such as health checks. The rest are counted in one line: they may be without end, and logs are paid for.
+   */
+  maxRefusedLinesPerSecond: 10,
 
   /** Tokens (JWT) that are remembered until they expire, so that each is verified once. The oldest go first. */
   maxRememberedJwts: 10_000,
@@ -127,4 +132,5 @@ export const rpcLimitRanges = {
   drainDelayMs: { from: 0 },
   drainTimeoutMs: { from: 0 },
   maxConnectionAgeMs: { from: 0 },
+  maxRefusedLinesPerSecond: { from: 0 },
 } satisfies { [Name in keyof RpcLimits]?: { from?: number; to?: number } };

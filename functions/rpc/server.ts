@@ -177,14 +177,17 @@ export class RpcServer {
 }
 
 function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy {
-  const { gate, interceptors = [], keepsMessages = false, log, logMetadata, trustedProxies = 0 } = options;
+  const { gate, interceptors = [], keepsMessages = false, log, trustedProxies = 0 } = options;
+  const { maxRefusedLinesPerSecond } = limits;
+  const metadata = options.logMetadata ?? 'keys';
+  const knowsCallers = options.auth !== undefined && options.auth.ways.length > 0;
   return {
     gate,
     interceptors,
     keepsMessages,
     trustedProxies,
     limits,
-    onEnd: log ? createAccessLog(log, logMetadata ?? 'keys') : () => {},
+    onEnd: log ? createAccessLog(log, { metadata, maxRefusedLinesPerSecond, knowsCallers }) : () => {},
     wheel: new DeadlineWheel(),
     memory: new MemoryBudget(limits),
     clients: new Clients(),

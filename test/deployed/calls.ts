@@ -36,6 +36,7 @@ export function everyKindOfCall(
     endpoint: endpoint.url,
     serverName: endpoint.serverName,
     tls: { ca: endpoint.ca },
+    token: endpoint.token,
     retry: { maxAttempts },
   };
   const kind = (
@@ -87,7 +88,7 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
     const wanted = pick(names, askedUsers);
     const url = new URL('/users/', endpoint.url);
     for (const username of wanted) url.searchParams.append('username', username);
-    const { status, body } = await fetchText(url, agent).catch((cause) => {
+    const { status, body } = await fetchText(url, agent, endpoint.token).catch((cause) => {
       throw new ConnectError(`no answer: ${cause.message}`, Code.Unavailable, undefined, undefined, cause);
     });
     // What a load balancer says of a task that it does not reach.
@@ -113,9 +114,14 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
   };
 }
 
-async function fetchText(url: URL, agent: https.Agent): Promise<{ status: number; body: string }> {
+async function fetchText(
+  url: URL,
+  agent: https.Agent,
+  token: string | undefined,
+): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  https.get(url, { agent }, resolve).on('error', reject);
+  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  https.get(url, { agent, headers }, resolve).on('error', reject);
   const response = await promise;
   return { status: response.statusCode ?? 0, body: await text(response) };
 }

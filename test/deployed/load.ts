@@ -62,8 +62,8 @@ export class Load {
 
   /** How many sign-ups were acknowledged, and the users of them that are not there. */
   async lost(): Promise<{ acknowledged: number; lost: string[] }> {
-    const { url, ca, serverName } = this.#endpoint;
-    using client = createUsersClient({ endpoint: url, serverName, tls: { ca } });
+    const { url, ca, serverName, token } = this.#endpoint;
+    using client = createUsersClient({ endpoint: url, serverName, token, tls: { ca } });
     const { names } = this.#acknowledged;
     const lost: string[] = [];
     for (let from = 0; from < names.length; from += checkedAtOnce) {

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { costs, made } from '../../infra/costs.ts';
+import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
 import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -11,7 +12,28 @@ const page = read('docs/operating.md');
 const template = usersTemplate();
 
 test('the costs are those that are calculated', () => {
-  assert(page.includes(costs()), 'run `node infra/costs.ts` and put its tables into docs/operating.md');
+  for (const tables of [costs(), worstBills()])
+    assert(page.includes(tables), 'run `node infra/costs.ts` and put its tables into docs/operating.md');
+  for (const dollars of Object.values(unbounded))
+    assert(page.includes(`$${dollars.toFixed(2)}`), `${dollars}`);
+});
+
+test('what bounds the worst bill is what the template has', () => {
+  const [[, scaling] = []] = resourcesOf(template, 'AWS::ApplicationAutoScaling::ScalableTarget');
+  const [[, table] = []] = resourcesOf(template, 'AWS::DynamoDB::GlobalTable');
+  const [[, task] = []] = resourcesOf(template, 'AWS::ECS::TaskDefinition');
+  const settings = JSON.stringify(task?.Properties);
+  assert.equal(defaultBounds.maxTasks, scaling?.Properties.MaxCapacity);
+  assert.equal(defaultBounds.taskVcpu * 1024, Number(task?.Properties.Cpu));
+  assert.equal(defaultBounds.taskGib * 1024, Number(task?.Properties.Memory));
+  assert(JSON.stringify(table).includes(`"MaxReadRequestUnits":${defaultBounds.maxReadUnits}`));
+  assert(JSON.stringify(table).includes(`"MaxWriteRequestUnits":${defaultBounds.maxWriteUnits}`));
+  const { tokensPerSecond } = defaultBounds;
+  assert(settings.includes(`{"Name":"TOKENS_PER_SECOND_PER_CALLER","Value":"${tokensPerSecond}"}`));
+  assert.equal(settings.includes('"API_KEY"'), defaultBounds.isClosed);
+  const inPrivate = resourcesOf(usersTemplate({ privateSubnets: 'true' }), 'AWS::EC2::VPCEndpoint');
+  const paid = inPrivate.filter(([, { Properties }]) => Properties.VpcEndpointType === 'Interface');
+  assert.equal(made.endpoints, paid.length);
 });
 
 test('what is calculated is what the template makes', () => {
@@ -30,7 +52,7 @@ test('what is calculated is what the template makes', () => {
 });
 
 test('the table of options names all of them', () => {
-  const names = [...read('infra/context.ts').matchAll(/(?:text|number|flag)\('(\w+)'/g)].map(
+  const names = [...read('infra/context.ts').matchAll(/(?:text|number|flag|list)\('(\w+)'/g)].map(
     ([, name]) => name,
   );
   const [, table = ''] = /\| option \| \|\n(.+?)\n\n/s.exec(page) ?? [];
@@ -45,6 +67,12 @@ test('the table of alarms names all of them', () => {
     id.replace(/^Alarms|.{8}$/g, ''),
   );
   assert.deepEqual(rows.sort(), alarms.sort());
+});
+
+test('the cluster has the name by which the page finds it', () => {
+  const [, name = ''] = /contains\(@, 'Users-(\w+)'\)/.exec(page) ?? [];
+  const [[id] = ['']] = resourcesOf(template, 'AWS::ECS::Cluster');
+  assert(name !== '' && id.startsWith(name), `${id} begins with ${name}`);
 });
 
 test('the commands it names exist', () => {

@@ -2,9 +2,11 @@
 // takes another team's image, network and certificate.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
+import { Stack } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { GrpcService } from '../../infra/grpc-service.ts';
 import type { GrpcServiceProps } from '../../infra/grpc-service-props.ts';
@@ -12,6 +14,9 @@ import { certificateCode, templateOf, theOnly } from './synthesis.ts';
 
 const image = ecs.ContainerImage.fromRegistry('example.com/greeter:1');
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
+const secret = ecs.Secret.fromSsmParameter(
+  ssm.StringParameter.fromSecureStringParameterAttributes(new Stack(), 'Key', { parameterName: '/key' }),
+);
 const vpc = (scope: Construct) => new ec2.Vpc(scope, 'Vpc', { maxAzs: 2 });
 const certificate = (scope: Construct) => acm.Certificate.fromCertificateArn(scope, 'Theirs', certificateArn);
 
@@ -43,6 +48,18 @@ describe('refused', () => {
       /minTasks \(0\) and maxTasks \(10\) must be whole numbers, at least 1/,
     ],
     ['more tasks than the most', () => ({ minTasks: 11 }), /the first not larger/],
+    ['more tasks than anybody means', () => ({ maxTasks: 101 }), /maxTasks \(101\) must be at most 100/],
+    [
+      'a client that is no network',
+      () => ({ allowedCidrs: ['203.0.113.0/24', 'me'] }),
+      /allowedCidrs \(me\) must be networks of IPv4/,
+    ],
+    ['nobody that may connect', () => ({ allowedCidrs: [] }), /allowedCidrs lets nobody in/],
+    [
+      'a secret that is in the environment too',
+      () => ({ environment: { KEY: 'a' }, secrets: { KEY: secret } }),
+      /secrets.KEY is in the environment already/,
+    ],
     ['half a task', () => ({ maxTasks: 2.5 }), /must be whole numbers/],
     ['cpu that Fargate lacks', () => ({ cpu: 300 }), /cpu \(300\) must be one of 256, 512, 1024/],
     [

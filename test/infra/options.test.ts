@@ -56,6 +56,7 @@ describe('options', () => {
       EcrApi: 'Interface',
       EcrDocker: 'Interface',
       Logs: 'Interface',
+      Secrets: 'Interface',
     });
   });
 

@@ -18,6 +18,13 @@ const variants: Record<string, Record<string, unknown>> = {
   'another base image': { baseImage: 'localhost/nodejs24:local' },
   'alarms that tell somebody': { alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },
   'for a trial': { disposable: 'true' },
+  'tokens of an issuer': { auth: 'jwt', authIssuer: 'https://issuer.example.com/', authAudience: 'users' },
+  'everybody may call': { auth: 'none' },
+  'client certificates': { clientCa: 's3://authorities/clients.pem' },
+  'some may connect': { allowedCidrs: '203.0.113.0/24,pl-3b927c52' },
+  'no public address': { internal: 'true', privateSubnets: 'true' },
+  'a rate for each address': { wafRatePerIp: '5000' },
+  'other ceilings': { maxReadUnits: '4000', maxWriteUnits: '500', tokensPerSecond: '0' },
 };
 
 for (const [name, context] of Object.entries(variants)) {
@@ -40,7 +47,14 @@ for (const [name, context] of Object.entries(variants)) {
       issued,
     );
     const outputs = Object.keys(template.findOutputs('*')).sort();
-    const expected = ['DashboardUrl', 'Endpoint', 'Table', ...(context.domainName ? [] : ['Ca'])].sort();
+    const hasKey = context.auth !== 'jwt' && context.clientCa === undefined;
+    const expected = [
+      ...(hasKey ? ['ApiKeySecret'] : []),
+      ...(context.domainName ? [] : ['Ca']),
+      'DashboardUrl',
+      'Endpoint',
+      'Table',
+    ];
     assert.deepEqual(outputs, expected);
   });
 }

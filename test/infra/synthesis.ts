@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack, Validations } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { readOptions } from '../../infra/context.ts';
@@ -58,6 +58,15 @@ function synthesize(context: Record<string, unknown>): Template {
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
   return Template.fromStack(stack);
+}
+
+/** What `npx cdk synth -c NAME=VALUE…` warns of. */
+export function usersWarnings(context: Record<string, unknown> = {}): string[] {
+  const app = makeApp(context);
+  const stack = new UsersStack(app, 'Users', { options: readOptions(app.node), certificateCode });
+  return Annotations.fromStack(stack)
+    .findWarning('*', Match.anyValue())
+    .map(({ entry }) => String(entry.data));
 }
 
 /** The template of a stack that has what `make` puts into it. */

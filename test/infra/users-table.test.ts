@@ -16,6 +16,20 @@ test('keyed and expiring as the store writes items, paid by request', () => {
   assert.equal(BillingMode, 'PAY_PER_REQUEST');
 });
 
+test('with a ceiling on what it serves, and so on what it costs', () => {
+  const ceilings = (context: Record<string, unknown>) => {
+    const { Properties } = theOnly(usersTemplate(context), 'AWS::DynamoDB::GlobalTable');
+    const { Replicas, WriteOnDemandThroughputSettings: writes } = Properties;
+    assert(Array.isArray(Replicas));
+    return [Replicas[0].ReadOnDemandThroughputSettings ?? Properties.ReadOnDemandThroughputSettings, writes];
+  };
+  assert.deepEqual(ceilings({}), [{ MaxReadRequestUnits: 1000 }, { MaxWriteRequestUnits: 1000 }]);
+  assert.deepEqual(ceilings({ maxReadUnits: '4000', maxWriteUnits: '500' }), [
+    { MaxReadRequestUnits: 4000 },
+    { MaxWriteRequestUnits: 500 },
+  ]);
+});
+
 test('recoverable, protected, and kept when the stack goes', () => {
   const { Replicas } = table.Properties;
   assert(Array.isArray(Replicas) && Replicas.length === 1);

@@ -63,7 +63,14 @@ test('the dashboard shows the alarms, the calls, the tasks, the table, and the l
 test('a fault is logged with the field that the metric filter looks for, and nothing else is', async () => {
   const lines: string[] = [];
   const write = (fields: object) => lines.push(JSON.stringify(fields));
-  const onEnd = createAccessLog({ info: write, warn: write, error: write }, 'keys');
+  const onEnd = createAccessLog(
+    { info: write, warn: write, error: write },
+    {
+      metadata: 'keys',
+      maxRefusedLinesPerSecond: 10,
+      knowsCallers: false,
+    },
+  );
   const call = {
     method: '/Users/GetUsers',
     protocol: 'grpc',

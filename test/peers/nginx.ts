@@ -39,7 +39,12 @@ export const nginx: Peer = {
  * to gRPC.
  */
 async function replaceUnderLoad(proxied: Proxied, check: Check): Promise<void> {
-  const load = new ProxiedLoad({ url: proxied.endpoint, ca: proxied.ca, serverName: undefined });
+  const load = new ProxiedLoad({
+    url: proxied.endpoint,
+    ca: proxied.ca,
+    serverName: undefined,
+    token: undefined,
+  });
   await load.start();
   for (const index of [0, 1] as const) {
     await load.calls(100);

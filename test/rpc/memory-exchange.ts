@@ -104,7 +104,14 @@ export function serveInMemory(
   }: { limits?: Partial<RpcLimits>; now?: () => number; resources?: HttpResource[] } = {},
 ): Served {
   const ended: Served['ended'] = [];
-  const log = createAccessLog({ info() {}, warn() {}, error() {} }, 'keys');
+  const log = createAccessLog(
+    { info() {}, warn() {}, error() {} },
+    {
+      metadata: 'keys',
+      maxRefusedLinesPerSecond: 10,
+      knowsCallers: false,
+    },
+  );
   const policy: CallPolicy = {
     gate: undefined,
     quota: undefined,

@@ -28,7 +28,10 @@ export interface Serving {
   line(matches: (line: LogLine) => boolean): Promise<LogLine>;
 }
 
-/** Those of a server; limits that are not given have their defaults, but for short time-outs of the drain. */
+/**
+ * Those of a server; limits that are not given have their defaults, but for short time-outs of the drain, and a line of the
+ * log for every call that is refused.
+ */
 export type ServingOptions = Omit<RpcServerOptions, 'limits'> & { readonly limits?: Partial<Limits> };
 
 /**
@@ -37,7 +40,8 @@ export type ServingOptions = Omit<RpcServerOptions, 'limits'> & { readonly limit
  */
 export async function serve(t: TestContext, options: ServingOptions): Promise<Serving> {
   const assertNothingLeft = watchLeaks();
-  const limits = { ...defaults, goawayTimeoutMs: 20, drainTimeoutMs: patienceMs, ...options.limits };
+  const ofTests = { goawayTimeoutMs: 20, drainTimeoutMs: patienceMs, maxRefusedLinesPerSecond: 10_000 };
+  const limits = { ...defaults, ...ofTests, ...options.limits };
   const lines: LogLine[] = [];
   const waiting = new Set<() => void>();
   const write = (level: keyof Log) => (fields: object, message: string) => {

@@ -2,6 +2,7 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { ConnectError } from '@connectrpc/connect';
 import type { Caller } from '../auth/caller.ts';
 import { isProtocolHeader } from './metadata.ts';
+import { RefusedLines } from './refused-lines.ts';
 import { isFault, statusName } from './status.ts';
 
 /** Where log lines go; pino's loggers fit. */
@@ -41,9 +42,21 @@ interface EndedCall {
   readonly endedAtMs: number;
 }
 
-/** Writes one line for each call. */
-export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
-  const describe = metadata === 'values' ? metadataValues : metadataKeys;
+/** What the log of calls shows. */
+export interface AccessLogOptions {
+  readonly metadata: MetadataDetail;
+  /** Calls each second that have a line although they were refused, or nobody is known to make them. */
+  readonly maxRefusedLinesPerSecond: number;
+  /** Whether callers have to say who they are. */
+  readonly knowsCallers: boolean;
+}
+
+/** Writes one line for each call, and one each second for those that are beyond `maxRefusedLinesPerSecond`. */
+export function createAccessLog(log: Log, options: AccessLogOptions): OnCallEnd {
+  const describe = options.metadata === 'values' ? metadataValues : metadataKeys;
+  const refused = new RefusedLines(options.maxRefusedLinesPerSecond, options.knowsCallers, (calls, codes) =>
+    log.warn({ calls, codes }, 'more calls were refused'),
+  );
   const write = ({ call, status, endedAtMs }: EndedCall) => {
     const fields = {
       method: call.method,
@@ -71,6 +84,7 @@ export function createAccessLog(log: Log, metadata: MetadataDetail): OnCallEnd {
     calls.forEach(write);
   };
   return (call, status) => {
+    if (!isFault(call.error) && !refused.admits(call, status)) return;
     // After the response: node hands it to the kernel when this turn of the event loop is over.
     if (ended.length === 0) setImmediate(writeAll);
     ended.push({ call, status, endedAtMs: performance.now() });

@@ -1,0 +1,31 @@
+/** List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025. */
+export const prices = {
+  fargateArmVcpuHour: 0.03238,
+  fargateArmGibHour: 0.00356,
+  loadBalancerHour: 0.0225,
+  loadBalancerCapacityUnitHour: 0.008,
+  publicIpv4Hour: 0.005,
+  interfaceEndpointHour: 0.01,
+  alarmMetricMonth: 0.1,
+  customMetricMonth: 0.3,
+  dashboardMonth: 3,
+  secretMonth: 0.4,
+  dynamoMillionWriteUnits: 0.625,
+  dynamoMillionReadUnits: 0.125,
+  /** Of stored items, backups for any point in time included. */
+  dynamoGigabyteMonth: 0.45,
+  logGigabyte: 0.5,
+  sentGigabyte: 0.09,
+  edgeMillionRequests: 1,
+  /** A web ACL of AWS WAF, and its one rule. */
+  firewallMonth: 6,
+  firewallMillionRequests: 0.6,
+};
+
+export const monthHours = 730;
+
+/** A line of the access log behind a load balancer: 300 bytes in a rehearsal, and 26 that CloudWatch adds. */
+export const logLineBytes = 326;
+
+/** A sign-up with e-mail and request_id writes four items, each of two units since it is a transaction. */
+export const signUpWriteUnits = 8;
