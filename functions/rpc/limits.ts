@@ -105,6 +105,11 @@ export const rpcLimits = {
   /** Older keys are fetched anew, while calls go on with them. */
   issuerKeysMaxAgeMs: 3_600_000,
 
+  /** API keys that a server knows: each call is compared with all of them. */
+  maxApiKeys: 100,
+  /** Client certificates from headers that are remembered with their callers, some 300 bytes each. */
+  maxRememberedCertificates: 1_000,
+
   /**
    * After a deadline, the client has this time to read what is left of the call, its status above all. After a
    * response, it has this time to end its request.
