@@ -106,7 +106,7 @@ async function startAt(link: Link, subject: Subject, folder: string): Promise<As
   const output = join(folder, `${subject.key} wan.log`);
   const file = openSync(output, 'a');
   const [program, ...args] = link.at('server', serverCore, subject.command);
-  const env = { ...process.env, ...subject.env, HOST: link.serverAddress, PORT: String(port) };
+  const env = { ...process.env, ...subject.env, HOST: link.serverAddress, AUTH: 'none', PORT: String(port) };
   const child = spawn(program, args, { env, stdio: ['ignore', file, file] });
   closeSync(file);
   const exited = once(child, 'exit');

@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { resolve } from 'node:path';
+import { type AuthKind, authKinds } from '../process/auth-settings.ts';
 import type { Config } from './config.ts';
 
 /** Whether the sources run: only where they are, there is a command line to try. */
@@ -9,7 +10,7 @@ const isSource = import.meta.filename.endsWith('.ts');
 const loopback: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::': '::1' };
 
 /**
- * Tells a person who has started the server where it listens, where it keeps users, and what to try.
+ * Tells a person who has started the server where it listens, where it keeps users, who may call, and what to try.
  *
  * @param hasCli whether to name our own commands too. Default: where the sources run
  */
@@ -26,6 +27,7 @@ export function banner(
   Users service
     listens at   ${place}   (gRPC, gRPC-Web, Connect${encrypted})
     keeps users  ${storePlace(config.store)}
+    open to      ${callers(config.auth)}
 
   Try, in another terminal:
 ${commands(config, url, hasCli)
@@ -33,7 +35,24 @@ ${commands(config, url, hasCli)
   .join('')}`;
 }
 
-function commands({ tls }: Config, url: string, hasCli: boolean): string[] {
+const callersOf: Readonly<Record<AuthKind, string>> = {
+  keys: 'callers with an API key',
+  jwt: 'callers with a token of the issuer',
+  certificates: 'clients with a certificate',
+};
+
+function callers(auth: Config['auth']): string {
+  const known = authKinds(auth).map((it) => callersOf[it]);
+  return known.join(', or ') || 'everybody: no credential is needed';
+}
+
+/** Where the caller keeps what it must show: the file is named, its content is not to be seen. */
+function credentialFile({ keys, tokens }: Config['auth']): string | undefined {
+  if (keys.length > 0) return 'KEY.txt';
+  return tokens === undefined ? undefined : 'TOKEN.txt';
+}
+
+function commands({ tls, auth }: Config, url: string, hasCli: boolean): string[] {
   const isDefault = url === 'http://127.0.0.1:50051';
   const endpoint = isDefault ? '' : ` --endpoint ${quoted(url)}`;
   // Other programs need the name of a host, too, where the socket is one of this machine.
@@ -44,8 +63,12 @@ function commands({ tls }: Config, url: string, hasCli: boolean): string[] {
   const trust = (option: string) => (tls ? ` ${option} ${quoted(resolve(tls.certFile))}` : '');
   // Whoever serves known clients alone has such a certificate.
   const own = tls?.clientCaFile ? ' --cert CLIENT.pem --key CLIENT-KEY.pem' : '';
-  const cli = trust('--ca') + own + endpoint;
-  const curl = socket + trust('--cacert') + own;
+  const file = credentialFile(auth);
+  const bearer = file === undefined ? '' : ` -H "authorization: Bearer $(cat ${file})"`;
+  const cli = trust('--ca') + own + (file === undefined ? '' : ` --token-file ${file}`) + endpoint;
+  // buf asks by reflection first, which needs the credential too.
+  const reflect = bearer === '' || auth.isReflectionOpen ? '' : " --reflect-header '*'";
+  const curl = socket + trust('--cacert') + own + bearer;
   const priorKnowledge = tls ? '' : ' --http2-prior-knowledge';
   const signUp = `curl${curl} -w '\\n' -H 'content-type: application/json' -d '{"username":"jerry"}' ${quoted(`${base}/Users/CreateUser`)}`;
   const show = `curl${curl} -N ${quoted(`${base}/users/`)}`;
@@ -55,7 +78,7 @@ function commands({ tls }: Config, url: string, hasCli: boolean): string[] {
     `npx users create tom --metadata ip=127.0.0.1${cli}`,
     `npx users get alexa christie tom nobody${cli}`,
     signUp,
-    `npx buf curl${curl}${priorKnowledge} --protocol grpc -d '{"user":[{"username":"alexa"}]}' ${quoted(`${base}/Users/GetUsers`)}`,
+    `npx buf curl${curl}${reflect}${priorKnowledge} --protocol grpc -d '{"user":[{"username":"alexa"}]}' ${quoted(`${base}/Users/GetUsers`)}`,
     show,
   ];
 }

@@ -1,13 +1,16 @@
 import { type Limits, limits as limitDefaults, limitRanges } from '../limits.ts';
+import { type AuthConfig, readAuthSettings } from '../process/auth-settings.ts';
 import { readLimits } from '../process/limit-settings.ts';
 import { heldMemoryWithin, memoryLimitBytes } from '../process/memory.ts';
 import { readServerSettings, type ServerConfig } from '../process/server-settings.ts';
 import { type Environment, Settings } from '../process/settings.ts';
 import type { TlsFiles } from '../process/tls-files.ts';
+import { scopeNames } from './scopes.ts';
 import { type StoreConfig, storeKinds } from './stores/registry.ts';
 
 /** The settings of the Users function. */
 export interface Config extends ServerConfig {
+  readonly auth: AuthConfig;
   readonly store: StoreConfig;
   /** Whether to add the sample users at the start. */
   readonly samples: boolean;
@@ -17,7 +20,8 @@ export interface Config extends ServerConfig {
 /**
  * Reads the settings from environment variables; one that is empty counts as not set.
  *
- * Those of every server (`functions/process/server-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data),
+ * Those of every server (`functions/process/server-settings.ts`) and of who may call
+ * (`functions/process/auth-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data),
  * USERS_TABLE, DYNAMODB_ENDPOINT, USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper
  * case.
  *
@@ -34,13 +38,14 @@ export function readConfig(
   const samples = settings.flag('USERS_SAMPLES');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
   const limits = readLimits(settings, defaults, limitRanges);
+  const auth = readAuthSettings(settings, server, scopeNames, limits);
   if (store.kind === 'dynamodb' && limits.readChunkUsers > 100) {
     settings.problem(
       'READ_CHUNK_USERS must be at most 100 with USERS_STORE=dynamodb, as BatchGetItem takes no more',
     );
   }
   settings.check();
-  return { ...server, store, samples, limits };
+  return { ...server, auth, store, samples, limits };
 }
 
 function readStore(settings: Settings): StoreConfig {

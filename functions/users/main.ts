@@ -1,5 +1,7 @@
 import { createClient } from '@connectrpc/connect';
 import { Users } from '../../proto/gen/users_pb.js';
+import { authKinds } from '../process/auth-settings.ts';
+import { authWays } from '../process/auth-ways.ts';
 import { createLog } from '../process/log.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
@@ -23,12 +25,13 @@ await runUntilSignal(start, (error) => describeStartFailure(error, process.env, 
 async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
+  const ways = await authWays(config.auth, config.limits);
   const store = await openStore(config.store, config.limits);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf });
   if (config.samples) await addSamples(users);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
-    auth: { scopes, ways: [], isReflectionOpen: true },
+    auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,
@@ -46,7 +49,8 @@ async function start(): Promise<Running> {
     const memoryMiB = Math.round(memoryLimitBytes() / 2 ** 20);
     // A socket of this machine has none.
     const port = address.port || undefined;
-    log.info({ host: address.address, port, store: config.store.kind, memoryMiB }, 'listening');
+    const auth = authKinds(config.auth).join() || 'open';
+    log.info({ host: address.address, port, auth, store: config.store.kind, memoryMiB }, 'listening');
   }
 
   return {

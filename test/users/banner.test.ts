@@ -12,7 +12,7 @@ it('all addresses are named as such, and the commands go to loopback', () => {
     ['0.0.0.0', 'http://127.0.0.1:4000'],
     ['::', 'http://[::1]:4000'],
   ] as const) {
-    const text = banner(readConfig({ HOST: host }), address);
+    const text = banner(readConfig({ HOST: host, AUTH: 'none' }), address);
     assert.match(text, / {4}listens at {3}all addresses, port 4000 {3}\(gRPC, gRPC-Web, Connect\)\n/);
     const [, ...rest] = commandsOf(text);
     assert.equal(rest.length, 5);

@@ -24,6 +24,7 @@ describe('readConfig', () => {
     assert.deepEqual(readConfig({}), {
       host: '127.0.0.1',
       port: 50051,
+      auth: { keys: [], tokens: undefined, certificates: undefined, isReflectionOpen: true },
       store: { kind: 'sqlite', dataFolder: './data' },
       tls: undefined,
       corsOrigins: [],
@@ -54,6 +55,12 @@ describe('readConfig', () => {
     assert.deepEqual(config, {
       host: '0.0.0.0',
       port: 0,
+      auth: {
+        keys: [],
+        tokens: undefined,
+        certificates: { clients: { '*': ['*'] }, header: undefined },
+        isReflectionOpen: false,
+      },
       store: { kind: 'dynamodb', table: 'users', endpoint: 'http://127.0.0.1:8000' },
       tls: { certFile: 'cert.pem', keyFile: 'key.pem', clientCaFile: 'ca.pem' },
       corsOrigins: ['https://a.example', 'http://localhost:8080'],

@@ -44,7 +44,7 @@ describe('a start that can not be is one line', () => {
   });
 
   it('for an address of another machine', async (t) => {
-    assert.match(await refusal(t, { HOST: '192.0.2.1' }), /192\.0\.2\.1.*HOST/);
+    assert.match(await refusal(t, { HOST: '192.0.2.1', AUTH: 'none' }), /192\.0\.2\.1.*HOST/);
   });
 
   it('for a bad setting', async (t) => {
