@@ -11,6 +11,7 @@ import {
   UserSchema,
 } from '../proto/gen/users_types_pb.js';
 import { CallError } from './call/call-error.ts';
+import { newKey, showKey } from './cli/key.ts';
 import { addGlobalOptions, type GlobalOptions, openUsersClient, UsageError } from './cli/options.ts';
 import { readPassword } from './cli/password.ts';
 import { print, printError } from './cli/report.ts';
@@ -84,6 +85,18 @@ program
       await print(json ? JSON.stringify({ status }) : status);
       if (status !== 'SERVING') process.exitCode = 14;
     });
+  });
+
+program
+  .command('key')
+  .description('make keys for callers of a server')
+  .command('new')
+  .description('make a key; no server is asked')
+  .argument('<name>', 'who calls with it, as the log will name it')
+  .requiredOption('--scopes <list>', 'what the caller may do: users.read,users.write; "*" for everything')
+  .option('--out <file>', 'write the key to a new file, which only you can read, and do not show it')
+  .action(async (name: string, { scopes, out }: { scopes: string; out?: string }) => {
+    await showKey(newKey(name, scopes), { out, json: program.opts<GlobalOptions>().json ?? false });
   });
 
 try {
