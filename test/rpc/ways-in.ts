@@ -30,6 +30,8 @@ export interface Outcome {
   readonly said: string;
 }
 
+type Headers = Readonly<Record<string, string>>;
+
 /** A way into a server, as its gate and its log know it. */
 export interface WayIn {
   readonly name: string;
@@ -43,8 +45,11 @@ export interface WayIn {
   readonly hasEnd: boolean;
   /** How it is told of errors: by an HTTP status and text, by an HTTP status and JSON, by a status of its own, by what is thrown. */
   readonly words: 'http' | 'unary' | 'rpc' | 'local';
-  /** Calls; with `isUnreadable`, with a body that no method can read. Local callers have no bytes: it changes nothing. */
-  call(serving: Serving, isUnreadable?: boolean): Promise<Outcome>;
+  /**
+   * Calls; with `isUnreadable`, with a body that no method can read; with these headers besides. Local callers have
+   * neither: they change nothing.
+   */
+  call(serving: Serving, isUnreadable?: boolean, headers?: Headers): Promise<Outcome>;
 }
 
 const dialects = [
@@ -139,7 +144,8 @@ function methodWay(dialect: Dialect, path: string, kind: Method, hasEnd: boolean
   const isEcho = path.includes('Echo');
   const { protocol, http } = dialect.wire;
   const name = `${path} by ${dialect.name}${isText ? ' as text' : ''}`;
-  const call = (serving: Serving, isUnreadable = false) => callRaw(serving, http, request(isUnreadable));
+  const call = (serving: Serving, isUnreadable = false, headers?: Headers) =>
+    callRaw(serving, http, request(isUnreadable), headers);
   return {
     name,
     protocol,
@@ -154,9 +160,10 @@ function methodWay(dialect: Dialect, path: string, kind: Method, hasEnd: boolean
 
 function getWay({ wire, name }: Dialect): WayIn {
   const path = '/test.echo.v1.Echo/Get';
-  const call = (serving: Serving, isUnreadable = false) => {
+  const call = (serving: Serving, isUnreadable = false, headers?: Headers) => {
     const query = `encoding=json&message=${isUnreadable ? '!&base64=1' : '{}'}`;
-    return callRaw(serving, wire.http, { method: 'GET', path: `${path}?${query}`, headers: {}, body: [] });
+    const request = { method: 'GET', path: `${path}?${query}`, headers: {}, body: [] };
+    return callRaw(serving, wire.http, request, headers);
   };
   const title = `${path} by GET, ${name}`;
   return { ...echoWay, name: title, protocol: 'connect', path, words: 'unary', call };
@@ -164,7 +171,8 @@ function getWay({ wire, name }: Dialect): WayIn {
 
 function resourceWay(http: '1.1' | '2', path: string): WayIn {
   const name = `${path} by HTTP/${http}`;
-  const call = (serving: Serving) => callRaw(serving, http, { method: 'GET', path, headers: {}, body: [] });
+  const call = (serving: Serving, _isUnreadable?: boolean, headers?: Headers) =>
+    callRaw(serving, http, { method: 'GET', path, headers: {}, body: [] }, headers);
   return { name, protocol: 'http', path, isMethod: false, isEcho: false, hasEnd: true, words: 'http', call };
 }
 
@@ -191,10 +199,15 @@ function localWay(method: 'unary' | 'serverStream' | 'clientStream' | 'bidi'): W
   return { ...echoWay, name: `${path} locally`, protocol: 'local', path, words: 'local', call };
 }
 
-async function callRaw(serving: Serving, http: '1.1' | '2', call: RawCall): Promise<Outcome> {
+async function callRaw(
+  serving: Serving,
+  http: '1.1' | '2',
+  call: RawCall,
+  headers: Headers = {},
+): Promise<Outcome> {
   const connections = connect(http, serving.port);
   try {
-    const raw = await rawCall(connections, call);
+    const raw = await rawCall(connections, { ...call, headers: { ...call.headers, ...headers } });
     const answer = String(raw.headers['content-type']).includes('-text') ? asBytes(raw) : raw;
     const { status, message } = partsOf(answer);
     const texts = [status, message].map((it) => (it === undefined ? undefined : String(it)));
@@ -205,8 +218,15 @@ async function callRaw(serving: Serving, http: '1.1' | '2', call: RawCall): Prom
 }
 
 /** Calls by every way at the same time. */
-export function callAll(serving: Serving, ways: readonly WayIn[], isUnreadable = false) {
-  return Promise.all(ways.map(async (way) => ({ way, outcome: await way.call(serving, isUnreadable) })));
+export function callAll(
+  serving: Serving,
+  ways: readonly WayIn[],
+  isUnreadable = false,
+  headers: Headers = {},
+) {
+  return Promise.all(
+    ways.map(async (way) => ({ way, outcome: await way.call(serving, isUnreadable, headers) })),
+  );
 }
 
 /** That the call has ended with this error, as its protocol says it. */

@@ -20,10 +20,10 @@ export async function createAuthority(): Promise<{ ca: string; issue: (subjects:
   });
   return {
     ca: issuer.toString('pem'),
-    async issue({ dns = [], ip = [] }) {
+    async issue({ commonName = ['Leaf of a test'], dns = [], ip = [], uri = [] }) {
       const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
       const certificate = await x509.X509CertificateGenerator.create({
-        subject: 'CN=Leaf of a test',
+        subject: commonName.map((value) => ({ CN: [value] })),
         issuer: issuer.subject,
         publicKey: keys.publicKey,
         signingKey: authority.privateKey,
@@ -32,8 +32,9 @@ export async function createAuthority(): Promise<{ ca: string; issue: (subjects:
           new x509.SubjectAlternativeNameExtension([
             ...dns.map((value) => ({ type: 'dns' as const, value })),
             ...ip.map((value) => ({ type: 'ip' as const, value })),
+            ...uri.map((value) => ({ type: 'url' as const, value })),
           ]),
-        ],
+        ].slice(0, dns.length + ip.length + uri.length),
       });
       const key = await crypto.subtle.exportKey('pkcs8', keys.privateKey);
       return { cert: certificate.toString('pem'), key: x509.PemConverter.encode(key, 'PRIVATE KEY') };
@@ -41,7 +42,11 @@ export async function createAuthority(): Promise<{ ca: string; issue: (subjects:
   };
 }
 
+/** The names in a certificate. */
 interface Names {
+  /** Several are several parts of the subject. Default: one. */
+  readonly commonName?: readonly string[];
   readonly dns?: readonly string[];
   readonly ip?: readonly string[];
+  readonly uri?: readonly string[];
 }
