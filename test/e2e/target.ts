@@ -56,15 +56,17 @@ export function targetFromEnvironment(): Target {
  * deployment does, with SIGTERM, and fails if it does not end well.
  *
  * @param main its entry point
+ * @param token a key without which nobody may call. Default: everybody may
  */
-export async function startTarget(main: string): Promise<Target> {
+export async function startTarget(main: string, token?: string): Promise<Target> {
   const folder = mkdtempSync(join(tmpdir(), 'users-e2e-'));
   const server = new ServerProcess({
     args: [main],
-    settings: { USERS_DATA: folder, USERS_SAMPLES: '1' },
+    settings: { USERS_DATA: folder, USERS_SAMPLES: '1', API_KEY: token },
   });
   return {
     endpoint: await server.url(),
+    token,
     async [Symbol.asyncDispose]() {
       try {
         await server.stop();
