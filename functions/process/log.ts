@@ -1,6 +1,7 @@
 import pino, { type Logger } from 'pino';
 import { LogOutput } from './log-output.ts';
 import { printable } from './printable.ts';
+import { loggedError } from './shown-error.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const logFormats = ['json', 'pretty'] as const;
@@ -21,11 +22,13 @@ export interface LogConfig {
 export async function createLog({ level, format }: LogConfig): Promise<Logger> {
   if (format === 'json') {
     const output = new LogOutput({ format: printableJson, isImmediate: false });
-    return pino({ level, base: undefined, timestamp }, output);
+    return pino({ level, base: undefined, timestamp, serializers }, output);
   }
   const output = new LogOutput({ format: await prettyFormat(), isImmediate: true });
-  return pino({ level }, output);
+  return pino({ level, serializers }, output);
 }
+
+const serializers = { err: loggedError };
 
 /** Nearly every line is ASCII, which pino has escaped where it must be: that is found out for a tenth of a microsecond. */
 const notAscii = /[^\n\x20-\x7e]/;

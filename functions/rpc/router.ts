@@ -98,9 +98,14 @@ export class Router {
   }
 
   #refuse(exchange: Exchange, refusal: Refusal): void {
-    new RefusedCall(exchange, refusal, this.#policy).start();
+    const isKnown = this.#methods.has(refusal.path) || this.#resources.has(refusal.path);
+    const path = isKnown ? refusal.path : unknownPath;
+    new RefusedCall(exchange, { ...refusal, path }, this.#policy).start();
   }
 }
+
+/** What the log shows of a path that leads nowhere: some people put secrets into paths. */
+const unknownPath = '(unknown)';
 
 const streamTypes = 'application/connect+proto, application/connect+json';
 const grpcTypes = 'application/grpc, application/grpc-web, application/grpc-web-text';

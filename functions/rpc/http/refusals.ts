@@ -14,14 +14,14 @@ const maxPathCharacters = 256;
 /** A call of a method that does not exist, in a protocol that has its own words for that. `similar`: one that does. */
 export function unknownMethod(wire: Wire, path: string, similar: string | undefined): Refusal {
   const hint = similar === undefined ? '' : `; did you mean ${similar}?`;
-  const error = rpcError('UNKNOWN_METHOD', `${path.slice(0, maxPathCharacters)}${hint}`);
+  const said = rpcError('UNKNOWN_METHOD', `${path.slice(0, maxPathCharacters)}${hint}`);
   const { protocol, exchange } = wire;
   // 404 tells Connect clients the code even where they don't read the body.
   const answer =
     protocol === 'connect'
-      ? (requestId: string) => answerJson(exchange, 404, requestId, error)
-      : (requestId: string) => wire.fail(requestId, error, nothingSent);
-  return { protocol, path, error, answer };
+      ? (requestId: string) => answerJson(exchange, 404, requestId, said)
+      : (requestId: string) => wire.fail(requestId, said, nothingSent);
+  return { protocol, path, error: rpcError('UNKNOWN_METHOD', similar), answer };
 }
 
 /** A request of a path that nobody answers. `places`: paths that are answered, besides the methods. */

@@ -9,6 +9,7 @@ export interface Refusal {
   readonly protocol: string;
   /** The path that it asked for, without the query. */
   readonly path: string;
+  /** As the log has it: nothing of it is what the client has sent. */
   readonly error: ConnectError;
   /** Says so, in the words of the client's protocol. */
   readonly answer: (requestId: string, error: ConnectError) => void;
