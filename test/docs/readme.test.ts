@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import project from '../../package.json' with { type: 'json' };
 import { ServerProcess } from '../support/process.ts';
 import { blocksOf, examples, matches } from './blocks.ts';
+import { closeServer } from './closed-server.ts';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -70,6 +71,8 @@ describe('README.md', () => {
       });
     }
   }
+
+  it('closes a server, and calls it', (t) => closeServer(t, 'README.md'));
 
   it('runs the TypeScript block', async () => {
     const index = blocks.findIndex((it) => it.language === 'ts');

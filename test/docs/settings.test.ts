@@ -1,5 +1,5 @@
-// Proves that docs/settings.md lists every setting that the server reads, with its default, and that the certificate it
-// shows how to make serves, and is trusted.
+// Proves that docs/settings.md lists every setting that the server reads, with its default, and every scope; that the
+// certificate it shows how to make serves, and is trusted; and that a server with the key it shows how to make is closed.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -11,8 +11,10 @@ import { limits } from '../../functions/limits.ts';
 import { limitVariable } from '../../functions/process/limit-settings.ts';
 import type { Environment } from '../../functions/process/settings.ts';
 import { readConfig } from '../../functions/users/config.ts';
+import { scopeNames, scopes } from '../../functions/users/scopes.ts';
 import { runMain } from '../support/process.ts';
 import { blocksOf } from './blocks.ts';
+import { closeServer } from './closed-server.ts';
 import { page, rowsOf } from './tables.ts';
 
 const rows = rowsOf(page('settings.md'));
@@ -41,6 +43,22 @@ it('names the defaults', () => {
     .map(([name, value]) => [name, value])
     .filter(([, value]) => !value?.startsWith('|'));
   assert.deepEqual(Object.fromEntries(documented), defaults);
+});
+
+it('makes a key that lets in', (t) => closeServer(t, 'docs/settings.md'));
+
+it('has each scope, and what it lets call', () => {
+  const documented = page('settings.md').matchAll(/^\| (\w+\.\w+) \| (.+) \|$/gm);
+  const calls = scopeNames.map((scope) => {
+    const paths = Object.keys(scopes).filter((path) => scopes[path]?.includes(scope));
+    // A path without its slash leads to the same.
+    const names = paths.map((path) => path.replace('/Users/', '')).filter((path) => path !== '/users');
+    return [scope, names.map((name) => `\`${name}\``).join(', ')];
+  });
+  assert.deepEqual(
+    [...documented].map(([, scope, what]) => [scope, what]),
+    calls,
+  );
 });
 
 it('makes a certificate that serves', async (t) => {
