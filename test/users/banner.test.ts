@@ -42,3 +42,34 @@ it('the bundle, which has no command line, names those of curl alone', () => {
   assert.equal(lines.length, 2);
   for (const line of lines) assert.match(line, /^ {4}curl /);
 });
+
+it('says who may call, and the commands show a credential by the name of its file', () => {
+  const key = 'usk_0123456789abcdefghijklmnop';
+  const files = {
+    TLS_CERT_FILE: '/tls/cert.pem',
+    TLS_KEY_FILE: '/tls/key.pem',
+    TLS_CLIENT_CA_FILE: '/tls/ca.pem',
+  };
+  const issuer = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'users' };
+  for (const [env, callers, file] of [
+    [{}, 'everybody: no credential is needed', undefined],
+    [{ API_KEY: key }, 'callers with an API key', 'KEY.txt'],
+    [issuer, 'callers with a token of the issuer', 'TOKEN.txt'],
+    [files, 'clients with a certificate', undefined],
+    [
+      { ...issuer, API_KEY: key },
+      'callers with an API key, or callers with a token of the issuer',
+      'KEY.txt',
+    ],
+  ] as const) {
+    const text = banner(readConfig(env), address);
+    assert.ok(text.includes(`\n    open to      ${callers}\n`), text);
+    assert.ok(!text.includes(key));
+    const [, ...calls] = commandsOf(text);
+    const shown = calls.filter((it) =>
+      / (?:--token-file |-H "authorization: Bearer \$\(cat )(?:KEY|TOKEN)\.txt/.test(it),
+    );
+    assert.equal(shown.length, file === undefined ? 0 : 5, text);
+    for (const line of shown) assert.ok(line.includes(` ${file}`));
+  }
+});
