@@ -174,7 +174,7 @@ describe('as an Application Load Balancer tells it', () => {
   /** PEM in the encoding of the header: `+`, `=` and `/` are safe. */
   const encoded = (pem: string) =>
     encodeURIComponent(pem).replaceAll('%2B', '+').replaceAll('%3D', '=').replaceAll('%2F', '/');
-  const leaf = async (names: Names) => encoded((await authority.issue(names)).cert);
+  const leaf = async (names: Names) => encoded(`${(await authority.issue(names)).cert}\n`);
   const nameBy = async (header: string | undefined, way = certificateWay({ clients, header: 'alb' })) =>
     (await way.identify(requestOf({ headers: { 'x-amzn-mtls-clientcert-leaf': header } })))?.id;
 
