@@ -9,8 +9,8 @@ import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild';
  * pays for every byte that is parsed. Raise a figure here only together with the reason for it.
  */
 export const budgets = {
-  /** What every server loads: gRPC, Connect, protobuf, logging. */
-  serverStartBytes: 295_000,
+  /** What every server loads: gRPC, Connect, protobuf, logging; 6 kB of it are who may call, and how that is set. */
+  serverStartBytes: 304_000,
   /** What a server on DynamoDB loads besides: the AWS client, without the credential sources it does not use. */
   serverDynamoBytes: 520_000,
   /** The certificate function: X.509, and the ACM and SSM clients. */

@@ -1,5 +1,4 @@
 import type { X509Certificate } from 'node:crypto';
-import { maxNameCharacters } from './caller.ts';
 
 /** One of the alternative names of a certificate. */
 interface AlternativeName {
@@ -23,15 +22,15 @@ const visible = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /**
  * The name of whoever has a certificate: its first SPIFFE id, else its first DNS name, else its common name.
  *
- * @returns undefined if it has none, more than one common name, or one that is not visible ASCII of at most
- *   `maxNameCharacters`: it would not be told from others
+ * @returns undefined if it has none, more than one common name, or one that is not visible ASCII: people could not tell it
+ *   from others
  */
 export function certificateName(certificate: X509Certificate): string | undefined {
   const names = alternativeNames(certificate.subjectAltName ?? '');
   if (names === undefined) return undefined;
   const id = names.find(({ type, value }) => type === 'URI' && spiffe.test(value))?.value;
   const name = id ?? names.find(({ type }) => type === 'DNS')?.value ?? commonName(certificate);
-  if (name === undefined || name.length > maxNameCharacters || !visible.test(name)) return undefined;
+  if (name === undefined || !visible.test(name)) return undefined;
   // An authority that checks DNS names or common names need not check that one is no SPIFFE id.
   return id === undefined && spiffe.test(name) ? undefined : name;
 }

@@ -45,7 +45,7 @@ describe('the name of a certificate', () => {
     ['none where it has a line break', { commonName: ['root\nCN=tom'] }, undefined],
     ['none where it is not ASCII', { commonName: ['rооt'] }, undefined],
     ['none where it begins with a space', { commonName: [' root'] }, undefined],
-    ['none where it is too long to be told from others', { commonName: ['r'.repeat(129)] }, undefined],
+    ['the whole of a long one', { uri: [id + '/a'.repeat(500)] }, id + '/a'.repeat(500)],
     ['none where a common name passes for a SPIFFE id', { commonName: [id] }, undefined],
     ['none where a DNS name does', { dns: [id] }, undefined],
     ['none where it does so in capitals', { commonName: [id.replace('spiffe', 'SPIFFE')] }, undefined],
