@@ -11,7 +11,10 @@ export const buf: Peer = {
   name: 'buf curl, by reflection',
   async run(target, check) {
     const trust = target.caFile ? ['--cacert', target.caFile] : ['--http2-prior-knowledge'];
-    const token = target.token ? ['-H', `authorization: Bearer ${target.token}`] : [];
+    // What it asks by reflection needs the token too.
+    const token = target.token
+      ? ['-H', `authorization: Bearer ${target.token}`, '--reflect-header', '*']
+      : [];
     const call = (protocol: string, method: string, body: object, ...args: string[]) =>
       run(
         'npx',
