@@ -1,6 +1,5 @@
 import { BlockList, isIP } from 'node:net';
-import type { ApiKey } from '../rpc/index.ts';
-import { everything } from '../rpc/index.ts';
+import { type ApiKey, everything, isIssuerUrl } from '../rpc/index.ts';
 import { parsed, type ReadScopes, readApiKeys } from './api-key-settings.ts';
 import type { ServerConfig } from './server-settings.ts';
 import type { Settings } from './settings.ts';
@@ -135,9 +134,7 @@ function readTokens(settings: Settings): TokenConfig | undefined {
 function issuerUrl(settings: Settings, name: string): string | undefined {
   const text = settings.text(name);
   if (text === undefined) return undefined;
-  const url = URL.parse(text);
-  const isSafe = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopback(url.hostname));
-  if (isSafe && url.username === '' && url.password === '') return text;
+  if (isIssuerUrl(text)) return text;
   settings.problem(`${name} must be an https URL without a password, or an http URL of this machine`);
   return undefined;
 }

@@ -25,7 +25,7 @@ await runUntilSignal(start, (error) => describeStartFailure(error, process.env, 
 async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
-  const ways = await authWays(config.auth, config.limits);
+  const ways = await authWays(config.auth, config.limits, log);
   const store = await openStore(config.store, config.limits);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf });
   if (config.samples) await addSamples(users);

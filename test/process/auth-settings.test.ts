@@ -104,7 +104,7 @@ describe('reads', () => {
     assert.deepEqual(readWell({ API_KEY: ` ${key}\n` }).keys, [everything]);
     const other = `${key}2`;
     const auth = readWell({ API_KEY: `${key} ${other}` });
-    const [way, ...rest] = await authWays(auth, rpcLimits);
+    const [way, ...rest] = await authWays(auth, rpcLimits, { warn: () => {} });
     assert.deepEqual([rest, authKinds(auth)], [[], ['keys']]);
     for (const shown of [key, other]) {
       const caller = await way?.identify(requestOf({ headers: { authorization: `Bearer ${shown}` } }));

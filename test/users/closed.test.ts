@@ -1,4 +1,4 @@
-// Proves, with the real process, that the Users service lets in whom its settings name, and nobody else: by keys and by
+// Proves, with the real process, that the Users service lets in whom its settings name, and nobody else: by keys, tokens and
 // certificates, at its methods and at /users/; and that its log says who may call, and who did.
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { createUsersClient, type UsersClient, UsersError } from '../../client/client.ts';
 import { createAuthority } from '../support/certificates.ts';
+import { audience, startIssuer } from '../support/issuer.ts';
 import { all } from '../support/outcome.ts';
 import { runMain } from '../support/process.ts';
 
@@ -70,6 +71,40 @@ it('/users/ says 401 and how to come in, 403 and what lacks, or shows users', as
   const lacking = 'Bearer error="insufficient_scope", scope="users.read"';
   assert.deepEqual(await ask(writer), [403, lacking, 'error']);
   assert.deepEqual(await ask(reader), [200, null, 'user']);
+});
+
+it('lets callers do what the scopes of their tokens allow, and keys beside them', async (t) => {
+  const issuer = await startIssuer(t);
+  const signer = await issuer.add('one');
+  const main = runMain(t, { ...closed, AUTH_ISSUER: issuer.url, AUTH_AUDIENCE: audience });
+  const endpoint = await main.url();
+  assert.equal((await main.line('listening')).auth, 'keys,jwt');
+  const call = async (token: string) => {
+    using users = createUsersClient({ endpoint, token });
+    return [await create(users), await get(users)];
+  };
+  const token = await issuer.sign(signer, { scope: 'users.read' });
+  assert.deepEqual(await call(token), [missing('users.write'), 'OK']);
+  assert.deepEqual(await call(reader), [missing('users.write'), 'OK']);
+  const bad = 'BAD_CREDENTIALS: the credential is not valid here';
+  for (const none of ['usk_wrong', token.slice(0, -4)]) assert.deepEqual(await call(none), [bad, bad]);
+  await main.stop();
+  assert.ok(main.printed().includes('"caller":"token:alexa"'));
+  assert.ok(!main.printed().includes(token));
+});
+
+it('says in its log that the keys of the issuer can not be fetched', async (t) => {
+  const issuer = await startIssuer(t);
+  const signer = await issuer.add('one');
+  await issuer.behave('error');
+  const main = runMain(t, { AUTH_ISSUER: issuer.url, AUTH_AUDIENCE: audience });
+  using users = createUsersClient({
+    endpoint: await main.url(),
+    token: await issuer.sign(signer, { scope: 'users.read' }),
+    retry: { maxAttempts: 1 },
+  });
+  assert.match(await get(users), /^ISSUER_UNAVAILABLE: /);
+  await main.line('the keys of the issuer could not be fetched');
 });
 
 it('lets clients do what the scopes of their certificates allow', async (t) => {

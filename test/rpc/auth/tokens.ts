@@ -1,5 +1,4 @@
 import type { TestContext } from 'node:test';
-import { createContextValues } from '@connectrpc/connect';
 import { type Caller, callerOf } from '../../../functions/rpc/auth/caller.ts';
 import { jwtWay } from '../../../functions/rpc/auth/jwt.ts';
 import type { JwtOptions } from '../../../functions/rpc/auth/load-jwt.ts';
@@ -9,6 +8,7 @@ import { audience, type Issuer } from '../../support/issuer.ts';
 import type { Serving } from '../../support/server.ts';
 import { serve } from '../echo.ts';
 import { Echo } from '../gen/echo_pb.js';
+import { requestOf } from './request.ts';
 
 /** Options of a way in, with some limits, for tokens of an issuer. */
 export type WayOptions = Partial<Omit<JwtOptions, 'limits'>> & { readonly limits?: Partial<RpcLimits> };
@@ -26,18 +26,8 @@ export async function callerBy(way: Way, token: string, client = '192.0.2.1'): P
 
 /** What a gate gets of a call with a token. */
 export function requestWith(token: string, client = '192.0.2.1'): GateRequest {
-  return {
-    protocol: 'grpc',
-    path: '/test.echo.v1.Echo/Unary',
-    method: undefined,
-    headers: { authorization: `Bearer ${token}` },
-    requestId: 'id',
-    peer: `${client}:50000`,
-    client,
-    tls: undefined,
-    values: createContextValues(),
-    identify: () => {},
-  };
+  const request = requestOf({ headers: { authorization: `Bearer ${token}` } });
+  return { ...request, client, peer: `${client}:50000` };
 }
 
 /** Metadata with a token. */
