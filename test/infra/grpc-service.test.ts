@@ -163,7 +163,7 @@ describe('containers', () => {
   });
 
   test('get an environment that the server takes as it is', () => {
-    const config = readConfig({ ...environment(template), AUTH: 'none' });
+    const config = readConfig(environment(template));
     assert.deepEqual([config.host, config.port], ['0.0.0.0', 50051]);
     assert.equal(config.trustedProxies, 1, 'the load balancer');
     assert.deepEqual(config.store, { kind: 'dynamodb', table: 'reference', endpoint: undefined });
