@@ -75,6 +75,8 @@ for (const format of ['json', 'pretty'] as const) {
         answers.push(result.value);
       assertSecret('an answer to others', JSON.stringify(answers));
       await endAndLook(main);
+      const lines = main.printed().split('\n').length;
+      assert.ok(lines > 2 * attempts.length, `${lines} lines of ${attempts.length} attempts`);
     });
 
     it('what is no request stays in the process', async (t) => {
@@ -140,6 +142,8 @@ async function start(
       USERS_STORE: 'memory',
       LOG_FORMAT: format,
       LOG_LEVEL: 'trace',
+      // Each call has its line, to be looked at.
+      MAX_REFUSED_LINES_PER_SECOND: '1000000',
       TLS_CERT_FILE: file('cert.pem', pair.cert),
       TLS_KEY_FILE: file('key.pem', pair.key),
       HANDSHAKE_TIMEOUT_MS: '1000',
