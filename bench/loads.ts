@@ -12,6 +12,8 @@ export interface Load {
   readonly headers: Readonly<Record<string, string>>;
   /** Messages that answer a call: costs are given for one of them. */
   readonly messages: number;
+  /** The gRPC status that it is refused with, without a message. Default: it is answered. */
+  readonly refusedAs?: number;
   readonly connections: number;
   /** On each connection. */
   readonly streams: number;

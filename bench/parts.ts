@@ -9,6 +9,7 @@ import {
   coldSubjects,
   protocolSubjects,
   type Subject,
+  withKey,
   withPolicies,
   withTokens,
 } from './subjects.ts';
@@ -112,21 +113,22 @@ export async function measurePolicies(effort: Effort): Promise<Policy[]> {
   return rows.map(({ cpuMicros }, place) => ({ title: cases[place]?.title ?? '', cpuMicros }));
 }
 
-/** A call of those who have to say who they are. */
+/** A call of those who have to say who they are, and one of nobody. */
 function authCases(load: Load) {
+  const keyed = withKey();
   const subjects = [
-    // API keys: a row for a server with `POLICIES=key`, and the key in its `headers`.
-
+    { title: 'an API key', subject: keyed },
     { title: 'a token (JWT) that is known', subject: withTokens('jwt', 'RS256') },
     ...tokenAlgorithms.map((algorithm) => ({
       title: `a token that was never seen, ${algorithm}`,
       subject: withTokens('fresh jwt', algorithm),
     })),
   ];
-  return subjects.map((it) => ({
+  const known = subjects.map((it) => ({
     ...it,
     load: { ...load, headers: { ...load.headers, ...it.subject.headers } },
   }));
+  return [...known, { title: 'no credential: refused', subject: keyed, load: { ...load, refusedAs: 16 } }];
 }
 
 async function singles(

@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { hash, randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -160,6 +161,17 @@ function imageFlags(folder: string): string[] {
 /** Ours with some policies on. */
 export function withPolicies(policies: string): Subject {
   return { ...inNode(`policies ${policies}`, policies, 'servers/policies.ts'), env: { POLICIES: policies } };
+}
+
+/** Ours where callers need a key, which is made anew. */
+export function withKey(): Subject {
+  const key = randomBytes(32).toString('base64url');
+  const subject = withPolicies('key');
+  return {
+    ...subject,
+    env: { ...subject.env, KEY_SHA256: hash('sha256', key, 'hex') },
+    headers: { authorization: `Bearer ${key}` },
+  };
 }
 
 /** Ours where callers need a token: `jwt`, or with `fresh jwt` one that was never seen. */

@@ -2,7 +2,7 @@
 import type { Interceptor } from '@connectrpc/connect';
 import { limits } from '../../functions/limits.ts';
 import { createLog } from '../../functions/process/log.ts';
-import type { Way } from '../../functions/rpc/index.ts';
+import { apiKeyWay, type Way } from '../../functions/rpc/index.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
 import { scopes } from '../../functions/users/scopes.ts';
 import { createUsersService } from '../../functions/users/service.ts';
@@ -26,8 +26,10 @@ if (policies.has('metadata')) {
 }
 
 const ways: Way[] = [];
-// API keys: the way of `apiKeyWay`, if POLICIES has `key`.
-
+if (policies.has('key')) {
+  const sha256 = Buffer.from(process.env.KEY_SHA256 ?? '', 'hex');
+  ways.push(apiKeyWay([{ name: 'bench', scopes: ['*'], sha256 }]));
+}
 // Tokens: the key that signs them comes as SIGNER.
 if (policies.has('jwt')) ways.push(await jwtPolicy(readSigner()));
 if (policies.has('fresh jwt')) ways.push(await freshJwtPolicy(readSigner()));
