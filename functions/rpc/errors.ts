@@ -60,6 +60,9 @@ export const rpcErrorDomain = 'rpc';
 /** Names an entry of the registry. */
 export type RpcErrorReason = keyof typeof rpcErrors;
 
+/** Errors that are made once and never change: what a protocol makes of one may be kept, so that refusing is cheap. */
+export const lastingErrors = new WeakSet<ConnectError>();
+
 /** Makes the error for a reason; `detail` is appended to the message and must be fit for the client. */
 export function rpcError(reason: RpcErrorReason, detail?: string, cause?: unknown): ConnectError {
   const [code, message] = rpcErrors[reason];
@@ -104,10 +107,11 @@ export function missingScope(scope: string): ConnectError {
   return authError('MISSING_SCOPE', `Bearer error="insufficient_scope", scope="${scope}"`, scope);
 }
 
-/** A refusal of a credential. Where HTTP shows it, the challenge says how to come in (RFC 6750 section 3). */
+/** A refusal of a credential, made once. Where HTTP shows it, the challenge says how to come in (RFC 6750 section 3). */
 function authError(reason: RpcErrorReason, challenge: string, scope?: string): ConnectError {
   const error = reasonedError(reason, scope === undefined ? {} : { scope }, scope);
   error.metadata.set('www-authenticate', challenge);
+  lastingErrors.add(error);
   return error;
 }
 

@@ -68,8 +68,8 @@ class GrpcWire implements Wire {
   }
 
   fail(requestId: string, error: ConnectError, metadata: SentMetadata): void {
-    const trailers = errorTrailers(error, metadata.sentTrailer);
-    if (error === this.refusal) trailers.push(['grpc-accept-encoding', gzipEncoding]);
+    const accepted = error === this.refusal ? [['grpc-accept-encoding', gzipEncoding] as const] : [];
+    const trailers = [...errorTrailers(error, metadata.sentTrailer), ...accepted];
     // Headers that the method has set must not turn into trailers, as they would in a Trailers-Only response.
     if (metadata.sentHeader !== undefined) this.begin(requestId, metadata, false);
     if (this.#isBegun) this.exchange.end(undefined, blockOf(trailers));

@@ -72,8 +72,8 @@ class WebWire implements Wire {
   }
 
   fail(requestId: string, error: ConnectError, metadata: SentMetadata): void {
-    const trailers = errorTrailers(error, metadata.sentTrailer);
-    if (error === this.refusal) trailers.push(['grpc-accept-encoding', gzipEncoding]);
+    const accepted = error === this.refusal ? [['grpc-accept-encoding', gzipEncoding] as const] : [];
+    const trailers = [...errorTrailers(error, metadata.sentTrailer), ...accepted];
     this.begin(requestId, metadata, false);
     this.#end(undefined, trailers);
   }
