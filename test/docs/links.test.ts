@@ -1,4 +1,5 @@
-// Proves that what the pages for strangers point at is there: links to files and headings, npm scripts, files of .ci.
+// Proves that what the pages for strangers point at is there: links to files and headings, tests, npm scripts,
+// files of .ci.
 import assert from 'node:assert/strict';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -34,6 +35,12 @@ for (const page of pages) {
         const path = file === '' ? page : join(dirname(page), file);
         assert.ok(existsSync(join(root, path)), `${target} is not there`);
         if (anchor !== undefined) assert.ok(anchorsOf(path).includes(anchor), `${target}: no such heading`);
+      }
+    });
+
+    it('names tests that there are', () => {
+      for (const [, path = ''] of text.matchAll(/`(test\/[\w./-]+)`/g)) {
+        assert.ok(existsSync(join(root, path)), `${path} is not there`);
       }
     });
 
