@@ -46,8 +46,12 @@ async function prettyFormat(): Promise<(line: string) => string> {
       ignore: 'pid,hostname',
       singleLine: true,
     });
-    // Before it adds its own colours and newlines, which are not to be escaped.
-    return (line) => pretty(JSON.parse(line, printableValue));
+    return (line) => {
+      // Before it adds its own colours and newlines, which are not to be escaped.
+      const { caller, ...fields } = JSON.parse(line, printableValue);
+      // pino-pretty would show `caller` as text of its own, in which a caller's name could look like another entry.
+      return pretty(caller === undefined ? fields : { ...fields, calledBy: caller });
+    };
   } catch (error) {
     throw new Error('LOG_FORMAT=pretty needs the package pino-pretty; use LOG_FORMAT=json here', {
       cause: error,

@@ -141,11 +141,13 @@ export function reasonedError(
   return error;
 }
 
-/** The keys of the issuer can't be had: the client gets the time for its next try, and only the log the cause. */
-export function issuerUnavailable(retryAfterMs: number, cause: unknown): ConnectError {
+/**
+ * The keys of the issuer can't be had: the client gets the time for its next try. Why is logged with the fetch, not with
+ * each call: made-up tokens must not make the server look at fault.
+ */
+export function issuerUnavailable(retryAfterMs: number): ConnectError {
   const error = reasonedError('ISSUER_UNAVAILABLE');
   error.details.push(retryInfo(Math.max(0, retryAfterMs)));
-  error.cause = cause;
   return error;
 }
 

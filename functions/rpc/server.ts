@@ -190,6 +190,7 @@ function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy 
     onEnd: log ? createAccessLog(log, { metadata, maxRefusedLinesPerSecond, knowsCallers }) : () => {},
     wheel: new DeadlineWheel(),
     memory: new MemoryBudget(limits),
+    strangers: knowsCallers ? { heldBytes: 0 } : undefined,
     clients: new Clients(),
     turns: new Turns(),
     untimedCalls: { count: 0 },

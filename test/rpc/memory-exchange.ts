@@ -114,6 +114,7 @@ export function serveInMemory(
   );
   const policy: CallPolicy = {
     gate: undefined,
+    strangers: undefined,
     quota: undefined,
     openPaths: new Set(),
     interceptors: [],

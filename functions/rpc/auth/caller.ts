@@ -3,8 +3,11 @@ import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 
 /** Who calls, as a credential tells. */
 export interface Caller {
-  /** How it is known: by an API key, a token (JWT), or the certificate of its TLS connection. */
-  readonly kind: 'key' | 'token' | 'certificate';
+  /**
+   * How it is known: by an API key, a token (JWT) about somebody, a token about no one but the client that it was issued to,
+   * or a certificate.
+   */
+  readonly kind: 'key' | 'token' | 'client' | 'certificate';
   /** The name that the credential gives, at most `maxNameCharacters` long. */
   readonly name: string;
   /** Kind and name, such as `key:billing`: as the log shows it, and by which shares are counted. */

@@ -27,7 +27,9 @@ async function discover(issuer: string, limits: RpcLimits, signal: AbortSignal):
     throw new Error(`${url} describes ${brief(description.issuer)}, not ${issuer}`);
   }
   const { jwks_uri: jwksUrl } = description;
-  if (typeof jwksUrl !== 'string' || !isIssuerUrl(jwksUrl)) {
+  // An issuer elsewhere must not make this server ask what only this machine can be asked.
+  const isElsewhere = issuer.startsWith('https:') && !String(jwksUrl).startsWith('https:');
+  if (typeof jwksUrl !== 'string' || !isIssuerUrl(jwksUrl) || isElsewhere) {
     throw new Error(`${url} names no jwks_uri with https: ${brief(jwksUrl)}`);
   }
   return jwksUrl;

@@ -27,7 +27,6 @@ export class IssuerKeys {
   /** By all that the issuer says of them: another text is another key. */
   #keys: ReadonlyMap<string, IssuerKey> = new Map();
   #fetching: Promise<void> | undefined;
-  #failure: Error | undefined;
   #isOldAtMs = Number.POSITIVE_INFINITY;
   #pausedUntilMs = Number.NEGATIVE_INFINITY;
 
@@ -54,7 +53,7 @@ export class IssuerKeys {
       this.#pause();
     }
     if (this.#keys.size > 0) throw badCredentials;
-    throw issuerUnavailable(this.#pausedUntilMs - this.#now(), this.#failure);
+    throw issuerUnavailable(this.#pausedUntilMs - this.#now());
   }
 
   /** Fetches keys that have become old, in the background. */
@@ -87,10 +86,9 @@ export class IssuerKeys {
       await this.#replace(await fetchKeys(this.#options));
       this.#isOldAtMs = this.#now() + limits.issuerKeysMaxAgeMs;
     } catch (cause) {
-      this.#failure = new Error(`the keys of ${this.#options.issuer} can't be fetched`, { cause });
       this.#pause();
       if (this.#keys.size > 0) this.#isOldAtMs = this.#pausedUntilMs;
-      onFetchFailed?.(this.#failure);
+      onFetchFailed?.(new Error(`the keys of ${this.#options.issuer} can't be fetched`, { cause }));
     }
   }
 
@@ -101,8 +99,6 @@ export class IssuerKeys {
       const key = this.#keys.get(text) ?? (await importKey(it));
       if (key !== undefined) keys.set(text, key);
     }
-    // An issuer without keys is one that is out of order.
-    if (keys.size === 0) throw new Error(`it has no key for ${algorithms.join(', ')}`);
     for (const [text, key] of this.#keys) key.isWithdrawn = !keys.has(text);
     this.#keys = keys;
   }

@@ -8,7 +8,7 @@ export function isIssuerUrl(text: string): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
 }
 
-/** `localhost` and its subdomains are this machine too (RFC 6761 section 6.3). URLs have addresses of IPv4 in one form. */
+/** URLs have addresses of IPv4 in one form. Subdomains of `localhost` may be asked of DNS, and be elsewhere. */
 function isLoopback(host: string): boolean {
-  return /^127(\.\d+){3}$/.test(host) || host === '[::1]' || /^(.+\.)?localhost$/.test(host);
+  return /^127(\.\d+){3}$/.test(host) || host === '[::1]' || host === 'localhost';
 }

@@ -25,13 +25,19 @@ export function checkClaims(claims: JWTPayload, expected: Expected, nowMs: numbe
   const nowSeconds = Math.floor(nowMs / 1000);
   if (Number(exp) <= nowSeconds - skewSeconds) throw expiredCredentials;
   if (nbf !== undefined && nbf > nowSeconds + skewSeconds) throw badCredentials;
-  if (nameOf(claims) === undefined) throw badCredentials;
+  if (textOf(claims.sub) === undefined && clientOf(claims) === undefined) throw badCredentials;
   return (Math.ceil(Number(exp)) + skewSeconds) * 1000;
 }
 
-/** Who has a token: who it is about, else the client that it was issued to. With at most `maxScopes` scopes. */
+/**
+ * Who has a token: who it is about, else the client that it was issued to, which is another caller whatever its name. With
+ * at most `maxScopes` scopes.
+ */
 export function callerOfClaims(claims: JWTPayload, maxScopes: number): Caller {
-  return callerOfKind('token', nameOf(claims) ?? '', scopesOf(claims, maxScopes));
+  const scopes = scopesOf(claims, maxScopes);
+  const subject = textOf(claims.sub);
+  if (subject !== undefined) return callerOfKind('token', subject, scopes);
+  return callerOfKind('client', clientOf(claims) ?? '', scopes);
 }
 
 /** Access tokens of AWS Cognito have no `aud`. */
@@ -40,8 +46,12 @@ function isFor(audience: string, { aud, client_id }: JWTPayload): boolean {
   return Array.isArray(aud) ? aud.includes(audience) : aud === audience;
 }
 
-function nameOf({ sub, client_id, azp }: JWTPayload): string | undefined {
-  return [sub, client_id, azp].find((it): it is string => typeof it === 'string' && it !== '');
+function clientOf({ client_id, azp }: JWTPayload): string | undefined {
+  return textOf(client_id) ?? textOf(azp);
+}
+
+function textOf(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
 /**

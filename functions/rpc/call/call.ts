@@ -143,30 +143,39 @@ export abstract class Call implements CallRecord, Payer {
    */
   protected begin(refusal?: ConnectError, requestDueAtMs = this.deadlineAtMs): void {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
-    // Open calls and their headers take memory before a byte of a body has come.
-    if (!this.#share.hold(this.ownBytes)) return this.fail(rpcError('MEMORY_EXHAUSTED'));
-    if (this.#isMalformed) return this.fail(rpcError('BAD_TIMEOUT'));
-    if (refusal !== undefined) return this.fail(refusal);
+    let refused: unknown = this.#isMalformed ? rpcError('BAD_TIMEOUT') : refusal;
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
-    if (this.timeoutMs <= 1) return this.fail(deadlineExceeded);
-    const { gate } = this.policy;
-    if (gate === undefined) return this.#admit();
-    try {
-      const admission = gate(this.#gateRequest());
-      if (admission === undefined) return this.#admit();
-      this.#isAtGate = true;
-      this.pause();
-      admission.then(
-        () => {
-          if (this.isOver) return;
-          this.#leaveGate();
-          this.#admit();
-        },
-        (thrown) => this.fail(thrown),
-      );
-    } catch (thrown) {
-      this.fail(thrown);
+    if (refused === undefined && this.timeoutMs <= 1) refused = deadlineExceeded;
+    let admission: Promise<void> | undefined;
+    if (refused === undefined) {
+      try {
+        admission = this.policy.gate?.(this.#gateRequest());
+      } catch (thrown) {
+        refused = thrown;
+      }
     }
+    // Open calls and their headers take memory before a byte of a body has come. Counted after the gate: callers that are
+    // known have theirs, whatever strangers hold.
+    if (!this.#share.holdOwn(this.ownBytes, this.#isLocal)) return this.#refuseMemory();
+    if (refused !== undefined) return this.fail(refused);
+    if (admission === undefined) return this.#admit();
+    this.#isAtGate = true;
+    this.pause();
+    admission.then(
+      () => {
+        if (this.isOver) return;
+        this.#leaveGate();
+        this.#admit();
+      },
+      (thrown) => this.fail(thrown),
+    );
+  }
+
+  /** What a stranger is told would take memory that there is not. */
+  #refuseMemory(): void {
+    const error = rpcError('MEMORY_EXHAUSTED');
+    if (this.#share.isStranger) this.drop(error);
+    else this.fail(error);
   }
 
   /** The request has come: from now on, a call that lasts as long as its client wants has all its time. */

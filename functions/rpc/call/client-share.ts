@@ -1,8 +1,12 @@
 import type { Client } from './clients.ts';
 import type { Connection } from './connection.ts';
+import type { Share } from './memory-budget.ts';
 import type { CallPolicy } from './policy.ts';
 
-type SharePolicy = Pick<CallPolicy, 'limits' | 'memory' | 'clients' | 'untimedCalls'>;
+type SharePolicy = Pick<CallPolicy, 'limits' | 'memory' | 'clients' | 'untimedCalls' | 'strangers'>;
+
+/** The part of all memory that calls of nobody may hold together, where callers have to say who they are. */
+const strangersPart = 1 / 4;
 
 /**
  * What one call takes of the shares of its client: memory, a watch, a place among its calls. The client is an address until
@@ -19,6 +23,8 @@ export class ClientShare {
   readonly #calls: number;
   #watches = 0;
   #isGivenBack = false;
+  /** Counts the memory of those who are not known. */
+  #strangers: Share | undefined;
 
   /**
    * @param address that trusted proxies name; `undefined` if the client is that of the connection
@@ -52,10 +58,26 @@ export class ClientShare {
     return this.#client.calls > this.#policy.limits.maxCallsPerClient;
   }
 
+  /** Whether callers have to say who they are, and this one has not. */
+  get isStranger(): boolean {
+    return this.#strangers !== undefined;
+  }
+
+  /** Counts what the call holds by being open, before anything else. False, and nothing is counted, if there is no more. */
+  holdOwn(bytes: number, isLocal: boolean): boolean {
+    if (!isLocal && this.#client === this.#address) this.#strangers = this.#policy.strangers;
+    return this.hold(bytes);
+  }
+
   /** Counts memory. False, and nothing is counted, if there is no more. */
   hold(bytes: number): boolean {
-    if (!this.#policy.memory.hold(this.#connection, this.#client, bytes)) return false;
+    const strangers = this.#strangers;
+    const { memory, limits } = this.#policy;
+    const isTooMuch =
+      strangers !== undefined && strangers.heldBytes + bytes > limits.maxHeldBytes * strangersPart;
+    if (isTooMuch || !memory.hold(this.#connection, this.#client, bytes)) return false;
     this.#heldBytes += bytes;
+    if (strangers !== undefined) strangers.heldBytes += bytes;
     return true;
   }
 
@@ -63,6 +85,7 @@ export class ClientShare {
   release(bytes: number): void {
     if (this.#isGivenBack) return;
     this.#heldBytes -= bytes;
+    if (this.#strangers !== undefined) this.#strangers.heldBytes -= bytes;
     this.#policy.memory.release(this.#connection, this.#client, bytes);
   }
 
@@ -101,6 +124,8 @@ export class ClientShare {
       clients.leave(to);
       return false;
     }
+    if (this.#strangers !== undefined) this.#strangers.heldBytes -= this.#heldBytes;
+    this.#strangers = undefined;
     this.#count(from, -1);
     this.#count(to, 1);
     this.#client = to;

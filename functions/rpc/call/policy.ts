@@ -4,7 +4,7 @@ import type { OnCallEnd } from './access-log.ts';
 import type { Clients } from './clients.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import type { Gate } from './gate.ts';
-import type { MemoryBudget } from './memory-budget.ts';
+import type { MemoryBudget, Share } from './memory-budget.ts';
 import type { Quota } from './quota.ts';
 import type { Turns } from './turns.ts';
 
@@ -26,6 +26,8 @@ export interface CallPolicy {
   readonly wheel: DeadlineWheel;
   readonly memory: MemoryBudget;
   readonly clients: Clients;
+  /** What calls of nobody hold, where callers have to say who they are; else `undefined`. */
+  readonly strangers: Share | undefined;
   readonly turns: Turns;
   /** How many calls last as long as their clients want. */
   readonly untimedCalls: { count: number };

@@ -108,6 +108,10 @@ describe('the claims of a token', () => {
     assert.equal(await named({ client_id: 'b', azp: 'c' }), 'alexa');
     assert.equal(await named({ sub: undefined, client_id: 'b', azp: 'c' }), 'b');
     assert.equal(await named({ sub: '', client_id: 5, azp: 'c' }), 'c');
+    // A client that is called like a subject is another caller.
+    const id = async (claims: object) => (await callerBy(way, await issuer.sign(key, claims)))?.id;
+    assert.equal(await id({ sub: 'b' }), 'token:b');
+    assert.equal(await id({ sub: undefined, client_id: 'b' }), 'client:b');
     const nobody = await endsWith(Code.Unauthenticated, named({ sub: undefined }));
     assert.equal(reasonOf(nobody), 'BAD_CREDENTIALS');
     // What is cut off tells them apart.

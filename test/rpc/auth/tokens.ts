@@ -5,7 +5,7 @@ import type { JwtOptions } from '../../../functions/rpc/auth/load-jwt.ts';
 import type { GateRequest, RpcLimits, Way } from '../../../functions/rpc/index.ts';
 import { rpcLimits } from '../../../functions/rpc/limits.ts';
 import { audience, type Issuer } from '../../support/issuer.ts';
-import type { Serving } from '../../support/server.ts';
+import type { Serving, ServingOptions } from '../../support/server.ts';
 import { serve } from '../echo.ts';
 import { Echo } from '../gen/echo_pb.js';
 import { requestOf } from './request.ts';
@@ -36,12 +36,12 @@ export function withToken(token: string): { headers: Record<string, string> } {
 }
 
 /** Serves Echo to those who come by the way, with the scope `echo.call`. It answers with the caller's id. */
-export function serveBy(t: TestContext, way: Way): Promise<Serving> {
+export function serveBy(t: TestContext, way: Way, limits?: ServingOptions['limits']): Promise<Serving> {
   const paths = Echo.methods.map(({ name }) => `/${Echo.typeName}/${name}`);
   const scopes = Object.fromEntries(paths.map((path) => [path, ['echo.call']]));
   return serve(
     t,
     { unary: (_, context) => ({ text: callerOf(context)?.id ?? 'nobody' }) },
-    { auth: { scopes, ways: [way] } },
+    { auth: { scopes, ways: [way] }, ...(limits && { limits }) },
   );
 }

@@ -98,7 +98,7 @@ describe('what a call takes of the shares of its client', () => {
         const shares = Array.from({ length: 6 }, (_, number) => {
           const connection = connections[number % 2] ?? assert.fail();
           const address = number > 3 ? '192.0.2.3' : undefined;
-          const policy = { limits, memory, clients, untimedCalls };
+          const policy = { limits, memory, clients, untimedCalls, strangers: undefined };
           return {
             share: new ClientShare(address, connection, true, policy),
             heldBytes: 0,
