@@ -167,7 +167,8 @@ function contradictions(options: Options, isGiven: (name: string) => boolean): s
   const problems: string[] = [];
   const refuse = (is: boolean, problem: string) => is && problems.push(problem);
   for (const name of ['authIssuer', 'authAudience']) {
-    refuse(auth === 'jwt' && !isGiven(name), `auth=jwt needs ${name}: whose tokens, and what they are for`);
+    const what = name === 'authIssuer' ? 'whose tokens are taken' : 'what they must be for';
+    refuse(auth === 'jwt' && !isGiven(name), `auth=jwt needs ${name}: ${what}`);
     refuse(auth !== 'jwt' && isGiven(name), `${name} is for tokens: set auth=jwt, or leave it out`);
   }
   refuse(

@@ -68,10 +68,11 @@ function entries(init: Metadata): Iterable<readonly [string, string]> {
 export function bearer(token: Token): Interceptor {
   return (next) => async (request) => {
     if (!request.header.has('authorization')) {
-      const value = typeof token === 'string' ? token : await token();
+      // A file that it was read from may end in a line break.
+      const value = (typeof token === 'string' ? token : await token()).trim();
       if (!/^[\x21-\x7e]+$/.test(value)) {
         throw new ConnectError(
-          'the bearer token has characters that no token may have',
+          'the bearer token has characters that no token may have: give it alone, without "Bearer"',
           Code.Unauthenticated,
         );
       }

@@ -59,6 +59,8 @@ function writeKey(file: string, key: string): void {
     writeFileSync(file, `${key}\n`, { mode: 0o600, flag: 'wx' });
   } catch (error) {
     const isThere = error instanceof Error && 'code' in error && error.code === 'EEXIST';
-    throw new UsageError(`--out ${file} ${isThere ? 'exists already' : 'can not be written'}`);
+    throw new UsageError(
+      `--out ${file} ${isThere ? 'exists already, and its entry can not be shown again: delete it, or give another name' : 'can not be written'}`,
+    );
   }
 }

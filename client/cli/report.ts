@@ -65,7 +65,14 @@ function advise(error: CallError, advice: Advice): string[] {
       lines.push(...adviseUnavailable(error, advice));
       break;
     case Code.Unauthenticated:
-      lines.push('Put a token into the environment as USERS_TOKEN, or into a file for --token-file.');
+      lines.push(
+        ['BAD_CREDENTIALS', 'EXPIRED_CREDENTIALS'].includes(error.reason ?? '')
+          ? 'The token from USERS_TOKEN or --token-file was refused: ask who operates the service for a key, or its issuer for a token.'
+          : 'Put a key or token into the environment as USERS_TOKEN, or into a file for --token-file.',
+      );
+      break;
+    case Code.PermissionDenied:
+      lines.push('Ask who operates the service for a key or token with the scope that is named.');
       break;
     case Code.Unimplemented:
       lines.push(`What answers at ${endpoint} does not have this method: is it a Users service?`);

@@ -97,6 +97,19 @@ export const expiredCredentials = authError(
   'EXPIRED_CREDENTIALS',
   'Bearer error="invalid_token", error_description="expired"',
 );
+const refusedTokens = new Map<string, ConnectError>();
+
+/** BAD_CREDENTIALS for a token. `why` is for the log alone, and one of few: a stranger learns nothing by trying. */
+export function badToken(why: string): ConnectError {
+  let error = refusedTokens.get(why);
+  if (error === undefined) {
+    error = authError('BAD_CREDENTIALS', 'Bearer error="invalid_token"');
+    error.cause = Object.assign(new Error(why), { stack: undefined });
+    refusedTokens.set(why, error);
+  }
+  return error;
+}
+
 /**
  * INTERNAL, as https://github.com/grpc/grpc/blob/master/doc/compression.md has it, and yet the client's own mistake.
  */

@@ -27,7 +27,7 @@ export function banner(
   Users service
     listens at   ${place}   (gRPC, gRPC-Web, Connect${encrypted})
     keeps users  ${storePlace(config.store)}
-    open to      ${callers(config.auth)}
+    open to      ${callers(config)}
 
   Try, in another terminal:
 ${commands(config, url, hasCli)
@@ -41,15 +41,17 @@ const callersOf: Readonly<Record<AuthKind, string>> = {
   certificates: 'clients with a certificate',
 };
 
-function callers(auth: Config['auth']): string {
+function callers({ auth, tls }: Config): string {
   const known = authKinds(auth).map((it) => callersOf[it]);
-  return known.join(', or ') || 'everybody: no credential is needed';
+  const isBesides = tls?.clientCaFile !== undefined && auth.certificates === undefined;
+  const text = known.join(', or ') || 'everybody: no credential is needed';
+  return isBesides ? `${text}; the connection needs a certificate besides` : text;
 }
 
 /** Where the caller keeps what it must show: the file is named, its content is not to be seen. */
 function credentialFile({ keys, tokens }: Config['auth']): string | undefined {
-  if (keys.length > 0) return 'KEY.txt';
-  return tokens === undefined ? undefined : 'TOKEN.txt';
+  if (keys.length > 0) return 'key.txt';
+  return tokens === undefined ? undefined : 'token.txt';
 }
 
 function commands({ tls, auth }: Config, url: string, hasCli: boolean): string[] {

@@ -54,7 +54,7 @@ test('--out: the key is in a new file of its owner, and nowhere else', async () 
   assert.ok(!(out + err).includes(key));
   const again = await users.run(args);
   assert.deepEqual([again.code, again.out], [64, '']);
-  assert.match(again.err, /^error: --out .*key\.txt exists already\n/);
+  assert.match(again.err, /^error: --out .*key\.txt exists already, and its entry can not be shown again/);
   assert.equal(readFileSync(file, 'utf8').trim(), key);
   const nowhere = await users.run([...args, '--json', '--out', '/no/folder/key.txt']);
   assert.match(nowhere.err, /^error: --out \/no\/folder\/key\.txt can not be written\n/);

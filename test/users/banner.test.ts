@@ -53,13 +53,18 @@ it('says who may call, and the commands show a credential by the name of its fil
   const issuer = { AUTH_ISSUER: 'https://issuer.example', AUTH_AUDIENCE: 'users' };
   for (const [env, callers, file] of [
     [{}, 'everybody: no credential is needed', undefined],
-    [{ API_KEY: key }, 'callers with an API key', 'KEY.txt'],
-    [issuer, 'callers with a token of the issuer', 'TOKEN.txt'],
+    [{ API_KEY: key }, 'callers with an API key', 'key.txt'],
+    [issuer, 'callers with a token of the issuer', 'token.txt'],
     [files, 'clients with a certificate', undefined],
+    [
+      { ...files, API_KEY: key },
+      'callers with an API key; the connection needs a certificate besides',
+      'key.txt',
+    ],
     [
       { ...issuer, API_KEY: key },
       'callers with an API key, or callers with a token of the issuer',
-      'KEY.txt',
+      'key.txt',
     ],
   ] as const) {
     const text = banner(readConfig(env), address);
@@ -67,7 +72,7 @@ it('says who may call, and the commands show a credential by the name of its fil
     assert.ok(!text.includes(key));
     const [, ...calls] = commandsOf(text);
     const shown = calls.filter((it) =>
-      / (?:--token-file |-H "authorization: Bearer \$\(cat )(?:KEY|TOKEN)\.txt/.test(it),
+      / (?:--token-file |-H "authorization: Bearer \$\(cat )(?:key|token)\.txt/.test(it),
     );
     assert.equal(shown.length, file === undefined ? 0 : 5, text);
     for (const line of shown) assert.ok(line.includes(` ${file}`));

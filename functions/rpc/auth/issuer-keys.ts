@@ -1,5 +1,5 @@
 import { type CryptoKey, importJWK, type JWK } from 'jose';
-import { badCredentials, issuerUnavailable } from '../errors.ts';
+import { badToken, issuerUnavailable } from '../errors.ts';
 import { fetchKeys } from './issuer-fetch.ts';
 import type { JwtOptions } from './load-jwt.ts';
 
@@ -52,7 +52,7 @@ export class IssuerKeys {
       if (found !== undefined) return found;
       this.#pause();
     }
-    if (this.#keys.size > 0) throw badCredentials;
+    if (this.#keys.size > 0) throw badToken('the issuer has no such key');
     throw issuerUnavailable(this.#pausedUntilMs - this.#now());
   }
 

@@ -1,5 +1,5 @@
 import type { JWTPayload } from 'jose';
-import { badCredentials, expiredCredentials } from '../errors.ts';
+import { badToken, expiredCredentials } from '../errors.ts';
 import { type Caller, callerOfKind } from './caller.ts';
 
 /** How far the clocks of issuer and server may be apart, in seconds. */
@@ -19,13 +19,15 @@ export interface Expected {
  */
 export function checkClaims(claims: JWTPayload, expected: Expected, nowMs: number): number {
   const { iss, exp, nbf } = claims;
-  if (iss !== expected.issuer || !isFor(expected.audience, claims)) throw badCredentials;
+  if (iss !== expected.issuer) throw badToken('iss is another issuer');
+  if (!isFor(expected.audience, claims)) throw badToken('aud is for another service');
   // JSON.parse makes Infinity of 1e999.
-  if (!Number.isFinite(exp) || (nbf !== undefined && !Number.isFinite(nbf))) throw badCredentials;
+  if (!Number.isFinite(exp)) throw badToken('exp is missing, or no number');
+  if (nbf !== undefined && !Number.isFinite(nbf)) throw badToken('nbf is no number');
   const nowSeconds = Math.floor(nowMs / 1000);
   if (Number(exp) <= nowSeconds - skewSeconds) throw expiredCredentials;
-  if (nbf !== undefined && nbf > nowSeconds + skewSeconds) throw badCredentials;
-  if (textOf(claims.sub) === undefined && clientOf(claims) === undefined) throw badCredentials;
+  if (nbf !== undefined && nbf > nowSeconds + skewSeconds) throw badToken('nbf has not come');
+  if (textOf(claims.sub) === undefined && clientOf(claims) === undefined) throw badToken('it names nobody');
   return (Math.ceil(Number(exp)) + skewSeconds) * 1000;
 }
 

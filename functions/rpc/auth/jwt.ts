@@ -1,7 +1,7 @@
 import { ConnectError } from '@connectrpc/connect';
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose';
 import type { GateRequest } from '../call/gate.ts';
-import { badCredentials, expiredCredentials } from '../errors.ts';
+import { badToken, expiredCredentials } from '../errors.ts';
 import type { Way } from './auth-gate.ts';
 import { BadTokens } from './bad-tokens.ts';
 import { bearerOf } from './bearer.ts';
@@ -48,8 +48,9 @@ export function jwtWay(options: JwtOptions): Way {
     const { alg, kid, crit } = header;
     const algorithm = algorithms.find((it) => it === alg);
     // Extensions that must be understood are not (RFC 7515 section 4.1.11).
-    if (algorithm === undefined || crit !== undefined) throw badCredentials;
-    if (kid !== undefined && typeof kid !== 'string') throw badCredentials;
+    if (algorithm === undefined) throw badToken('alg is none of those that are taken');
+    if (crit !== undefined) throw badToken('crit has extensions');
+    if (kid !== undefined && typeof kid !== 'string') throw badToken('kid is no text');
     checkClaims(claims, options, nowMs);
     return { algorithm, keyId: kid };
   }
@@ -78,7 +79,7 @@ export function jwtWay(options: JwtOptions): Way {
       if (error instanceof ConnectError) throw error;
       if (error instanceof errors.JWTExpired) throw expiredCredentials; // while its key was fetched
       isBad = true;
-      throw badCredentials;
+      throw badToken('the signature is wrong');
     } finally {
       underWay.delete(name);
       if (!isBad) badTokens.giveBack(client);
@@ -116,6 +117,6 @@ function decode(token: string): { readonly header: Record<string, unknown>; read
   try {
     return { header: decodeProtectedHeader(token), claims: decodeJwt(token) };
   } catch {
-    throw badCredentials;
+    throw badToken('it is no JWT');
   }
 }

@@ -248,7 +248,7 @@ for (const wire of wires.filter(({ protocol }) => protocol !== 'grpc-web')) {
     const other = withToken(await issuer.sign(key, { scope: 'echo.call', sub: 'tom' }));
     const elsewhere = echoOf(serving, wire, { localAddress: '127.0.0.2' });
     assert.equal((await elsewhere.unary({}, other)).text, 'token:tom');
-    assert.ok(serving.lines.every(({ level }) => level === 'info'));
+    assert.ok(serving.lines.every(({ level }) => level !== 'error'));
   });
 }
 
