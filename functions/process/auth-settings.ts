@@ -67,12 +67,15 @@ export function readAuthSettings(
   const keys = readApiKeys(settings, readScopes, scopesText, limits);
   const tokens = readTokens(settings);
   const certificates = readCertificates(settings, server.trustedProxies, readScopes, scopesText);
-  const isOpen = checkDecision(settings, server.host);
+  const isOpen = checkDecision(settings, server);
   return { keys, tokens, certificates, isReflectionOpen: readReflection(settings, isOpen) };
 }
 
 /** Whether everybody may call. */
-function checkDecision(settings: Settings, host: string): boolean {
+function checkDecision(
+  settings: Settings,
+  { host, trustedProxies }: Pick<ServerConfig, 'host' | 'trustedProxies'>,
+): boolean {
   const auth = settings.text('AUTH');
   if (auth !== undefined && auth !== 'none') {
     settings.problem('AUTH must be none, for everybody to call, or not set');
@@ -81,9 +84,11 @@ function checkDecision(settings: Settings, host: string): boolean {
   if (auth === 'none' && given.length > 0) {
     settings.problem(`AUTH lets everybody call, but ${given.join(', ')} says who may: remove one of them`);
   }
-  if (auth === undefined && given.length === 0 && !isLoopback(host)) {
+  const reach = isLoopback(host) ? `TRUSTED_PROXIES (${trustedProxies})` : `HOST (${host})`;
+  const isReached = trustedProxies > 0 || !isLoopback(host);
+  if (auth === undefined && given.length === 0 && isReached) {
     settings.problem(
-      `HOST (${host}) lets others reach the server, and nothing says who may call: set API_KEYS (\`npx users key new\` makes one), ` +
+      `${reach} lets others reach the server, and nothing says who may call: set API_KEYS (\`npx users key new\` makes one), ` +
         'AUTH_ISSUER and AUTH_AUDIENCE, or TLS_CLIENT_CA_FILE; or AUTH=none, for everybody to call',
     );
   }
@@ -95,7 +100,7 @@ loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 
 /** Whether only this machine can reach the address. Names but `localhost` may be any address. */
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   if (host.startsWith('unix:') || host.toLowerCase() === 'localhost') return true;
   // As in a URL.
   const address = host.replace(/^\[(.*)\]$/, '$1');

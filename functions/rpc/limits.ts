@@ -55,6 +55,7 @@ export const rpcLimits = {
   /**
    * Bytes that a client may send ahead, on a stream and on a connection, before it hears that some were read: a long
    * path carries one window in each round trip. For a call that does not read, the whole window counts as held memory.
+   * Of a request over HTTP/1.1, the former is what is read after its answer.
    */
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 4 * 1024 * 1024,

@@ -2,6 +2,7 @@ import { createClient } from '@connectrpc/connect';
 import { Users } from '../../proto/gen/users_pb.js';
 import { authKinds } from '../process/auth-settings.ts';
 import { authWays } from '../process/auth-ways.ts';
+import { pageGate } from '../process/local-hosts.ts';
 import { createLog } from '../process/log.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
@@ -32,6 +33,7 @@ async function start(): Promise<Running> {
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
+    gate: pageGate(config),
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,

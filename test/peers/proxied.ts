@@ -97,6 +97,7 @@ export class Proxied implements AsyncDisposable {
         USERS_DATA: join(this.#folder, 'data'),
         PORT: String(this.#ports[index]),
         TRUSTED_PROXIES: '1',
+        AUTH: 'none',
       },
     });
   }

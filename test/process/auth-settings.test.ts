@@ -92,6 +92,19 @@ describe('without a decision', () => {
   }
 });
 
+describe('behind a proxy that is declared', () => {
+  for (const HOST of ['127.0.0.1', 'unix:/a']) {
+    it(`nothing starts at ${HOST} without a decision`, () => {
+      const env = { HOST, TRUSTED_PROXIES: '2' };
+      assert.deepEqual(read(env).problems, [
+        'TRUSTED_PROXIES (2) lets others reach the server, and nothing says who may call: set API_KEYS (`npx users key new` makes one), ' +
+          'AUTH_ISSUER and AUTH_AUDIENCE, or TLS_CLIENT_CA_FILE; or AUTH=none, for everybody to call',
+      ]);
+      for (const decision of Object.values(decisions)) readWell({ ...env, ...decision });
+    });
+  }
+});
+
 describe('reads', () => {
   it('keys, of a list, of a file, and as they are', async () => {
     const file = join(folder, 'keys.json');

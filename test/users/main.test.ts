@@ -125,7 +125,7 @@ describe('shares are counted by the client that TRUSTED_PROXIES name:', () => {
   ];
   for (const [proxies, what, first, other, isOther] of cases) {
     it(`${proxies}: ${what}`, async (t) => {
-      const main = runMain(t, { TRUSTED_PROXIES: proxies, MAX_WATCHES_PER_CLIENT: '1' });
+      const main = runMain(t, { AUTH: 'none', TRUSTED_PROXIES: proxies, MAX_WATCHES_PER_CLIENT: '1' });
       const health = createClient(Health, createGrpcTransport({ baseUrl: await main.url() }));
       const watch = (forwardedFor: string) => {
         const watching = health.watch({}, { headers: { 'x-forwarded-for': forwardedFor } });

@@ -115,7 +115,7 @@ export class Http1Server {
       if (this.#isClosing) socket.end();
       this.#next(socket, connection);
     });
-    onExchange(new NodeExchange(req, res, connection));
+    onExchange(new NodeExchange(req, res, connection, this.#limits));
   }
 
   #isTooOld({ openedAtMs }: Connection): boolean {

@@ -29,5 +29,8 @@ export function asBytes(answer: RawAnswer): RawAnswer {
   const type = String(answer.headers['content-type']);
   assert.match(type, /^application\/grpc-web-text\+(proto|json)$/);
   const headers = { ...answer.headers, 'content-type': type.replace('-text', '') };
-  return { ...answer, headers, body: decode(answer.body.toString('latin1')) };
+  const body = decode(answer.body.toString('latin1'));
+  if (headers['content-length'] === undefined) return { ...answer, headers, body };
+  assert.equal(Number(headers['content-length']), answer.body.length);
+  return { ...answer, headers: { ...headers, 'content-length': String(body.length) }, body };
 }
