@@ -51,7 +51,7 @@ export class Alarms extends Construct {
       periods: 2,
       outOf: 3,
       description:
-        'HTTP 5xx from the load balancer, or calls that fail through a fault: see "fault" in the log of the tasks.',
+        'HTTP 502, 503 or 504 from the load balancer, or calls that fail through a fault: see "fault" in the log of the tasks.',
     });
     this.#alarm('FailedCalls', {
       metric: metrics.failedCalls,

@@ -25,8 +25,10 @@ export class UsersMetrics extends Construct {
   /** Calls a minute, by the load balancer's count: of every protocol. */
   readonly requests: cloudwatch.Metric;
   /**
-   * Errors in five minutes: HTTP 5xx of the load balancer itself (no task, or one that closed), and calls that failed through
-   * a fault of the server. Not HTTP 5xx of the tasks: clients can ask for these, with a deadline of 1 ms for example.
+   * Errors in five minutes: HTTP 502, 503 and 504 of the load balancer itself (no task, or one that closed or is silent), and
+   * calls that failed through a fault of the server. Not what clients can ask for: HTTP 5xx of the tasks, with a deadline of
+   * 1 ms for example, and 501 of the load balancer, with a transfer encoding that it does not know.
+   * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
    */
   readonly serverErrors: cloudwatch.MathExpression;
   /** Calls in five minutes that failed through a fault of the server. */
@@ -63,9 +65,11 @@ export class UsersMetrics extends Construct {
     }).metric({ ...sum, label: 'failed calls' });
     this.serverErrors = new cloudwatch.MathExpression({
       label: 'errors',
-      expression: 'FILL(balancer, 0) + FILL(calls, 0)',
+      expression: 'FILL(badGateway, 0) + FILL(unavailable, 0) + FILL(timeout, 0) + FILL(calls, 0)',
       usingMetrics: {
-        balancer: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_5XX_COUNT, sum),
+        badGateway: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_502_COUNT, sum),
+        unavailable: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_503_COUNT, sum),
+        timeout: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_504_COUNT, sum),
         calls: this.failedCalls,
       },
       period: fiveMinutes,

@@ -11,7 +11,7 @@ export interface Bounds {
   readonly maxWriteUnits: number;
   /** Of one caller, on each task. */
   readonly tokensPerSecond: number;
-  /** Of each task, for refused calls. */
+  /** Of each task, for refused calls of strangers, and again for those of known callers. */
   readonly refusedLinesPerSecond: number;
   /** Whether a caller needs a credential. */
   readonly isClosed: boolean;
@@ -45,13 +45,17 @@ export type Spender = 'outsider' | 'caller';
 /** A part of the bill of a day, in US dollars. */
 export type Item = readonly [what: string, calculation: string, dollars: number];
 
-/** What a call is taken to need at the least, so that the bill is at the most. */
+/** What whoever means harm gets out of a vCPU, and what calls take. */
 const call = {
   /** That a vCPU answers or refuses in a second: 26 µs each, "Unary calls" in docs/performance.md. */
   perVcpuSecond: 40_000,
-  /** A request and a response with its headers, as small as they get. */
+  /**
+   * What a vCPU sends in a second at the most that was measured: fewer calls, whose refusals are large. Each asked in gRPC-Web
+   * text, whose answers are a third larger, for an unknown path of 255 characters with a long `x-request-id`, which come back.
+   */
+  sentBytesPerVcpuSecond: 13_400_000,
+  /** A request with its headers, as small as it gets. */
   requestBytes: 100,
-  responseBytes: 300,
   /** What the four items of a sign-up take in the table, 100 bytes each that DynamoDB adds included. */
   signUpStoredBytes: 1000,
 };
@@ -62,7 +66,8 @@ const number = (value: number) => value.toLocaleString('en-US', { maximumFractio
 
 /**
  * The most that one can make the deployment cost in a day: an outsider, who has no credential, or a caller with one. In a
- * deployment that is open, nobody is an outsider. It adds up what can't be had at the same time, so it is never too low.
+ * deployment that is open, nobody is an outsider. It adds up what can't be had at the same time; but what a vCPU can do was
+ * measured on one machine, with the requests that we thought of, so it is an estimate.
  */
 export function worstDay(bounds: Bounds, spender: Spender): Item[] {
   const { maxTasks, taskVcpu, taskGib } = bounds;
@@ -70,11 +75,14 @@ export function worstDay(bounds: Bounds, spender: Spender): Item[] {
   const taskHour =
     taskVcpu * prices.fargateArmVcpuHour + taskGib * prices.fargateArmGibHour + prices.publicIpv4Hour;
   const calls = maxTasks * taskVcpu * call.perVcpuSecond;
-  const balancerGigabytesHour = (calls * 3600 * (call.requestBytes + call.responseBytes)) / 1e9;
-  const sentGigabytes = (calls * daySeconds * call.responseBytes) / 1e9;
+  const sentBytes = maxTasks * taskVcpu * call.sentBytesPerVcpuSecond;
+  const balancerGigabytesHour = ((calls * call.requestBytes + sentBytes) * 3600) / 1e9;
+  const sentGigabytes = (sentBytes * daySeconds) / 1e9;
   // Who needs no credential may come from many addresses, each with tokens of its own.
   const metered = bounds.isClosed ? closed : Infinity;
-  const lines = Math.min(calls, maxTasks * (bounds.refusedLinesPerSecond + metered));
+  // Of strangers' calls, which whoever has a key can make too, and of known callers'.
+  const refused = bounds.refusedLinesPerSecond * (closed > 0 ? 2 : 1);
+  const lines = Math.min(calls, maxTasks * (refused + metered));
   const logGigabytes = (lines * daySeconds * logLineBytes) / 1e9;
   const reads = Math.min(bounds.maxReadUnits, maxTasks * metered);
   const writes = Math.min(bounds.maxWriteUnits, maxTasks * metered * signUpWriteUnits);

@@ -61,7 +61,10 @@ export const rpcErrorDomain = 'rpc';
 /** Names an entry of the registry. */
 export type RpcErrorReason = keyof typeof rpcErrors;
 
-/** Errors that are made once and never change: what a protocol makes of one may be kept, so that refusing is cheap. */
+/**
+ * Errors that are made once and never change: what a protocol makes of one may be kept, so that refusing is cheap. All
+ * calls share them, so nothing of a call may be put into one: no cause, no metadata.
+ */
 export const lastingErrors = new WeakSet<ConnectError>();
 
 /** Makes the error for a reason; `detail` is appended to the message and must be fit for the client. */
@@ -116,6 +119,21 @@ export function badToken(why: string): ConnectError {
  */
 export const unexpectedCompression = rpcError('UNEXPECTED_COMPRESSION');
 
+/** @see deadlineExceeded */
+export const tooManyCalls = lasting(reasonedError('TOO_MANY_CALLS'));
+/** @see deadlineExceeded */
+export const tooManyWatches = lasting(rpcError('TOO_MANY_WATCHES'));
+
+/** The times after which callers without tokens are told to come again: few, so that one error of each can last. */
+const retryStepsMs = [
+  ...[10, 20, 50, 100, 200, 500],
+  ...[1, 2, 5, 10, 20, 30].map((seconds) => seconds * 1_000),
+  ...[1, 2, 5, 10, 20, 30].map((minutes) => minutes * 60_000),
+  ...[1, 2, 3, 4, 6, 8, 12].map((hours) => hours * 3_600_000),
+];
+const quotaErrors = retryStepsMs.map((stepMs) => ({ stepMs, error: quotaErrorOf(stepMs) }));
+const longestQuotaError = quotaErrorOf(24 * 3_600_000);
+
 /** What a known caller lacks. */
 export function missingScope(scope: string): ConnectError {
   return authError('MISSING_SCOPE', `Bearer error="insufficient_scope", scope="${scope}"`, scope);
@@ -125,16 +143,27 @@ export function missingScope(scope: string): ConnectError {
 function authError(reason: RpcErrorReason, challenge: string, scope?: string): ConnectError {
   const error = reasonedError(reason, scope === undefined ? {} : { scope }, scope);
   error.metadata.set('www-authenticate', challenge);
+  return lasting(error);
+}
+
+function lasting(error: ConnectError): ConnectError {
   lastingErrors.add(error);
   return error;
 }
 
-/** A caller has used up its quota. Where HTTP shows it, `retry-after` says the time too (RFC 9110 section 10.2.3). */
+/**
+ * A caller has used up its quota. The time is rounded up, to a day at most. Where HTTP shows it, `retry-after` says it too
+ * (RFC 9110 section 10.2.3).
+ */
 export function quotaExceeded(retryAfterMs: number): ConnectError {
+  return quotaErrors.find(({ stepMs }) => retryAfterMs <= stepMs)?.error ?? longestQuotaError;
+}
+
+function quotaErrorOf(retryAfterMs: number): ConnectError {
   const error = reasonedError('QUOTA_EXCEEDED');
   error.details.push(retryInfo(retryAfterMs));
   error.metadata.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
-  return error;
+  return lasting(error);
 }
 
 /** The detail of an error that says after which time a retry makes sense, for errors after which it is safe. */

@@ -12,7 +12,11 @@ const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
 
 /** The metrics, the threshold, and how many periods out of how many (of one or five minutes, or a day) it takes. */
 const watched: Record<string, readonly [metrics: readonly string[], threshold: number, periods: string]> = {
-  ServerErrors: [['HTTPCode_ELB_5XX_Count', 'FailedCalls'], 5, '2 of 3 × 300 s'],
+  ServerErrors: [
+    ['HTTPCode_ELB_502_Count', 'HTTPCode_ELB_503_Count', 'HTTPCode_ELB_504_Count', 'FailedCalls'],
+    5,
+    '2 of 3 × 300 s',
+  ],
   FailedCalls: [['FailedCalls'], 5, '2 of 3 × 300 s'],
   UnhealthyTasks: [['UnHealthyHostCount'], 0, '3 of 3 × 60 s'],
   SlowCalls: [['TargetResponseTime', 'p99'], 1, '3 of 3 × 300 s'],
@@ -37,6 +41,12 @@ test('there is an alarm for each, on its metrics, with a description of what to 
     assert.match(String(properties.AlarmDescription), /^.{40,}\.$/, name);
     assert.equal(properties.TreatMissingData, 'notBreaching', name);
   }
+});
+
+test('requests that the load balancer refuses set off no alarm: anybody can make them', () => {
+  const text = JSON.stringify(alarms);
+  for (const metric of ['HTTPCode_ELB_5XX_Count', 'HTTPCode_ELB_501_Count', 'HTTPCode_Target_5XX_Count'])
+    assert(!text.includes(metric), metric);
 });
 
 test('every target group is watched, the alternates of a canary deployment too', () => {

@@ -36,6 +36,15 @@ test('the ceilings of the table bound the bill of a key, however many tokens it 
   close(item('caller', 'DynamoDB, reads', { tokensPerSecond: 1 }), 0.01 * 86.4 * 0.125);
 });
 
+test('what a vCPU sends is what was measured at the most, and known callers have refused lines of their own', () => {
+  const dataSent = item('outsider', 'Data sent to the internet', { maxTasks: 1, taskVcpu: 1 });
+  assert(dataSent >= 13.4e6 * 86_400 * (0.09 / 1e9));
+  const logOf = (refusedLinesPerSecond: number, spender: Spender) =>
+    item(spender, 'Log', { refusedLinesPerSecond });
+  const more = (spender: Spender) => logOf(10, spender) - logOf(0, spender);
+  assert(Math.abs(more('caller') - 2 * more('outsider')) < 1e-9);
+});
+
 test('no bound that is lowered raises the bill', () => {
   const bounds = fc.record({
     maxTasks: fc.integer({ min: 2, max: 100 }),

@@ -1,5 +1,5 @@
 // Proves the standard reflection service, v1 and v1alpha: every kind of question, what is not there, and that the
-// files it hands out are enough to build the schema again.
+// files it hands out are enough to build the schema again; and what limits it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
@@ -8,6 +8,7 @@ import { Code } from '@connectrpc/connect';
 import { ServerReflection as V1 } from '../../functions/rpc/standard/gen/grpc/reflection/v1/reflection_pb.js';
 import { ServerReflection as V1alpha } from '../../functions/rpc/standard/gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
+import { byName, toAllKnown } from '../support/callers.ts';
 import { all, endsWith } from '../support/outcome.ts';
 import type { Serving } from '../support/server.ts';
 import { clientOf } from '../support/transports.ts';
@@ -26,16 +27,18 @@ type Question =
   | { case: undefined };
 
 /** Asks all questions in one call. */
-async function ask(serving: Serving, service: typeof V1 | typeof V1alpha, questions: Question[]) {
+async function* asking(serving: Serving, service: typeof V1 | typeof V1alpha, questions: Question[]) {
   async function* requests() {
     for (const messageRequest of questions) yield { host: 'h', messageRequest };
   }
   const answers =
     service === V1
-      ? await all(clientOf(V1, serving, wire).serverReflectionInfo(requests()))
-      : await all(clientOf(V1alpha, serving, wire).serverReflectionInfo(requests()));
-  return answers.map((it) => it.messageResponse);
+      ? clientOf(V1, serving, wire).serverReflectionInfo(requests())
+      : clientOf(V1alpha, serving, wire).serverReflectionInfo(requests());
+  for await (const { messageResponse } of answers) yield messageResponse;
 }
+
+const ask = (...call: Parameters<typeof asking>) => all(asking(...call));
 
 for (const service of [V1, V1alpha]) {
   describe(service.typeName, () => {
@@ -122,6 +125,25 @@ for (const service of [V1, V1alpha]) {
       assert.equal(list?.case, 'listServicesResponse');
     });
   });
+}
+
+for (const service of [V1, V1alpha]) {
+  for (const isOpen of [false, true]) {
+    const where = `of ${service.typeName}${isOpen ? ' where it is open, but the first' : ''}`;
+    it(`each question of a call costs a token of the quota, ${where}`, async (t) => {
+      const limits = { tokensPerSecondPerCaller: 1, maxTokensPerCaller: 3 };
+      const auth = { scopes: toAllKnown(Echo), ways: [byName], isReflectionOpen: true };
+      const serving = await serve(t, {}, { limits, now: () => 0, ...(isOpen ? { auth } : {}) });
+      const questions = Array<Question>(9).fill({ case: 'listServices', value: '' });
+      let answered = 0;
+      const asked = async () => {
+        for await (const _ of asking(serving, service, questions)) answered += 1;
+      };
+      await endsWith(Code.ResourceExhausted, asked());
+      // The last may leave its caller in debt, as `spend` has it.
+      assert.equal(answered, isOpen ? 5 : 4);
+    });
+  }
 }
 
 it('open reflection calls are bounded', async (t) => {

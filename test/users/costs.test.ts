@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
-import { ErrorInfoSchema, RetryInfoSchema } from '../../functions/rpc/index.ts';
+import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
 import { costOfCreateUser, costs } from '../../functions/users/costs.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
@@ -15,8 +15,13 @@ import { serve } from '../support/server.ts';
 import { clientOf } from '../support/transports.ts';
 import { limitsWith, storeWith, usersService } from './serving.ts';
 
-/** Serves Users to clients with one token each, and one more in each second of a clock that stands still. */
-async function serveUsers(t: TestContext, store: UserStore, interceptors: Interceptor[] = []) {
+/** Serves Users to clients with one token each, and one more in each second of the clock. */
+async function serveUsers(
+  t: TestContext,
+  store: UserStore,
+  clock: { nowMs: number },
+  interceptors: Interceptor[] = [],
+) {
   const limits = limitsWith({ tokensPerSecondPerCaller: 1, maxTokensPerCaller: 1 });
   const service = usersService({ store, limits });
   return serve(t, {
@@ -24,7 +29,7 @@ async function serveUsers(t: TestContext, store: UserStore, interceptors: Interc
     limits,
     interceptors,
     trustedProxies: 1,
-    now: () => 0,
+    now: () => clock.nowMs,
     http: (local) => [usersResource(createClient(Users, local))],
   });
 }
@@ -56,7 +61,8 @@ describe('a call of Users', () => {
   ];
 
   it('costs what the table says, through /users/ too', async (t) => {
-    const serving = await serveUsers(t, memoryStore());
+    const clock = { nowMs: 0 };
+    const serving = await serveUsers(t, memoryStore(), clock);
     const users = clientOf(Users, serving, { protocol: 'grpc', http: '2' });
     await users.createUser({ username: 'tom' });
     for (const [place, [name, tokens, call]] of cases.entries()) {
@@ -64,9 +70,12 @@ describe('a call of Users', () => {
       const from = { headers: { 'x-forwarded-for': headers['x-forwarded-for'] } };
       const answer = await call(users, name.startsWith('/') ? { headers } : from, serving.url).catch(ignored);
       if (answer instanceof Response) await answer.text();
-      const error = await endsWith(Code.ResourceExhausted, users.createUser({ username: 'x' }, from));
-      // A bucket of one token is as many seconds from its next as was spent of it.
-      assert.equal(Number(error.findDetails(RetryInfoSchema)[0]?.retryDelay?.seconds), tokens, name);
+      // A bucket of one token is as many seconds from its next as was spent of it. The time that is told is rounded up.
+      clock.nowMs += tokens * 1_000 - 1;
+      const error = await endsWith(Code.ResourceExhausted, all(users.getUsers({ user: [] }, from)));
+      assert.equal(error.findDetails(ErrorInfoSchema)[0]?.reason, 'QUOTA_EXCEEDED', name);
+      clock.nowMs += 1;
+      await all(users.getUsers({ user: [] }, from));
     }
   });
 
@@ -114,7 +123,7 @@ describe('a call of Users', () => {
         String(costs.callTokens + costOfCreateUser({ password })),
         `${costs.userTokens} for each user, at least ${costs.callTokens}`,
         '0',
-        `${costs.callTokens}, or 0 where it is open`,
+        `${costs.callTokens} for each question; the first is free where it is open`,
       ],
     );
   });

@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import type { ConnectError } from '@connectrpc/connect';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import type { Caller } from '../auth/caller.ts';
 import { isProtocolHeader } from './metadata.ts';
 import { RefusedLines } from './refused-lines.ts';
@@ -35,6 +35,13 @@ export type OnCallEnd = (call: CallRecord, status: number) => void;
 /** What the log shows of metadata: names alone, or also the values that are known to be harmless. */
 export type MetadataDetail = 'keys' | 'values';
 
+/** The codes of calls that cost their client nothing: no credential, no scope, no quota. */
+const refusals: ReadonlySet<number> = new Set([
+  Code.Unauthenticated,
+  Code.PermissionDenied,
+  Code.ResourceExhausted,
+]);
+
 /** A call whose line is not written yet. */
 interface EndedCall {
   readonly call: CallRecord;
@@ -45,18 +52,32 @@ interface EndedCall {
 /** What the log of calls shows. */
 export interface AccessLogOptions {
   readonly metadata: MetadataDetail;
-  /** Calls each second that have a line although they were refused, or nobody is known to make them. */
+  /**
+   * Calls each second that have a line although they were refused, or nobody is known to make them. Those of known callers
+   * are counted apart: a flood of strangers does not hide what a key is used for.
+   */
   readonly maxRefusedLinesPerSecond: number;
   /** Whether callers have to say who they are. */
   readonly knowsCallers: boolean;
 }
 
-/** Writes one line for each call, and one each second for those that are beyond `maxRefusedLinesPerSecond`. */
+/** Writes one line for each call, and two each second at most for those that are beyond `maxRefusedLinesPerSecond`. */
 export function createAccessLog(log: Log, options: AccessLogOptions): OnCallEnd {
   const describe = options.metadata === 'values' ? metadataValues : metadataKeys;
-  const refused = new RefusedLines(options.maxRefusedLinesPerSecond, options.knowsCallers, (calls, codes) =>
-    log.warn({ calls, codes }, 'more calls were refused'),
+  const { maxRefusedLinesPerSecond, knowsCallers } = options;
+  const message = 'more calls were refused';
+  const ofStrangers = new RefusedLines(maxRefusedLinesPerSecond, ({ calls, codes }) =>
+    log.warn({ callers: 'unknown', calls, codes }, message),
   );
+  const ofKnown = new RefusedLines(maxRefusedLinesPerSecond, (untold) =>
+    log.warn({ callers: 'known', ...untold }, message),
+  );
+  const hasLine = ({ caller, error }: CallRecord, status: number) => {
+    if (isFault(error)) return true;
+    // Nothing meters those of nobody, whatever their status.
+    const isMetered = !refusals.has(status) && (caller !== undefined || !knowsCallers);
+    return isMetered || (caller === undefined ? ofStrangers : ofKnown).admits(status, caller?.id);
+  };
   const write = ({ call, status, endedAtMs }: EndedCall) => {
     const fields = {
       method: call.method,
@@ -84,7 +105,7 @@ export function createAccessLog(log: Log, options: AccessLogOptions): OnCallEnd 
     calls.forEach(write);
   };
   return (call, status) => {
-    if (!isFault(call.error) && !refused.admits(call, status)) return;
+    if (!hasLine(call, status)) return;
     // After the response: node hands it to the kernel when this turn of the event loop is over.
     if (ended.length === 0) setImmediate(writeAll);
     ended.push({ call, status, endedAtMs: performance.now() });

@@ -5,9 +5,10 @@ import { type Caller, callerKey } from '../auth/caller.ts';
 import {
   canceled,
   deadlineExceeded,
-  reasonedError,
   rpcError,
   toConnectError,
+  tooManyCalls,
+  tooManyWatches,
   watchEnded,
 } from '../errors.ts';
 import type { CallRecord } from './access-log.ts';
@@ -288,8 +289,8 @@ export abstract class Call implements CallRecord, Payer {
   #excess(): ConnectError | undefined {
     const { quota } = this.policy;
     const share = this.#share;
-    if (share.hasTooManyCalls && !this.#isFree) return reasonedError('TOO_MANY_CALLS');
-    if (this.isUntimed && !share.watch()) return rpcError('TOO_MANY_WATCHES');
+    if (share.hasTooManyCalls && !this.#isFree) return tooManyCalls;
+    if (this.isUntimed && !share.watch()) return tooManyWatches;
     return quota === undefined || this.#isFree ? undefined : quota.begin(share.name);
   }
 

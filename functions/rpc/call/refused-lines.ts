@@ -1,62 +1,66 @@
-import { Code } from '@connectrpc/connect';
 import { statusName } from './status.ts';
 
-/** The codes of calls that cost their client nothing: no credential, no scope, no quota. */
-const refusals: ReadonlySet<number> = new Set([
-  Code.Unauthenticated,
-  Code.PermissionDenied,
-  Code.ResourceExhausted,
-]);
+/** Callers that are counted by name; the others of that second are counted together. */
+const maxNames = 20;
+/** Under this all other callers are counted. No caller has that id: each begins with its kind. */
+const others = 'others';
 
-/** What decides whether a call counts here. */
-interface EndedCall {
-  readonly caller: unknown;
+/** The calls of one second that had no line. */
+interface UntoldCalls {
+  readonly calls: number;
+  /** How many of each code. */
+  readonly codes: Readonly<Record<string, number>>;
+  /** How many of each caller by its id, where callers are known. */
+  readonly byCaller: Readonly<Record<string, number>>;
 }
 
 /**
- * Bounds the lines of calls that anybody can make without end, because nothing meters them: those that were refused, and,
- * where callers have to say who they are, those of nobody. Some each second have their lines, the rest are counted.
+ * Bounds the lines of calls that can be made without end, because nothing meters them. Some each second have their lines,
+ * the rest are counted.
  */
 export class RefusedLines {
   readonly #maxPerSecond: number;
-  readonly #knowsCallers: boolean;
-  readonly #tell: (calls: number, codes: Record<string, number>) => void;
+  readonly #tell: (untold: UntoldCalls) => void;
   #lines = 0;
   #untold = 0;
-  readonly #codes = new Map<number, number>();
+  readonly #codes = new Map<string, number>();
+  readonly #callers = new Map<string, number>();
 
-  /**
-   * @param knowsCallers whether callers have to say who they are
-   * @param tell is given, at the end of a second, how many calls had no line, and how many of each code
-   */
-  constructor(
-    maxPerSecond: number,
-    knowsCallers: boolean,
-    tell: (calls: number, codes: Record<string, number>) => void,
-  ) {
+  /** `tell` is given, at the end of a second, the calls that had no line, if there are any. */
+  constructor(maxPerSecond: number, tell: (untold: UntoldCalls) => void) {
     this.#maxPerSecond = maxPerSecond;
-    this.#knowsCallers = knowsCallers;
     this.#tell = tell;
   }
 
-  /** Whether the call, which is no fault of the server, has a line; if not, it is counted. */
-  admits({ caller }: EndedCall, status: number): boolean {
-    if (!refusals.has(status) && (caller !== undefined || !this.#knowsCallers)) return true;
+  /** Whether a call has a line; if not, it is counted. `callerId`: who made it, if that is known. */
+  admits(status: number, callerId: string | undefined): boolean {
     if (this.#lines === 0) setTimeout(() => this.#begin(), 1_000).unref();
     this.#lines += 1;
     if (this.#lines <= this.#maxPerSecond) return true;
     this.#untold += 1;
-    this.#codes.set(status, (this.#codes.get(status) ?? 0) + 1);
+    count(this.#codes, statusName(status));
+    if (callerId !== undefined) {
+      const hasName = this.#callers.size < maxNames || this.#callers.has(callerId);
+      count(this.#callers, hasName ? callerId : others);
+    }
     return false;
   }
 
   #begin(): void {
     if (this.#untold > 0) {
-      const codes = [...this.#codes].map(([status, calls]) => [statusName(status), calls]);
-      this.#tell(this.#untold, Object.fromEntries(codes));
+      this.#tell({
+        calls: this.#untold,
+        codes: Object.fromEntries(this.#codes),
+        byCaller: Object.fromEntries(this.#callers),
+      });
     }
     this.#lines = 0;
     this.#untold = 0;
     this.#codes.clear();
+    this.#callers.clear();
   }
+}
+
+function count(counts: Map<string, number>, name: string): void {
+  counts.set(name, (counts.get(name) ?? 0) + 1);
 }

@@ -8,7 +8,8 @@ import {
 } from '@bufbuild/protobuf';
 import { nestedTypes } from '@bufbuild/protobuf/reflect';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
-import { Code } from '@connectrpc/connect';
+import { Code, type HandlerContext } from '@connectrpc/connect';
+import { spend } from '../call/quota.ts';
 import { file_google_rpc_error_details } from './gen/google/rpc/error_details_pb.js';
 import type { ServerReflectionRequest as V1Request } from './gen/grpc/reflection/v1/reflection_pb.js';
 import type { ServerReflectionRequest as V1alphaRequest } from './gen/grpc/reflection/v1alpha/reflection_pb.js';
@@ -29,9 +30,17 @@ export class Reflection {
     this.#services = services;
   }
 
-  /** The method `ServerReflectionInfo`, for the services of v1 and of v1alpha. */
-  async *answer<Q extends Question>(questions: AsyncIterable<Q>) {
+  /**
+   * The method `ServerReflectionInfo`, for the services of v1 and of v1alpha. The call has paid for its first question; each
+   * other one costs a token, since one call has any number of them.
+   *
+   * @throws QUOTA_EXCEEDED
+   */
+  async *answer<Q extends Question>(questions: AsyncIterable<Q>, context: HandlerContext) {
+    let isFirst = true;
     for await (const question of questions) {
+      if (!isFirst) spend(context, 1);
+      isFirst = false;
       const originalRequest = question as Q; // for await unwraps promises, which a message is not
       yield { validHost: question.host, originalRequest, messageResponse: this.#answerOne(question) };
     }

@@ -40,9 +40,11 @@ export function standardServices(health: Health, services: readonly DescService[
   const reflection = new Reflection([...services, HealthService, ReflectionV1, ReflectionV1alpha]);
   return (router) => {
     router.service(HealthService, health.implementation);
-    router.service(ReflectionV1, { serverReflectionInfo: (it) => reflection.answer<V1Request>(it) });
+    router.service(ReflectionV1, {
+      serverReflectionInfo: (it, context) => reflection.answer<V1Request>(it, context),
+    });
     router.service(ReflectionV1alpha, {
-      serverReflectionInfo: (it) => reflection.answer<V1alphaRequest>(it),
+      serverReflectionInfo: (it, context) => reflection.answer<V1alphaRequest>(it, context),
     });
   };
 }

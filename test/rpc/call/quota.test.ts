@@ -45,7 +45,7 @@ const known = (...ways: (typeof byName)[]) => ({
   auth: { scopes: { ...toAllKnown(Echo), '/here': [] }, ways },
 });
 
-/** That a call is refused for a time. */
+/** That a call is refused for a time, which is rounded up. */
 async function refusedForSeconds(seconds: number, call: Promise<unknown>): Promise<ConnectError> {
   const error = await endsWith(Code.ResourceExhausted, call);
   assert.equal(error.rawMessage, message);
@@ -101,7 +101,7 @@ for (const wire of wires) {
       const { serving, clock } = await serveQuota(t, 2, known(byName));
       const echo = echoOf(serving, wire);
       await echo.unary({ text: '9999' }, as('ann'));
-      await refusedForSeconds(9_999, echo.unary({}, as('ann')));
+      await refusedForSeconds(3 * 3_600, echo.unary({}, as('ann')));
       clock.nowMs += 9_998_000;
       await refusedForSeconds(1, echo.unary({}, as('ann')));
       clock.nowMs += 1_000;
@@ -175,7 +175,7 @@ describe('a quota', () => {
     const outcomes = await Promise.allSettled(calls);
     const refused = outcomes.flatMap((it) => (it.status === 'rejected' ? [it.reason] : []));
     assert.equal(refused.length, 9);
-    for (const error of refused) await refusedForSeconds(1_001, Promise.reject(error));
+    for (const error of refused) await refusedForSeconds(1_200, Promise.reject(error));
   });
 
   it('is none by default: nothing that is spent matters', async (t) => {
