@@ -4,8 +4,11 @@ import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import { type Exchange, headerBytesOf, isHost, type Receiver } from './exchange.ts';
 
-/** An answer that comes before its request has ended waits this long for the end: a small body is right behind its headers. */
-const graceMs = 100;
+/**
+ * From the headers of a request, an answer that is early waits this long for the end of the request: a small body is right
+ * behind its headers.
+ */
+const graceMs = 50;
 
 /** An exchange of HTTP/1.1, on node:http. It has no trailers, so it can't carry gRPC itself. */
 export class NodeExchange implements Exchange {
@@ -20,6 +23,7 @@ export class NodeExchange implements Exchange {
   /** Headers that wait for what follows them, as long as the request has not ended. */
   #head: readonly string[] | undefined;
   #isEnded = false;
+  readonly #openedAtMs = performance.now();
 
   /** `limits`: how much of a request is read after its answer, and for how long. */
   constructor(
@@ -155,7 +159,7 @@ export class NodeExchange implements Exchange {
       if (isAnswered) this.#res.end();
       else this.#finish(bytes);
     });
-    timer = setTimeout(answer, graceMs);
+    timer = setTimeout(answer, Math.max(0, this.#openedAtMs + graceMs - performance.now()));
     if (!isAnswered) return;
     // Its headers have gone out, too late to tell: what the client does not send in time, it sends in vain.
     this.#res.end(bytes);
