@@ -4,7 +4,10 @@ import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import { type Exchange, headerBytesOf, isHost, type Receiver } from './exchange.ts';
 
-/** An answer that comes before its request has ended waits this long for the end: a small body is right behind its headers. */
+/**
+ * An answer that comes before its request has ended waits this long for the end, and a quarter of `flushTimeoutMs` at most:
+ * a small body is right behind its headers.
+ */
 const graceMs = 100;
 
 /** An exchange of HTTP/1.1, on node:http. It has no trailers, so it can't carry gRPC itself. */
@@ -155,7 +158,7 @@ export class NodeExchange implements Exchange {
       if (isAnswered) this.#res.end();
       else this.#finish(bytes);
     });
-    timer = setTimeout(answer, graceMs);
+    timer = setTimeout(answer, Math.min(graceMs, flushTimeoutMs / 4));
     if (!isAnswered) return;
     // Its headers have gone out, too late to tell: what the client does not send in time, it sends in vain.
     this.#res.end(bytes);
