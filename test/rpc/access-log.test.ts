@@ -122,6 +122,18 @@ for (const wire of wires) {
   });
 }
 
+for (const logMetadata of ['keys', 'values'] as const) {
+  it(`a line with the ${logMetadata} of metadata has an end, though headers may have 64 KiB`, async (t) => {
+    const serving = await serve(t, { unary: () => ({}) }, { logMetadata });
+    const names = Array.from({ length: 60 }, (_, index) => `${'n'.repeat(200)}${index}`);
+    const headers = Object.fromEntries(names.map((name) => [name, 'v']));
+    await echoOf(serving, { protocol: 'grpc', http: '2' }).unary({}, { headers });
+    const { metadata } = await serving.line(() => true);
+    const text = JSON.stringify(metadata);
+    assert.ok(text.length > 200 && text.length < 2_000, `${text.length} characters`);
+  });
+}
+
 it('a request that names no valid host is answered and logged', async (t) => {
   const serving = await serve(t, { unary: () => ({}) });
   const answer = await call(serving, { protocol: 'connect', http: '1.1' }, { headers: { host: 'a b' } });

@@ -124,18 +124,27 @@ function toMicroseconds(ms: number): number {
 const harmless =
   /^(?:user-agent|ip|origin|forwarded|via|x-forwarded-(?:for|host|port|proto)|x-real-ip|x-amzn-trace-id|x-user-agent|x-grpc-web|traceparent|tracestate|accept-language|cache-control|priority|sec-(?:ch|fetch|gpc).*|dnt)$/;
 
+/** A log is paid for: a line has so much metadata at most, though a call may have 64 KiB of headers. */
+const maxMetadataCharacters = 1024;
+
 function metadataKeys(headers: IncomingHttpHeaders): string {
   let keys = '';
   for (const name in headers) {
     if (!isProtocolHeader(name)) keys = keys === '' ? name : `${keys},${name}`;
+    if (keys.length > maxMetadataCharacters) return `${keys.slice(0, maxMetadataCharacters)}…`;
   }
   return keys;
 }
 
 function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
   const values: Record<string, string> = {};
+  let rest = maxMetadataCharacters;
   for (const name in headers) {
-    if (!isProtocolHeader(name)) values[name] = harmless.test(name) ? String(headers[name]) : '[redacted]';
+    if (isProtocolHeader(name)) continue;
+    const value = harmless.test(name) ? String(headers[name]) : '[redacted]';
+    rest -= name.length + value.length;
+    if (rest < 0) return { ...values, '…': 'more' };
+    values[name] = value;
   }
   return values;
 }
