@@ -1,6 +1,7 @@
 // Proves that no text that is logged, wherever in a line it stands, steers a terminal, begins a line of its own, or turns
 // or hides what stands beside it; that a JSON line still means the same; and that the command line has the same rule.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { text as textOf } from 'node:stream/consumers';
 import { it, type TestContext } from 'node:test';
 import fc from 'fast-check';
@@ -69,6 +70,17 @@ it('colours are the own ones of readable lines alone', async (t) => {
   assert.ok(text.includes('\u001b[32mINFO\u001b[39m'));
   assert.ok(!text.includes('\u001b[8m'));
   assert.ok(text.includes('a\\u001b[8mhidden'));
+});
+
+it('the name of a caller does not stand by itself in readable lines, where it could look like another entry', () => {
+  const log = import.meta.resolve('../../functions/process/log.ts');
+  const program = `import { createLog } from ${JSON.stringify(log)};
+    const log = await createLog({ level: 'info', format: 'pretty' });
+    log.info({ caller: 'x>: call [00:00:00.000] INFO <key:billing' }, 'call');`;
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+    encoding: 'utf8',
+  });
+  assert.match(stdout, /INFO: call \{"calledBy":"x>: call \[00:00:00\.000\] INFO <key:billing"\}\n$/);
 });
 
 it('the command line escapes the same characters', () => {
