@@ -157,7 +157,11 @@ export abstract class Call implements CallRecord, Payer {
     }
     // Open calls and their headers take memory before a byte of a body has come. Counted after the gate: callers that are
     // known have theirs, whatever strangers hold.
-    if (!this.#share.holdOwn(this.ownBytes, this.#isLocal)) return this.#refuseMemory();
+    if (!this.#share.hold(this.ownBytes)) {
+      // Nobody waits for it any more, and what it rejects with would end the process.
+      admission?.catch(() => {});
+      return this.#refuseMemory();
+    }
     if (refused !== undefined) return this.fail(refused);
     if (admission === undefined) return this.#admit();
     this.#isAtGate = true;

@@ -42,6 +42,7 @@ export class ClientShare {
     this.#client = this.#address;
     this.#calls = isCounted ? 1 : 0;
     this.#client.calls += this.#calls;
+    this.#strangers = isCounted ? policy.strangers : undefined;
   }
 
   /** The client's address. */
@@ -61,12 +62,6 @@ export class ClientShare {
   /** Whether callers have to say who they are, and this one has not. */
   get isStranger(): boolean {
     return this.#strangers !== undefined;
-  }
-
-  /** Counts what the call holds by being open, before anything else. False, and nothing is counted, if there is no more. */
-  holdOwn(bytes: number, isLocal: boolean): boolean {
-    if (!isLocal && this.#client === this.#address) this.#strangers = this.#policy.strangers;
-    return this.hold(bytes);
   }
 
   /** Counts memory. False, and nothing is counted, if there is no more. */

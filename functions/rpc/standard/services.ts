@@ -10,7 +10,6 @@ import {
   type ServerReflectionRequest as V1alphaRequest,
 } from './gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health as HealthService } from './gen/health/v1/health_pb.js';
-
 import type { Health } from './health.ts';
 import { Reflection } from './reflection.ts';
 
@@ -22,8 +21,8 @@ export const untimedPaths: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Health is open, as load balancers have no credentials. Reflection needs a known caller without scopes of any kind, or is open:
- * it tells which methods there are.
+ * Health is open, as load balancers have no credentials. Reflection needs a known caller, whatever its scopes, or is open: it
+ * tells which methods there are.
  */
 export function standardScopes(isReflectionOpen: boolean): ScopeTable {
   const reflection = isReflectionOpen ? 'open' : [];

@@ -1,9 +1,12 @@
 // Proves that callers without a credential can't take the memory of those who have one: what is refused and not read is
-// bounded, whatever number of addresses it comes from, and known callers are let in meanwhile.
+// bounded, whatever number of addresses it comes from, and known callers are let in meanwhile; and that what is found of those
+// that were cut ends nothing.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
-import { it } from 'node:test';
-import { apiKeyWay } from '../../../functions/rpc/index.ts';
+import { it, type TestContext } from 'node:test';
+import { setImmediate as turn } from 'node:timers/promises';
+import { badToken } from '../../../functions/rpc/errors.ts';
+import { apiKeyWay, type Way } from '../../../functions/rpc/index.ts';
 import { eventually } from '../../support/patience.ts';
 import { echoOf } from '../echo.ts';
 import { bearer, keyOf } from './keys.ts';
@@ -11,8 +14,8 @@ import { serveBy } from './tokens.ts';
 
 const kib = 1024;
 
-it('strangers that read nothing leave room for those who are known', async (t) => {
-  const way = apiKeyWay([keyOf('good', 'tom', ['echo.call'])]);
+/** Calls of a client that never reads; resolves with how many were cut once most are. */
+async function flood(t: TestContext, way: Way, authorization?: string) {
   const limits = {
     maxHeldBytes: 400 * kib,
     maxHeldBytesPerClient: 300 * kib,
@@ -20,30 +23,46 @@ it('strangers that read nothing leave room for those who are known', async (t) =
   };
   const serving = await serveBy(t, way, limits);
   const session = http2.connect(serving.url, { settings: { initialWindowSize: 0 } });
-  using _ended = { [Symbol.dispose]: () => session.destroy() };
   session.on('error', () => {});
-  const header = 'x'.repeat(8 * kib);
-  let refused = 0;
+  let cut = 0;
   for (let call = 0; call < 60; call += 1) {
     const stream = session.request({
       ':method': 'POST',
       ':path': '/test.echo.v1.Echo/Unary',
       'content-type': 'application/json',
-      'x-large': header,
+      'x-large': 'x'.repeat(8 * kib),
+      ...(authorization && { authorization }),
     });
     stream.on('error', () => {});
     stream.on('close', () => {
-      refused += 1;
+      cut += 1;
     });
     stream.end('{}');
   }
   // Those beyond the strangers' part are cut; the others wait for a client that never reads.
-  assert.ok(await eventually(() => refused > 30), `${refused} were cut`);
-  assert.ok(
-    serving.server.usage.heldBytes <= limits.maxHeldBytes / 4,
-    `${serving.server.usage.heldBytes} bytes`,
-  );
-  assert.ok(serving.server.usage.heldBytes > 0, 'nothing was held: this proves nothing');
-  const echo = echoOf(serving, { protocol: 'grpc', http: '2' });
+  assert.ok(await eventually(() => cut > 30), `${cut} were cut`);
+  const { heldBytes } = serving.server.usage;
+  assert.ok(heldBytes > 0 && heldBytes <= limits.maxHeldBytes / 4, `${heldBytes} bytes are held`);
+  return { serving, [Symbol.dispose]: () => session.destroy() };
+}
+
+it('strangers that read nothing leave room for those who are known', async (t) => {
+  using flooded = await flood(t, apiKeyWay([keyOf('good', 'tom', ['echo.call'])]));
+  const echo = echoOf(flooded.serving, { protocol: 'grpc', http: '2' });
   assert.equal((await echo.unary({}, { headers: bearer('good') })).text, 'key:tom');
+});
+
+it('a stranger that is cut before its credential is found wrong does not end the process', async (t) => {
+  const rejections: unknown[] = [];
+  const onRejection = (reason: unknown) => rejections.push(reason);
+  process.on('unhandledRejection', onRejection);
+  t.after(() => process.off('unhandledRejection', onRejection));
+  const found = Promise.withResolvers<never>();
+  found.promise.catch(() => {});
+  using flooded = await flood(t, { identify: () => found.promise }, 'Bearer made.up.token');
+  found.reject(badToken('it is made up'));
+  // The process is told of rejections when a turn of the event loop is over.
+  for (let turns = 0; turns < 3; turns += 1) await turn();
+  assert.ok(flooded.serving.lines.length > 0);
+  assert.deepEqual(rejections, []);
 });
