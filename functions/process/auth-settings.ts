@@ -1,5 +1,4 @@
-import { BlockList, isIP } from 'node:net';
-import { type ApiKey, everything, isIssuerUrl } from '../rpc/index.ts';
+import { type ApiKey, everything, isIssuerUrl, isLoopback } from '../rpc/index.ts';
 import { parsed, type ReadScopes, readApiKeys } from './api-key-settings.ts';
 import type { ServerConfig } from './server-settings.ts';
 import type { Settings } from './settings.ts';
@@ -84,8 +83,9 @@ function checkDecision(
   if (auth === 'none' && given.length > 0) {
     settings.problem(`AUTH lets everybody call, but ${given.join(', ')} says who may: remove one of them`);
   }
-  const reach = isLoopback(host) ? `TRUSTED_PROXIES (${trustedProxies})` : `HOST (${host})`;
-  const isReached = trustedProxies > 0 || !isLoopback(host);
+  const isOfMachine = host.startsWith('unix:') || isLoopback(host);
+  const reach = isOfMachine ? `TRUSTED_PROXIES (${trustedProxies})` : `HOST (${host})`;
+  const isReached = trustedProxies > 0 || !isOfMachine;
   if (auth === undefined && given.length === 0 && isReached) {
     settings.problem(
       `${reach} lets others reach the server, and nothing says who may call: set API_KEYS (\`npx users key new\` makes one), ` +
@@ -93,19 +93,6 @@ function checkDecision(
     );
   }
   return given.length === 0;
-}
-
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8);
-loopback.addAddress('::1', 'ipv6');
-
-/** Whether only this machine can reach the address. Names but `localhost` may be any address. */
-export function isLoopback(host: string): boolean {
-  if (host.startsWith('unix:') || host.toLowerCase() === 'localhost') return true;
-  // As in a URL.
-  const address = host.replace(/^\[(.*)\]$/, '$1');
-  const version = isIP(address);
-  return version !== 0 && loopback.check(address, version === 6 ? 'ipv6' : 'ipv4');
 }
 
 function readReflection(settings: Settings, isOpen: boolean): boolean {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { hostname } from 'node:os';
-import { type Gate, rpcError } from '../rpc/index.ts';
-import { type AuthConfig, authKinds, isLoopback } from './auth-settings.ts';
+import { type Gate, isLoopback, rpcError } from '../rpc/index.ts';
+import { type AuthConfig, authKinds } from './auth-settings.ts';
 import type { ServerConfig } from './server-settings.ts';
 
 const foreignHost = rpcError('FOREIGN_HOST');
@@ -15,7 +15,7 @@ export function pageGate(
   server: Pick<ServerConfig, 'host' | 'trustedProxies'> & { readonly auth: AuthConfig },
 ): Gate | undefined {
   const isOpen = authKinds(server.auth).length === 0 && server.trustedProxies === 0;
-  return isOpen && isLoopback(server.host) && !server.host.startsWith('unix:') ? localHostsOnly() : undefined;
+  return isOpen && isLoopback(server.host) ? localHostsOnly() : undefined;
 }
 
 /**

@@ -67,6 +67,20 @@ export type RpcErrorReason = keyof typeof rpcErrors;
  */
 export const lastingErrors = new WeakSet<ConnectError>();
 
+/** Makes something of an error, for a lasting one only once. */
+export function onceIfLasting<T>(make: (error: ConnectError) => T): (error: ConnectError) => T {
+  const kept = new WeakMap<ConnectError, { readonly made: T }>();
+  return (error) => {
+    if (!lastingErrors.has(error)) return make(error);
+    let it = kept.get(error);
+    if (it === undefined) {
+      it = { made: make(error) };
+      kept.set(error, it);
+    }
+    return it.made;
+  };
+}
+
 /** Makes the error for a reason; `detail` is appended to the message and must be fit for the client. */
 export function rpcError(reason: RpcErrorReason, detail?: string, cause?: unknown): ConnectError {
   const [code, message] = rpcErrors[reason];

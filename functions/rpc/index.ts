@@ -3,7 +3,7 @@ export { type ApiKey, apiKeyWay } from './auth/api-keys.ts';
 export type { AuthOptions, Way } from './auth/auth-gate.ts';
 export { type Caller, callerOf, everything, maxNameCharacters } from './auth/caller.ts';
 export { type CertificateOptions, certificateWay } from './auth/client-certificate.ts';
-export { isIssuerUrl } from './auth/issuer-url.ts';
+export { isIssuerUrl, isLoopback } from './auth/issuer-url.ts';
 export { type JwtOptions, loadJwtWay } from './auth/load-jwt.ts';
 export type { ScopeTable } from './auth/scopes.ts';
 export type { Log, MetadataDetail } from './call/access-log.ts';

@@ -70,14 +70,14 @@ export function authGate(
       if (caller !== undefined) admit(request, access, caller);
       return undefined;
     }
-    for (const [place, way] of ways.entries()) {
-      const caller = way.identify(request);
-      if (caller instanceof Promise) return admitLater(request, access, caller, place + 1);
-      if (caller === undefined) continue;
-      admit(request, access, caller);
-      return undefined;
+    let caller: Caller | undefined;
+    for (let at = 0; caller === undefined && at < ways.length; at += 1) {
+      const found = ways[at]?.identify(request);
+      if (found instanceof Promise) return admitLater(request, access, found, at + 1);
+      caller = found;
     }
-    throw bearerOf(request.headers) === undefined ? noCredentials : badCredentials;
+    admit(request, access, caller);
+    return undefined;
   };
 }
 

@@ -9,21 +9,10 @@ import {
 import { base64Encode } from '@bufbuild/protobuf/wire';
 import type { ConnectError } from '@connectrpc/connect';
 import { connectCodeName } from '../call/status.ts';
-import { lastingErrors } from '../errors.ts';
-
-/** The JSON of lasting errors. */
-const kept = new WeakMap<ConnectError, JsonObject>();
+import { onceIfLasting } from '../errors.ts';
 
 /** An error in Connect's JSON. Source: https://connectrpc.com/docs/protocol#error-end-stream */
-export function errorJson(error: ConnectError): JsonObject {
-  if (!lastingErrors.has(error)) return makeJson(error);
-  let json = kept.get(error);
-  if (json === undefined) {
-    json = makeJson(error);
-    kept.set(error, json);
-  }
-  return json;
-}
+export const errorJson = onceIfLasting(makeJson);
 
 function makeJson({ code, rawMessage, details }: ConnectError): JsonObject {
   return {

@@ -3,7 +3,7 @@ import { anyPack } from '@bufbuild/protobuf/wkt';
 import { type ConnectError, encodeBinaryHeader } from '@connectrpc/connect';
 import { metadataOf } from '../call/metadata.ts';
 import { errorMetadata } from '../call/status.ts';
-import { lastingErrors } from '../errors.ts';
+import { onceIfLasting } from '../errors.ts';
 import { StatusSchema } from '../standard/gen/google/rpc/status_pb.js';
 
 const okTrailers: readonly (readonly [string, string])[] = [['grpc-status', '0']];
@@ -18,18 +18,11 @@ const maxMessageCharacters = 2048;
 
 type Trailers = readonly (readonly [name: string, value: string])[];
 
-/** The trailers of lasting errors. */
-const kept = new WeakMap<ConnectError, Trailers>();
+const trailersAlone = onceIfLasting((error) => makeTrailers(error, undefined));
 
 /** The trailers of a failed call: status, message, details, and the metadata of the error. */
 export function errorTrailers(error: ConnectError, sent: Headers | undefined): Trailers {
-  if (sent !== undefined || !lastingErrors.has(error)) return makeTrailers(error, sent);
-  let trailers = kept.get(error);
-  if (trailers === undefined) {
-    trailers = makeTrailers(error, undefined);
-    kept.set(error, trailers);
-  }
-  return trailers;
+  return sent === undefined ? trailersAlone(error) : makeTrailers(error, sent);
 }
 
 function makeTrailers(error: ConnectError, sent: Headers | undefined): Trailers {

@@ -42,6 +42,12 @@ export interface Exchange {
   cut(): void;
 }
 
+/**
+ * From the headers of a request, an answer that is early waits this long for the end of the request: a small body is right
+ * behind its headers.
+ */
+export const requestEndGraceMs = 50;
+
 /** What happens to an exchange. */
 export interface Receiver {
   /** Bytes of the request's body, in any portion. */

@@ -2,13 +2,7 @@ import http from 'node:http';
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
-import { type Exchange, headerBytesOf, isHost, type Receiver } from './exchange.ts';
-
-/**
- * From the headers of a request, an answer that is early waits this long for the end of the request: a small body is right
- * behind its headers.
- */
-const graceMs = 50;
+import { type Exchange, headerBytesOf, isHost, type Receiver, requestEndGraceMs } from './exchange.ts';
 
 /** An exchange of HTTP/1.1, on node:http. It has no trailers, so it can't carry gRPC itself. */
 export class NodeExchange implements Exchange {
@@ -159,7 +153,7 @@ export class NodeExchange implements Exchange {
       if (isAnswered) this.#res.end();
       else this.#finish(bytes);
     });
-    timer = setTimeout(answer, Math.max(0, this.#openedAtMs + graceMs - performance.now()));
+    timer = setTimeout(answer, Math.max(0, this.#openedAtMs + requestEndGraceMs - performance.now()));
     if (!isAnswered) return;
     // Its headers have gone out, too late to tell: what the client does not send in time, it sends in vain.
     this.#res.end(bytes);

@@ -4,7 +4,7 @@ import http2, {
   type ServerHttp2Stream,
 } from 'node:http2';
 import type { Connection } from '../../call/connection.ts';
-import { type Exchange, isHost, type Receiver } from '../../http/exchange.ts';
+import { type Exchange, isHost, type Receiver, requestEndGraceMs } from '../../http/exchange.ts';
 import type { RpcLimits } from '../../limits.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
@@ -196,8 +196,6 @@ function stopRequestSoon(stream: CarrierStream): void {
   const timer = setTimeout(stopRequest, requestEndGraceMs, stream).unref();
   stream.once('close', () => clearTimeout(timer));
 }
-
-const requestEndGraceMs = 50;
 
 /** Tells a client that still sends to stop, once the response is out (RFC 9113 section 8.1). */
 function stopRequest(stream: CarrierStream): void {
