@@ -7,6 +7,7 @@ export { isIssuerUrl, isLoopback } from './auth/issuer-url.ts';
 export { type JwtOptions, loadJwtWay } from './auth/load-jwt.ts';
 export type { ScopeTable } from './auth/scopes.ts';
 export type { Log, MetadataDetail } from './call/access-log.ts';
+export type { CallObserver, CallRecord } from './call/call-record.ts';
 export { clientOf, shareOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
 export { spend } from './call/quota.ts';
@@ -16,10 +17,21 @@ export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resour
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
 export type { TlsOptions } from './port/port.ts';
-export { RpcServer, type RpcServerOptions, type Usage } from './server.ts';
+export { RpcServer, type RpcServerOptions, type TelemetryOptions, type Usage } from './server.ts';
 export {
   type BadRequest_FieldViolation,
   BadRequestSchema,
   ErrorInfoSchema,
   RetryInfoSchema,
 } from './standard/gen/google/rpc/error_details_pb.js';
+export {
+  type Count,
+  type Distribution,
+  type Labels,
+  type Metric,
+  Metrics,
+  type Series,
+} from './telemetry/metrics.ts';
+export { CallTrace, inSpan, type Span, traceOf } from './telemetry/trace.ts';
+export { formatTraceparent, type SpanContext } from './telemetry/trace-context.ts';
+export type { TracingOptions } from './telemetry/tracing.ts';

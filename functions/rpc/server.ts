@@ -5,6 +5,7 @@ import { type AuthOptions, authGate, inTurn } from './auth/auth-gate.ts';
 import type { ScopeTable } from './auth/scopes.ts';
 import { createAccessLog, type Log, type MetadataDetail } from './call/access-log.ts';
 import { Call } from './call/call.ts';
+import type { CallObserver } from './call/call-record.ts';
 import { Clients } from './call/clients.ts';
 import { DeadlineWheel } from './call/deadline-wheel.ts';
 import type { Gate } from './call/gate.ts';
@@ -22,6 +23,18 @@ import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
 import { Health, healthzOf } from './standard/health.ts';
 import { standardScopes, standardServices, untimedPaths } from './standard/services.ts';
+import type { Metrics } from './telemetry/metrics.ts';
+import { Tracing, type TracingOptions } from './telemetry/tracing.ts';
+
+/** How a server is watched. */
+export interface TelemetryOptions {
+  /** Where its own metrics go. Default: they are counted for nobody. */
+  readonly metrics?: Metrics;
+  /** Records in each call what happens, for `observers` to read at its end. Default: nothing is recorded. */
+  readonly tracing?: TracingOptions;
+  /** Are told of each call. Default: none. */
+  readonly observers?: readonly CallObserver[];
+}
 
 /** What a server is made of. */
 export interface RpcServerOptions {
@@ -48,6 +61,8 @@ export interface RpcServerOptions {
   readonly log?: Log;
   /** Whether the log shows the values of harmless metadata, or names alone. Default: names. */
   readonly logMetadata?: MetadataDetail;
+  /** Who watches the calls. Default: nobody but the log. */
+  readonly telemetry?: TelemetryOptions;
   /** Default: plain text, HTTP/2 by prior knowledge. */
   readonly tls?: TlsOptions | undefined;
   /** Origins whose browsers may call. Default: none. */
@@ -181,13 +196,16 @@ function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy 
   const { maxRefusedLinesPerSecond } = limits;
   const metadata = options.logMetadata ?? 'keys';
   const knowsCallers = options.auth !== undefined && options.auth.ways.length > 0;
+  const accessLog = log && createAccessLog(log, { metadata, maxRefusedLinesPerSecond, knowsCallers });
+  const { observers = [], tracing } = options.telemetry ?? {};
   return {
     gate,
     interceptors,
     keepsMessages,
     trustedProxies,
     limits,
-    onEnd: log ? createAccessLog(log, { metadata, maxRefusedLinesPerSecond, knowsCallers }) : () => {},
+    observers: [...(accessLog ? [accessLog] : []), ...observers],
+    tracing: tracing && new Tracing(tracing),
     wheel: new DeadlineWheel(),
     memory: new MemoryBudget(limits),
     strangers: knowsCallers ? { heldBytes: 0 } : undefined,

@@ -73,7 +73,7 @@ test('the dashboard shows the alarms, the calls, the tasks, the table, and the l
 test('a fault is logged with the field that the metric filter looks for, and nothing else is', async () => {
   const lines: string[] = [];
   const write = (fields: object) => lines.push(JSON.stringify(fields));
-  const onEnd = createAccessLog(
+  const log = createAccessLog(
     { info: write, warn: write, error: write },
     {
       metadata: 'keys',
@@ -86,6 +86,13 @@ test('a fault is logged with the field that the metric filter looks for, and not
     protocol: 'grpc',
     startedAtMs: 0,
     timeoutMs: 1000,
+    hasDeadline: false,
+    receivedMessages: 0,
+    receivedBytes: 0,
+    sentMessages: 0,
+    sentBytes: 0,
+    trace: undefined,
+    isQuiet: false,
     peer: '127.0.0.1:1',
     caller: undefined,
     requestId: '1',
@@ -107,7 +114,7 @@ test('a fault is logged with the field that the metric filter looks for, and not
     new ConnectError('draining', Code.Unavailable),
     new ConnectError('no', Code.NotFound),
   ];
-  for (const error of [...faults, ...others]) onEnd({ ...call, error }, error?.code ?? 0);
+  for (const error of [...faults, ...others]) log.ended({ ...call, error }, error?.code ?? 0);
   await nextTurn(); // the lines are written when the responses are out
   assert.deepEqual(
     lines.map((line) => JSON.parse(line).fault ?? false),

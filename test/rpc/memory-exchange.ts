@@ -121,10 +121,15 @@ export function serveInMemory(
     limits: { ...rpcLimits, ...limits },
     keepsMessages: true,
     trustedProxies: 0,
-    onEnd: (call, code) => {
-      ended.push({ code, error: call.error?.rawMessage });
-      log(call, code);
-    },
+    observers: [
+      {
+        ended: (call, code) => {
+          ended.push({ code, error: call.error?.rawMessage });
+        },
+      },
+      log,
+    ],
+    tracing: undefined,
     wheel: new DeadlineWheel(),
     memory: new MemoryBudget({ ...rpcLimits, ...limits }),
     clients: new Clients(),

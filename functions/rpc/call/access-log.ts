@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
-import { Code, type ConnectError } from '@connectrpc/connect';
-import type { Caller } from '../auth/caller.ts';
+import { Code } from '@connectrpc/connect';
+import type { CallObserver, CallRecord } from './call-record.ts';
 import { isProtocolHeader } from './metadata.ts';
 import { RefusedLines } from './refused-lines.ts';
 import { isFault, statusName } from './status.ts';
@@ -11,26 +11,6 @@ export interface Log {
   warn(fields: object, message: string): void;
   error(fields: object, message: string): void;
 }
-
-/** What is known of a call at its end. */
-export interface CallRecord {
-  /** The path, such as `/Users/CreateUser`. */
-  readonly method: string;
-  readonly protocol: string;
-  /** Why it failed. */
-  readonly error: ConnectError | undefined;
-  /** On the clock of `performance.now()`. */
-  readonly startedAtMs: number;
-  /** The time the call was given; infinite for none. */
-  readonly timeoutMs: number;
-  readonly peer: string;
-  readonly caller: Caller | undefined;
-  readonly requestId: string;
-  readonly headers: IncomingHttpHeaders;
-}
-
-/** Called once for each call, when its status is decided: 0 for OK, or a code. */
-export type OnCallEnd = (call: CallRecord, status: number) => void;
 
 /** What the log shows of metadata: names alone, or also the values that are known to be harmless. */
 export type MetadataDetail = 'keys' | 'values';
@@ -62,7 +42,7 @@ export interface AccessLogOptions {
 }
 
 /** Writes one line for each call, and two each second at most for those that are beyond `maxRefusedLinesPerSecond`. */
-export function createAccessLog(log: Log, options: AccessLogOptions): OnCallEnd {
+export function createAccessLog(log: Log, options: AccessLogOptions): CallObserver {
   const describe = options.metadata === 'values' ? metadataValues : metadataKeys;
   const { maxRefusedLinesPerSecond, knowsCallers } = options;
   const message = 'more calls were refused';
@@ -104,11 +84,13 @@ export function createAccessLog(log: Log, options: AccessLogOptions): OnCallEnd 
     ended = [];
     calls.forEach(write);
   };
-  return (call, status) => {
-    if (!hasLine(call, status)) return;
-    // After the response: node hands it to the kernel when this turn of the event loop is over.
-    if (ended.length === 0) setImmediate(writeAll);
-    ended.push({ call, status, endedAtMs: performance.now() });
+  return {
+    ended(call, status) {
+      if (call.isQuiet || !hasLine(call, status)) return;
+      // After the response: node hands it to the kernel when this turn of the event loop is over.
+      if (ended.length === 0) setImmediate(writeAll);
+      ended.push({ call, status, endedAtMs: performance.now() });
+    },
   };
 }
 

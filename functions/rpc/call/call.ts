@@ -11,7 +11,9 @@ import {
   tooManyWatches,
   watchEnded,
 } from '../errors.ts';
-import type { CallRecord } from './access-log.ts';
+import type { CallTrace } from '../telemetry/trace.ts';
+import { traceKey } from '../telemetry/trace.ts';
+import type { CallRecord } from './call-record.ts';
 import { clientKey, clientName } from './client-name.ts';
 import { ClientShare } from './client-share.ts';
 import type { Connection } from './connection.ts';
@@ -62,11 +64,17 @@ export abstract class Call implements CallRecord, Payer {
   error: ConnectError | undefined;
   /** Who calls, if the gate knows. */
   caller: Caller | undefined;
+  readonly hasDeadline: boolean;
+  readonly isQuiet: boolean;
+  readonly trace: CallTrace | undefined;
+  receivedMessages = 0;
+  receivedBytes = 0;
+  sentMessages = 0;
+  sentBytes = 0;
   protected readonly policy: CallPolicy;
   readonly #descriptor: DescMethod | undefined;
   readonly #share: ClientShare;
   readonly #isMalformed: boolean;
-  readonly #isQuiet: boolean;
   #slot: Set<{ expire(): void }> | undefined;
   /** The gate takes its time: the request waits. */
   #isAtGate = false;
@@ -88,9 +96,12 @@ export abstract class Call implements CallRecord, Payer {
     const timeoutMs = clampDeadlineMs(this.#isMalformed ? undefined : askedMs, policy.limits);
     this.timeoutMs = this.isUntimed ? Number.POSITIVE_INFINITY : timeoutMs;
     this.#descriptor = start.method;
-    this.#isQuiet = start.isQuiet ?? false;
+    this.hasDeadline = askedMs !== undefined;
+    this.isQuiet = start.isQuiet ?? false;
+    this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
     const address = clientName(headers, policy.trustedProxies);
     this.#share = new ClientShare(address, connection, !this.#isLocal, policy);
+    for (const observer of policy.observers) observer.begun?.(this);
   }
 
   get peer(): string {
@@ -112,6 +123,7 @@ export abstract class Call implements CallRecord, Payer {
     if (this.#values === undefined) {
       this.#values = createContextValues().set(clientKey, this.#share.address).set(callerKey, this.caller);
       if (this.policy.quota !== undefined && !this.#isLocal) this.#values.set(payerKey, this);
+      if (this.trace !== undefined) this.#values.set(traceKey, this.trace);
     }
     return this.#values;
   }
@@ -285,8 +297,9 @@ export abstract class Call implements CallRecord, Payer {
 
   #admit(): void {
     const refusal = this.#excess();
-    if (refusal === undefined) this.enter();
-    else this.fail(refusal);
+    if (refusal !== undefined) return this.fail(refusal);
+    if (this.trace !== undefined) this.trace.enteredAtMs = performance.now();
+    this.enter();
   }
 
   /** What is too much, though the gate lets the call in: calls and watches that are open, or calls in a time. */
@@ -353,6 +366,6 @@ export abstract class Call implements CallRecord, Payer {
     // What still comes must be read, to be dropped: a stream that is paused never closes.
     this.#leaveGate();
     this.ended(error);
-    if (!this.#isQuiet) this.policy.onEnd(this, this.code);
+    for (const observer of this.policy.observers) observer.ended(this, this.code);
   }
 }

@@ -1,7 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { Message } from '@bufbuild/protobuf';
-import { ConnectError, type ContextValues } from '@connectrpc/connect';
+import { ConnectError, type ContextValues, createContextValues } from '@connectrpc/connect';
 import { canceled, withoutCause } from '../errors.ts';
+import { type CallTrace, traceKey } from '../telemetry/trace.ts';
 import { Call } from './call.ts';
 import { clientKey } from './client-name.ts';
 import type { Connection } from './connection.ts';
@@ -50,7 +51,7 @@ export class LocalCall extends Call {
     this.#signal = signal;
     this.#onGone = onGone;
     if (contextValues?.get(clientKey) === '') contextValues.set(clientKey, super.values.get(clientKey));
-    this.#values = contextValues;
+    this.#values = contextValues && this.trace ? withTrace(contextValues, this.trace) : contextValues;
   }
 
   override get values(): ContextValues {
@@ -146,6 +147,7 @@ export class LocalCall extends Call {
   }
 
   protected override enter(): void {
+    if (this.trace !== undefined) this.trace.invokedAtMs = performance.now();
     this.#admission.resolve();
   }
 
@@ -204,6 +206,23 @@ export class LocalCall extends Call {
   readonly #onAbort = (): void => {
     const reason: unknown = this.#signal?.reason;
     this.abort(reason instanceof ConnectError ? reason : canceled);
+  };
+}
+
+/** The values of the call that this one is a part of; only the trace is its own. */
+function withTrace(values: ContextValues, trace: CallTrace): ContextValues {
+  const own = createContextValues().set(traceKey, trace);
+  const holderOf = (key: { readonly id: symbol }) => (key.id === traceKey.id ? own : values);
+  return {
+    get: (key) => holderOf(key).get(key),
+    set(key, value) {
+      holderOf(key).set(key, value);
+      return this;
+    },
+    delete(key) {
+      holderOf(key).delete(key);
+      return this;
+    },
   };
 }
 

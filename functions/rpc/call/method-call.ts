@@ -126,6 +126,7 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
 
   #run(input: Input): void {
     if (this.isOver) return;
+    if (this.trace !== undefined) this.trace.invokedAtMs = performance.now();
     const { spec } = this.#method;
     const { interceptors } = this.policy;
     try {

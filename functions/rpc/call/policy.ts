@@ -1,6 +1,7 @@
 import type { Interceptor } from '@connectrpc/connect';
 import type { RpcLimits } from '../limits.ts';
-import type { OnCallEnd } from './access-log.ts';
+import type { Tracing } from '../telemetry/tracing.ts';
+import type { CallObserver } from './call-record.ts';
 import type { Clients } from './clients.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import type { Gate } from './gate.ts';
@@ -22,7 +23,10 @@ export interface CallPolicy {
   readonly keepsMessages: boolean;
   /** @see RpcServerOptions.trustedProxies */
   readonly trustedProxies: number;
-  readonly onEnd: OnCallEnd;
+  /** Who watches the calls, such as the log. */
+  readonly observers: readonly CallObserver[];
+  /** Records what happens in calls; `undefined` where nobody wants to know. */
+  readonly tracing: Tracing | undefined;
   readonly wheel: DeadlineWheel;
   readonly memory: MemoryBudget;
   readonly clients: Clients;

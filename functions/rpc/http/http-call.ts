@@ -70,6 +70,8 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
     for (const [name, value] of Object.entries(this.headers)) {
       if (value !== undefined && !isProtocolHeader(name)) headers.set(name, String(value));
     }
+    // They are a part of this call.
+    if (this.trace !== undefined) headers.set('traceparent', this.trace.traceparent);
     const timeoutMs = Math.max(1, this.deadlineAtMs - performance.now());
     return { signal: this.signal, timeoutMs, headers, contextValues: this.values };
   }
@@ -98,6 +100,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   protected override enter(): void {
+    if (this.trace !== undefined) this.trace.invokedAtMs = performance.now();
     this.#resource
       .answer(this, this)
       .then(() => this.#finish())

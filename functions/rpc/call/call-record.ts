@@ -1,0 +1,42 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { ConnectError } from '@connectrpc/connect';
+import type { Caller } from '../auth/caller.ts';
+import type { CallTrace } from '../telemetry/trace.ts';
+
+/** What is known of a call at its end. */
+export interface CallRecord {
+  /** The path, such as `/Users/CreateUser`. */
+  readonly method: string;
+  /** `grpc`, `grpc-web`, `connect`, `http` or `local`. */
+  readonly protocol: string;
+  /** Why it failed. */
+  readonly error: ConnectError | undefined;
+  /** On the clock of `performance.now()`. */
+  readonly startedAtMs: number;
+  /** The time the call was given; infinite for none. */
+  readonly timeoutMs: number;
+  /** Whether its client has asked for a deadline. */
+  readonly hasDeadline: boolean;
+  readonly peer: string;
+  readonly caller: Caller | undefined;
+  readonly requestId: string;
+  readonly headers: IncomingHttpHeaders;
+  /** Messages, and their bytes as they came: compressed, without frames. */
+  readonly receivedMessages: number;
+  readonly receivedBytes: number;
+  /** Messages, and their bytes as they went. */
+  readonly sentMessages: number;
+  readonly sentBytes: number;
+  /** What happened in it, where somebody watches. */
+  readonly trace: CallTrace | undefined;
+  /** Whether it is told of nowhere, such as health checks. */
+  readonly isQuiet: boolean;
+}
+
+/** Watches all calls of a server. It must not throw, and must be quick: it runs within each call. */
+export interface CallObserver {
+  /** A call has come: its headers are there. */
+  begun?(call: CallRecord): void;
+  /** Its status is decided: 0 for OK, or a code. Called once for each call that has begun. */
+  ended(call: CallRecord, status: number): void;
+}
