@@ -61,6 +61,21 @@ export const rpcErrorDomain = 'rpc';
 /** Names an entry of the registry. */
 export type RpcErrorReason = keyof typeof rpcErrors;
 
+/** Which entry of the registry an error was made of. */
+const reasons = new WeakMap<ConnectError, RpcErrorReason>();
+
+/** Why a call has failed, in a word: as the ErrorInfo of its error says, else as the registry. */
+export function reasonOf(error: ConnectError): string | undefined {
+  const known = reasons.get(error);
+  if (known !== undefined) return known;
+  for (const detail of error.details) {
+    if (!('desc' in detail) || detail.desc.typeName !== ErrorInfoSchema.typeName) continue;
+    const reason: unknown = Reflect.get(detail.value, 'reason');
+    return typeof reason === 'string' && reason !== '' ? reason : undefined;
+  }
+  return undefined;
+}
+
 /**
  * Errors that are made once and never change: what a protocol makes of one may be kept, so that refusing is cheap. All
  * calls share them, so nothing of a call may be put into one: no cause, no metadata.
@@ -84,13 +99,10 @@ export function onceIfLasting<T>(make: (error: ConnectError) => T): (error: Conn
 /** Makes the error for a reason; `detail` is appended to the message and must be fit for the client. */
 export function rpcError(reason: RpcErrorReason, detail?: string, cause?: unknown): ConnectError {
   const [code, message] = rpcErrors[reason];
-  return new ConnectError(
-    detail === undefined ? message : `${message}: ${detail}`,
-    code,
-    undefined,
-    undefined,
-    cause,
-  );
+  const text = detail === undefined ? message : `${message}: ${detail}`;
+  const error = new ConnectError(text, code, undefined, undefined, cause);
+  reasons.set(error, reason);
+  return error;
 }
 
 /**
@@ -231,8 +243,11 @@ function wellFormed(error: ConnectError): ConnectError {
   return copyOf(error, error.rawMessage.toWellFormed(), error.cause);
 }
 
-function copyOf({ code, metadata, details }: ConnectError, message: string, cause: unknown): ConnectError {
+function copyOf(error: ConnectError, message: string, cause: unknown): ConnectError {
+  const { code, metadata, details } = error;
   const copy = new ConnectError(message, code, metadata, undefined, cause);
   copy.details = details;
+  const reason = reasons.get(error);
+  if (reason !== undefined) reasons.set(copy, reason);
   return copy;
 }

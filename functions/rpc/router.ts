@@ -1,4 +1,5 @@
 import { MethodOptions_IdempotencyLevel as IdempotencyLevel } from '@bufbuild/protobuf/wkt';
+import { unknownPath } from './call/call-record.ts';
 import { MethodCall } from './call/method-call.ts';
 import type { Method } from './call/methods.ts';
 import type { CallPolicy } from './call/policy.ts';
@@ -103,9 +104,6 @@ export class Router {
     new RefusedCall(exchange, { ...refusal, path }, this.#policy).start();
   }
 }
-
-/** What the log shows of a path that leads nowhere: some people put secrets into paths. */
-const unknownPath = '(unknown)';
 
 const streamTypes = 'application/connect+proto, application/connect+json';
 const grpcTypes = 'application/grpc, application/grpc-web, application/grpc-web-text';

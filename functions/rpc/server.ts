@@ -23,12 +23,14 @@ import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
 import { Health, healthzOf } from './standard/health.ts';
 import { standardScopes, standardServices, untimedPaths } from './standard/services.ts';
+import { createCallMetrics } from './telemetry/call-metrics.ts';
 import type { Metrics } from './telemetry/metrics.ts';
+import { showServer } from './telemetry/server-metrics.ts';
 import { Tracing, type TracingOptions } from './telemetry/tracing.ts';
 
 /** How a server is watched. */
 export interface TelemetryOptions {
-  /** Where its own metrics go. Default: they are counted for nobody. */
+  /** Where its own metrics go; each server has its own. Default: they are counted for nobody. */
   readonly metrics?: Metrics;
   /** Records in each call what happens, for `observers` to read at its end. Default: nothing is recorded. */
   readonly tracing?: TracingOptions;
@@ -98,6 +100,7 @@ export class RpcServer {
   readonly #policy: CallPolicy;
   readonly #port: Port;
   readonly #localCalls = new LocalCalls();
+  #isDraining = false;
 
   /** @throws Error when two services have the same method, or one has no row in the table of scopes. */
   constructor(options: RpcServerOptions) {
@@ -129,6 +132,7 @@ export class RpcServer {
       tls: options.tls,
       log: options.log,
     });
+    if (options.telemetry?.metrics !== undefined) this.#show(options.telemetry.metrics);
   }
 
   /** What is in use now, to be watched: nothing, once all is over. */
@@ -161,6 +165,7 @@ export class RpcServer {
    */
   async drain(): Promise<void> {
     const { drainDelayMs, drainTimeoutMs, flushTimeoutMs } = this.#limits;
+    this.#isDraining = true;
     this.health.shutDown();
     if (drainDelayMs > 0) await delay(drainDelayMs);
     const closed = this.#port.close();
@@ -176,11 +181,25 @@ export class RpcServer {
 
   /** Ends the server at once: running calls are cut. */
   async close(): Promise<void> {
+    this.#isDraining = true;
     this.health.shutDown();
     const closed = this.#port.close();
     this.#abort(draining, false);
     this.#port.destroy();
     await closed;
+  }
+
+  #show(metrics: Metrics): void {
+    const server = this;
+    showServer(metrics, {
+      counts: this.#port.counts,
+      get usage() {
+        return server.usage;
+      },
+      get isDraining() {
+        return server.#isDraining;
+      },
+    });
   }
 
   /** Ends every running call; with `untimedOnly`, only those that last as long as their client wants. */
@@ -197,14 +216,18 @@ function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy 
   const metadata = options.logMetadata ?? 'keys';
   const knowsCallers = options.auth !== undefined && options.auth.ways.length > 0;
   const accessLog = log && createAccessLog(log, { metadata, maxRefusedLinesPerSecond, knowsCallers });
-  const { observers = [], tracing } = options.telemetry ?? {};
+  const { metrics, observers = [], tracing } = options.telemetry ?? {};
   return {
     gate,
     interceptors,
     keepsMessages,
     trustedProxies,
     limits,
-    observers: [...(accessLog ? [accessLog] : []), ...observers],
+    observers: [
+      ...(accessLog ? [accessLog] : []),
+      ...(metrics ? [createCallMetrics(metrics)] : []),
+      ...observers,
+    ],
     tracing: tracing && new Tracing(tracing),
     wheel: new DeadlineWheel(),
     memory: new MemoryBudget(limits),

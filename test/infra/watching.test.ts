@@ -85,6 +85,7 @@ test('a fault is logged with the field that the metric filter looks for, and not
     method: '/Users/GetUsers',
     protocol: 'grpc',
     startedAtMs: 0,
+    endedAtMs: 1,
     timeoutMs: 1000,
     hasDeadline: false,
     receivedMessages: 0,

@@ -150,6 +150,7 @@ export function serveInMemory(
       peer: `${address}:1`,
       client: policy.clients.enter(address),
       tls: undefined,
+      isOpen: true,
       openedAtMs: 0,
       heldBytes: 0,
       destroy() {},

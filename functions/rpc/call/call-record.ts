@@ -3,9 +3,20 @@ import type { ConnectError } from '@connectrpc/connect';
 import type { Caller } from '../auth/caller.ts';
 import type { CallTrace } from '../telemetry/trace.ts';
 
+/** A request and its answer, as HTTP has them. */
+export interface HttpFacts {
+  /** As the client has sent it: such as GET, or anything else. */
+  readonly method: string;
+  /** Of the answer; `undefined` if none has begun. */
+  readonly status: number | undefined;
+}
+
+/** The path of all calls that nothing takes: what people write into paths may be secret, and has no end. */
+export const unknownPath = '(unknown)';
+
 /** What is known of a call at its end. */
 export interface CallRecord {
-  /** The path, such as `/Users/CreateUser`. */
+  /** The path, such as `/Users/CreateUser`: of a method or resource that there is, else `unknownPath`. */
   readonly method: string;
   /** `grpc`, `grpc-web`, `connect`, `http` or `local`. */
   readonly protocol: string;
@@ -13,6 +24,8 @@ export interface CallRecord {
   readonly error: ConnectError | undefined;
   /** On the clock of `performance.now()`. */
   readonly startedAtMs: number;
+  /** When its status was decided, on the same clock; NaN before. */
+  readonly endedAtMs: number;
   /** The time the call was given; infinite for none. */
   readonly timeoutMs: number;
   /** Whether its client has asked for a deadline. */
@@ -27,6 +40,8 @@ export interface CallRecord {
   /** Messages, and their bytes as they went. */
   readonly sentMessages: number;
   readonly sentBytes: number;
+  /** What HTTP said of it; `undefined` within the process. Known at its end. */
+  readonly http?: HttpFacts | undefined;
   /** What happened in it, where somebody watches. */
   readonly trace: CallTrace | undefined;
   /** Whether it is told of nowhere, such as health checks. */

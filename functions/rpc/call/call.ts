@@ -53,6 +53,7 @@ export abstract class Call implements CallRecord, Payer {
   readonly method: string;
   readonly requestId: string;
   readonly startedAtMs = performance.now();
+  endedAtMs = Number.NaN;
   /** The time it was given, in ms; infinite if it lasts as long as its client wants. */
   readonly timeoutMs: number;
   readonly headers: IncomingHttpHeaders;
@@ -359,6 +360,7 @@ export abstract class Call implements CallRecord, Payer {
     // What is queued must be read long before a deadline of minutes.
     const { stallTimeoutMs } = this.policy.limits;
     const nowMs = performance.now();
+    this.endedAtMs = nowMs;
     if (!this.#isClosed && !this.#isFlushing && this.deadlineAtMs > nowMs + 2 * stallTimeoutMs) {
       this.#isFlushing = true;
       this.#expireAt(nowMs + stallTimeoutMs);

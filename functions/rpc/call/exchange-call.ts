@@ -2,6 +2,7 @@ import type { ConnectError } from '@connectrpc/connect';
 import { stalled, toConnectError } from '../errors.ts';
 import type { Exchange, Receiver } from '../http/exchange.ts';
 import { Call, type CallStart } from './call.ts';
+import type { HttpFacts } from './call-record.ts';
 import type { Timed } from './deadline-wheel.ts';
 import type { CallPolicy } from './policy.ts';
 
@@ -21,6 +22,11 @@ export abstract class ExchangeCall extends Call implements Receiver {
     const { headers, connection } = exchange;
     super({ ...start, headers, connection }, policy);
     this.exchange = exchange;
+  }
+
+  get http(): HttpFacts {
+    const { method, sentStatus } = this.exchange;
+    return { method, status: sentStatus === undefined ? undefined : Number(sentStatus) };
   }
 
   protected override get ownBytes(): number {

@@ -74,11 +74,14 @@ export class LocalCall extends Call {
     if (spec.kind !== 'unary' && spec.kind !== 'client_streaming')
       throw new TypeError(`${spec.kind} is a stream`);
     try {
-      const whole = Symbol.asyncIterator in input ? this.#requests(input) : input;
+      const isStream = Symbol.asyncIterator in input;
+      if (!isStream) this.receivedMessages = 1;
+      const whole = isStream ? this.#requests(input) : input;
       const output = await this.#orEnd(async () =>
         invokeSingle(spec, whole, this.context, this.policy.interceptors),
       );
       if (this.#told !== undefined) throw this.#told;
+      this.sentMessages = 1;
       this.succeed();
       return output;
     } catch (thrown) {
@@ -109,6 +112,7 @@ export class LocalCall extends Call {
       const input = takesStream
         ? this.#requests(requests)
         : await this.#orEnd(() => single(requests, 'MISSING_MESSAGE'));
+      if (!takesStream) this.receivedMessages = 1;
       const output = await this.#orEnd(async () =>
         invokeMany(spec, input, this.context, this.policy.interceptors),
       );
@@ -117,6 +121,7 @@ export class LocalCall extends Call {
       for (;;) {
         const { done, value } = await this.#orEnd(() => iterator.next());
         if (done) break;
+        this.sentMessages += 1;
         yield value;
       }
       messages = undefined;
@@ -139,6 +144,7 @@ export class LocalCall extends Call {
       for (;;) {
         const { done, value } = await this.#orEnd(() => iterator.next());
         if (done) return;
+        this.receivedMessages += 1;
         yield value;
       }
     } finally {

@@ -54,6 +54,7 @@ export function createLocalTransport(
     peer: 'local',
     client: new Client('local'),
     tls: undefined,
+    isOpen: true,
     openedAtMs: performance.now(),
     heldBytes: 0,
     destroy() {},

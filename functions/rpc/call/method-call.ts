@@ -153,9 +153,12 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
     try {
       const { isFramed } = this.#wire;
       const complete = create(this.#method.spec.method.output, output);
-      const encoding = this.#encoder().encode(complete, (flags, payload) =>
-        this.finish(isFramed ? encodeFrame(flags, payload) : payload, flags !== 0),
-      );
+      const encoding = this.#encoder().encode(complete, (flags, payload) => {
+        if (this.isOver) return;
+        this.sentMessages = 1;
+        this.sentBytes = payload.length;
+        this.finish(isFramed ? encodeFrame(flags, payload) : payload, flags !== 0);
+      });
       encoding?.catch((error) => this.fail(error));
     } catch (error) {
       this.fail(error);

@@ -31,6 +31,10 @@ export class TextExchange implements Exchange {
     return this.#inner.hasHost;
   }
 
+  get sentStatus(): string | undefined {
+    return this.#inner.sentStatus;
+  }
+
   get extraHeaders(): readonly string[] {
     return this.#inner.extraHeaders;
   }

@@ -20,6 +20,8 @@ export interface Exchange {
   readonly hasHost: boolean;
   /** Whether the response can begin before the request has ended, as in HTTP/2. */
   readonly isDuplex: boolean;
+  /** The status of the response, once its headers were sent. */
+  readonly sentStatus?: string | undefined;
   /** Headers that go with whatever response, names and values in turn. CORS sets them. */
   extraHeaders: readonly string[];
 

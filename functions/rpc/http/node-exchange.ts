@@ -11,6 +11,7 @@ export class NodeExchange implements Exchange {
   readonly connection: Connection;
   readonly isDuplex = false;
   extraHeaders: readonly string[] = [];
+  sentStatus: string | undefined;
   readonly #req: http.IncomingMessage;
   readonly #res: http.ServerResponse;
   readonly #limits: Pick<RpcLimits, 'flushTimeoutMs' | 'streamWindowBytes'>;
@@ -68,6 +69,7 @@ export class NodeExchange implements Exchange {
 
   sendHeaders(headers: string[]): void {
     if (this.#isGone || this.#head !== undefined || this.#res.headersSent) return;
+    this.sentStatus = headers[1];
     const isWhole = this.#isWhole;
     for (let at = 2; !isWhole && at < headers.length; at += 2) assertHeader(headers[at], headers[at + 1]);
     this.#head = headers;

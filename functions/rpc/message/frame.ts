@@ -75,6 +75,12 @@ function checkFlags(flags: number): void {
 /** Collects messages, so that they leave in one write. */
 export class FrameWriter {
   readonly #buffer = new ByteBuffer();
+  #messages = 0;
+
+  /** How many messages wait to be taken. */
+  get messages(): number {
+    return this.#messages;
+  }
 
   /** How many bytes wait to be taken. */
   get length(): number {
@@ -87,12 +93,14 @@ export class FrameWriter {
     const target = this.#buffer.reserve(framePrefixBytes + payload.length);
     writePrefix(target, start, flags, payload.length);
     target.set(payload, start + framePrefixBytes);
+    this.#messages += 1;
   }
 
   /** Adds messages that were serialized together. */
   appendBatch(batch: Uint8Array): void {
     eachOfBatch(batch, (start, end) => {
       const length = end - start;
+      this.#messages += 1;
       let at = this.#buffer.length + framePrefixBytes;
       const target = this.#buffer.reserve(framePrefixBytes + length);
       writePrefix(target, at - framePrefixBytes, 0, length);
@@ -104,6 +112,7 @@ export class FrameWriter {
 
   /** Gives away what has been collected. */
   take(): Buffer {
+    this.#messages = 0;
     return this.#buffer.take();
   }
 }

@@ -11,6 +11,9 @@ import { RequestQueue } from './request-queue.ts';
 
 /** The call that a request belongs to. */
 export interface RequestOwner extends Ending {
+  /** The messages of the request, and their bytes as they came, without frames. */
+  receivedMessages: number;
+  receivedBytes: number;
   /** Counts memory. @throws MEMORY_EXHAUSTED */
   hold(bytes: number): void;
   release(bytes: number): void;
@@ -79,10 +82,7 @@ export class RequestBody {
     if (!this.#wire.isFramed) return this.#pushWhole(chunk, maxRequestBytes);
     if (this.#frames === undefined && this.#queue === undefined && this.#only === undefined) {
       const payload = payloadOfOnly(chunk, maxRequestBytes);
-      if (payload !== undefined) {
-        this.#only = { flags: chunk[0] ?? 0, payload };
-        return;
-      }
+      if (payload !== undefined) return this.#onFrame({ flags: chunk[0] ?? 0, payload });
     }
     this.#frames ??= new FrameReader(maxRequestBytes, (flags, payload) => this.#onFrame({ flags, payload }));
     this.#frames.push(chunk);
@@ -100,7 +100,7 @@ export class RequestBody {
       const payload = urlMessage ?? this.#whole?.bytes ?? new Uint8Array();
       const { maxRequestBytes } = this.#method;
       if (payload.length > maxRequestBytes) throw messageTooLarge(payload.length, maxRequestBytes);
-      this.#only = { flags: compressions.request ? compressedFlag : 0, payload };
+      this.#onFrame({ flags: compressions.request ? compressedFlag : 0, payload });
     }
     if (this.#only === undefined) throw rpcError('MISSING_MESSAGE');
     return this.#decode(this.#only);
@@ -120,6 +120,8 @@ export class RequestBody {
   }
 
   #onFrame(frame: Frame): void {
+    this.#call.receivedMessages += 1;
+    this.#call.receivedBytes += frame.payload.length;
     if (this.#queue !== undefined) return this.#queue.push(frame);
     if (this.#only !== undefined) throw rpcError('EXTRA_MESSAGE');
     this.#only = frame;

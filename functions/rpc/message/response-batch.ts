@@ -1,11 +1,18 @@
 import type { DescMessage, Message } from '@bufbuild/protobuf';
 import { serializeBatch } from './batch.ts';
-import { FrameWriter } from './frame.ts';
+import { FrameWriter, framePrefixBytes } from './frame.ts';
 import type { MessageEncoder } from './message-encoder.ts';
 
 /** Messages in a batch: at first, while their size is unknown, and at most. What a batch holds is not sent yet. */
 const firstBatchMessages = 16;
 const maxBatchMessages = 128;
+
+/** Counts what is sent of a response. */
+export interface SentCount {
+  /** The messages, and their bytes as they go, without frames. */
+  sentMessages: number;
+  sentBytes: number;
+}
 
 /** The messages of a response that are ready but not sent. Those that are ready together leave in one write. */
 export class ResponseBatch {
@@ -13,6 +20,7 @@ export class ResponseBatch {
   /** The type of the messages, if they may be serialized together, after the method has gone on. */
   readonly #batchType: DescMessage | undefined;
   readonly #maxBytes: number;
+  readonly #sent: SentCount;
   /** Whether the last messages were too small to be compressed, as the next ones will be then. */
   #areSmall: boolean;
   readonly #writer = new FrameWriter();
@@ -21,7 +29,8 @@ export class ResponseBatch {
   readonly #append = (flags: number, payload: Uint8Array) => this.#writer.append(flags, payload);
 
   /** `keptType`: the type of the messages, if the method does not change them once yielded. `maxBytes`: of a write. */
-  constructor(encoder: MessageEncoder, keptType: DescMessage | undefined, maxBytes: number) {
+  constructor(encoder: MessageEncoder, keptType: DescMessage | undefined, maxBytes: number, sent: SentCount) {
+    this.#sent = sent;
     this.#encoder = encoder;
     this.#batchType = encoder.isBinary ? keptType : undefined;
     this.#areSmall = !encoder.isCompressing;
@@ -47,7 +56,11 @@ export class ResponseBatch {
    */
   take(): Buffer | undefined {
     if (this.#batchType !== undefined && this.#batch.length > 0) this.#serializeBatch(this.#batchType);
-    return this.#writer.length > 0 ? this.#writer.take() : undefined;
+    const { length, messages } = this.#writer;
+    if (length === 0) return undefined;
+    this.#sent.sentMessages += messages;
+    this.#sent.sentBytes += length - messages * framePrefixBytes;
+    return this.#writer.take();
   }
 
   #serializeBatch(type: DescMessage): void {

@@ -1,10 +1,10 @@
 import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import type { Turns } from '../call/turns.ts';
 import type { MessageEncoder } from './message-encoder.ts';
-import { ResponseBatch } from './response-batch.ts';
+import { ResponseBatch, type SentCount } from './response-batch.ts';
 
 /** Where the responses of a streaming method go. */
-export interface ResponseSink {
+export interface ResponseSink extends SentCount {
   /** Whether the call has ended, by a deadline for example. */
   readonly isOver: boolean;
   /** Sends messages. False: `wake` will say when there is room for more. */
@@ -41,7 +41,7 @@ export class ResponseStream {
     this.#type = type;
     this.#turns = policy.turns;
     const keptType = policy.keepsMessages ? type : undefined;
-    this.#batch = new ResponseBatch(encoder, keptType, policy.limits.maxQueuedBytes);
+    this.#batch = new ResponseBatch(encoder, keptType, policy.limits.maxQueuedBytes, sink);
   }
 
   /** There is room again, or the call is over. */

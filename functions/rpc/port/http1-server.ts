@@ -57,12 +57,16 @@ export class Http1Server {
     // Node would answer 417 by itself, past the gate and the log; an expectation may be ignored (RFC 9110 section 10.1.1).
     this.#server.on('checkExpectation', onRequest);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      refusals.note(this.#connections.get(socket)?.peer, `HTTP/1.1: ${error.code ?? error.message}`);
+      refusals.note(
+        this.#connections.get(socket)?.peer,
+        'bad_http1',
+        `HTTP/1.1: ${error.code ?? error.message}`,
+      );
       if (socket.writable) socket.end(answerTo(error.code));
       else socket.destroy();
     });
     this.#server.on('connect', (_req, socket) => {
-      refusals.note(undefined, 'HTTP/1.1: CONNECT');
+      refusals.note(undefined, 'connect', 'HTTP/1.1: CONNECT');
       socket.destroy();
     });
   }

@@ -7,6 +7,7 @@ import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { Http2Server } from '../http2/node/http2-server.ts';
 import type { RpcLimits } from '../limits.ts';
+import { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { Http1Server } from './http1-server.ts';
 import { RefusalLog } from './refusal-log.ts';
 import { Sniffer } from './sniffer.ts';
@@ -36,6 +37,8 @@ const tooManyOfClient = 'the client has as many connections as it may';
 
 /** One TCP port that speaks HTTP/1.1 and HTTP/2, in plain text or with TLS. */
 export class Port {
+  /** What happens to its connections. */
+  readonly counts = new ConnectionCounts();
   readonly #options: PortOptions;
   readonly #listener: net.Server | tls.Server;
   readonly #http1: Http1Server;
@@ -47,17 +50,17 @@ export class Port {
   constructor(onExchange: (exchange: Exchange) => void, options: PortOptions) {
     const { limits, memory } = options;
     this.#options = options;
-    this.#refusals = new RefusalLog(options.log);
+    this.#refusals = new RefusalLog(options.log, this.counts);
     this.#http1 = new Http1Server(onExchange, limits, memory, this.#refusals);
-    this.#http2 = new Http2Server(onExchange, limits);
-    this.#sniffer = new Sniffer(limits);
+    this.#http2 = new Http2Server(onExchange, limits, this.counts);
+    this.#sniffer = new Sniffer(limits, this.counts);
     this.#listener = options.tls === undefined ? net.createServer() : createTls(options.tls, limits);
     this.#listener.maxConnections = limits.maxConnections;
-    this.#listener.on('drop', (from) => this.#refusals.note(from?.remoteAddress, tooMany));
+    this.#listener.on('drop', (from) => this.#refusals.note(from?.remoteAddress, 'too_many', tooMany));
     this.#listener.on('connection', (socket: Socket) => this.#accept(socket));
     // Node tells of a handshake that fails or takes too long, but leaves the socket open.
     this.#listener.on('tlsClientError', (error: NodeJS.ErrnoException, socket: tls.TLSSocket) => {
-      this.#refusals.note(socket.remoteAddress, `TLS: ${error.code ?? error.message}`);
+      this.#refusals.note(socket.remoteAddress, 'tls', `TLS: ${error.code ?? error.message}`);
       socket.destroy();
     });
     // With TLS the client has already said by ALPN what it speaks.
@@ -128,10 +131,11 @@ export class Port {
   #accept(socket: Socket): void {
     // Nobody need be told that a connection broke: its calls learn of it by their streams.
     socket.on('error', () => {});
+    this.counts.accepted += 1;
     const client = this.#clientOf(socket);
     const { limits, isBehindProxies, tls: tlsOptions } = this.#options;
     if (!isBehindProxies && client.connections >= limits.maxConnectionsPerClient) {
-      this.#refusals.note(socket.remoteAddress, tooManyOfClient);
+      this.#refusals.note(socket.remoteAddress, 'too_many_of_client', tooManyOfClient);
       return void socket.destroy();
     }
     client.connections += 1;
@@ -147,6 +151,11 @@ export class Port {
 
   #handOver(socket: Socket, isHttp2: boolean): void {
     const connection = connectionOf(socket, this.#clientOf(socket));
+    const version = isHttp2 ? 'openHttp2' : 'openHttp1';
+    this.counts[version] += 1;
+    socket.once('close', () => {
+      this.counts[version] -= 1;
+    });
     (isHttp2 ? this.#http2 : this.#http1).take(socket, connection);
   }
 

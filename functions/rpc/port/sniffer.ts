@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { RpcLimits } from '../limits.ts';
+import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 
 /** The first bytes of an HTTP/2 client that knows what it talks to (RFC 9113 section 3.4). */
 const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
@@ -7,21 +8,27 @@ const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
 /** Tells the two versions of HTTP apart, in plain text, by the first bytes that a client sends. */
 export class Sniffer {
   readonly #limits: RpcLimits;
+  readonly #counts: ConnectionCounts;
   /** One for each connection that has not said yet what it speaks: gives it less time. */
   readonly #hurry = new Set<() => void>();
 
-  constructor(limits: RpcLimits) {
+  constructor(limits: RpcLimits, counts: ConnectionCounts) {
     this.#limits = limits;
+    this.#counts = counts;
   }
 
   /** Waits for the first bytes, puts them back, and says which version they are. */
   take(socket: Socket, speaks: (isHttp2: boolean) => void): void {
     let head: Buffer = Buffer.alloc(0);
     const { handshakeTimeoutMs, goawayTimeoutMs } = this.#limits;
-    let timer = setTimeout(() => socket.destroy(), handshakeTimeoutMs);
+    const giveUp = () => {
+      this.#counts.refused.handshake_timeout += 1;
+      socket.destroy();
+    };
+    let timer = setTimeout(giveUp, handshakeTimeoutMs);
     const hurry = () => {
       clearTimeout(timer);
-      timer = setTimeout(() => socket.destroy(), goawayTimeoutMs);
+      timer = setTimeout(giveUp, goawayTimeoutMs);
     };
     this.#hurry.add(hurry);
     const stop = () => {

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../../call/connection.ts';
 import { headerBytesOf } from '../../http/exchange.ts';
 import type { RpcLimits } from '../../limits.ts';
+import type { ConnectionCounts } from '../../telemetry/connection-counts.ts';
 import { Sessions } from './sessions.ts';
 import { StreamExchange } from './stream-exchange.ts';
 
@@ -13,9 +14,9 @@ export class Http2Server {
   readonly #sessions: Sessions;
   readonly #connections = new WeakMap<ServerHttp2Session, Connection>();
 
-  constructor(onExchange: (exchange: StreamExchange) => void, limits: RpcLimits) {
+  constructor(onExchange: (exchange: StreamExchange) => void, limits: RpcLimits, counts: ConnectionCounts) {
     this.#limits = limits;
-    this.#sessions = new Sessions(limits);
+    this.#sessions = new Sessions(limits, counts);
     this.#server = http2.createServer({
       maxSessionMemory: limits.maxSessionMemoryMiB,
       streamResetBurst: limits.streamResetBurst,
@@ -39,9 +40,10 @@ export class Http2Server {
       const isTooLong = session?.pendingSettingsAck && bytes > limits.maxHeaderBytes;
       if (connection === undefined || isTooLong) {
         stream.on('error', () => {});
+        counts.resetsSent += 1;
         return stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }
-      onExchange(new StreamExchange(stream, headers, bytes, connection, limits));
+      onExchange(new StreamExchange(stream, headers, bytes, connection, limits, counts));
     });
   }
 

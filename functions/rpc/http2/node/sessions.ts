@@ -1,6 +1,7 @@
 import http2, { type Http2Session, type ServerHttp2Session } from 'node:http2';
 import type { Connection } from '../../call/connection.ts';
 import type { RpcLimits } from '../../limits.ts';
+import type { ConnectionCounts } from '../../telemetry/connection-counts.ts';
 import { outliveStreamFaults } from './stream-fault.ts';
 
 /** The greatest stream id: a GOAWAY with it announces the end, but refuses nothing yet (RFC 9113 section 6.8). */
@@ -9,20 +10,26 @@ const maxStreamId = 2 ** 31 - 1;
 /** The HTTP/2 sessions of a port, from their handshake to their GOAWAY. */
 export class Sessions {
   readonly #limits: RpcLimits;
+  readonly #counts: ConnectionCounts;
   readonly #open = new Map<ServerHttp2Session, Connection>();
   /** Sessions that have had a call since the last sweep. */
   readonly #used = new Set<Http2Session | undefined>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor(limits: RpcLimits) {
+  constructor(limits: RpcLimits, counts: ConnectionCounts) {
     this.#limits = limits;
+    this.#counts = counts;
   }
 
   /** Takes care of a new session until it is closed. */
   add(session: ServerHttp2Session, connection: Connection): void {
     // It must send SETTINGS and accept ours (RFC 9113 section 6.5.3): until then, our limits do not hold for it.
-    const timer = setTimeout(() => session.destroy(), this.#limits.handshakeTimeoutMs).unref();
+    const giveUp = () => {
+      this.#counts.refused.handshake_timeout += 1;
+      session.destroy();
+    };
+    const timer = setTimeout(giveUp, this.#limits.handshakeTimeoutMs).unref();
     session.once('localSettings', () => clearTimeout(timer));
     const ageTimer = this.#endWithAge(session, connection);
     session.once('close', () => {
@@ -64,10 +71,17 @@ export class Sessions {
     this.#sweep = setInterval(() => {
       for (const [session, connection] of this.#open) {
         if (session.destroyed) connection.destroy();
-        else if (!this.#used.has(session)) session.close();
+        else if (!this.#used.has(session)) this.#end(session);
       }
       this.#used.clear();
     }, this.#limits.idleTimeoutMs).unref();
+  }
+
+  /** Sends GOAWAY; calls that are open may finish. */
+  #end(session: ServerHttp2Session): void {
+    if (session.closed) return;
+    this.#counts.goaways += 1;
+    session.close();
   }
 
   /** Ends all sessions once their calls are done, also those that are still to come. */
@@ -100,6 +114,7 @@ export class Sessions {
    */
   #dismiss(session: ServerHttp2Session): void {
     if (session.closed || session.destroyed) return;
+    this.#counts.goaways += 1;
     session.goaway(http2.constants.NGHTTP2_NO_ERROR, maxStreamId);
     // After GOAWAY, node reads a session only while it has streams: the answer to the PING may stay unread.
     const timer = setTimeout(() => session.close(), this.#limits.goawayTimeoutMs).unref();

@@ -6,6 +6,7 @@ import http2, {
 import type { Connection } from '../../call/connection.ts';
 import { type Exchange, isHost, type Receiver, requestEndGraceMs } from '../../http/exchange.ts';
 import type { RpcLimits } from '../../limits.ts';
+import type { ConnectionCounts } from '../../telemetry/connection-counts.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
@@ -28,9 +29,13 @@ export class StreamExchange implements Exchange {
   readonly connection: Connection;
   readonly isDuplex = true;
   extraHeaders: readonly string[] = [];
+  sentStatus: string | undefined;
   readonly #stream: CarrierStream;
   readonly #limits: RpcLimits;
+  readonly #counts: ConnectionCounts;
   #isCut = false;
+  /** Whether we have reset the stream. */
+  #isReset = false;
   readonly #openedAtMs = performance.now();
   #answerTimer: NodeJS.Timeout | undefined;
   // For the listeners, which all streams share.
@@ -46,11 +51,13 @@ export class StreamExchange implements Exchange {
     headerBytes: number,
     connection: Connection,
     limits: RpcLimits,
+    counts: ConnectionCounts,
   ) {
     this.headers = headers;
     this.headerBytes = headerBytes;
     this.connection = connection;
     this.#limits = limits;
+    this.#counts = counts;
     this.#stream = Object.assign(stream, { [carrier]: this });
   }
 
@@ -68,6 +75,7 @@ export class StreamExchange implements Exchange {
 
   receive(receiver: Receiver): void {
     this.receiver = receiver;
+    this.#counts.streams += 1;
     this.#stream.on('data', onData);
     this.#stream.on('end', onEnd);
     this.#stream.on('close', onClose);
@@ -84,6 +92,7 @@ export class StreamExchange implements Exchange {
 
   sendHeaders(headers: string[], trailersFollow: boolean): void {
     if (!this.#takesHeaders) return;
+    this.sentStatus = headers[1];
     if (this.extraHeaders.length > 0) headers.push(...this.extraHeaders);
     if (this.method === 'HEAD') return this.#stream.respond(headers, withoutBody);
     this.#stream.respond(headers, trailersFollow ? withTrailers : withoutTrailers);
@@ -137,9 +146,26 @@ export class StreamExchange implements Exchange {
     const stream = this.#stream;
     if (this.#isCut || stream.destroyed) return;
     this.#isCut = true;
-    stream.close(NGHTTP2_CANCEL);
+    this.reset(NGHTTP2_CANCEL);
     const timer = setTimeout(() => this.connection.destroy(), this.#limits.stallTimeoutMs).unref();
     stream.once('close', () => clearTimeout(timer));
+  }
+
+  /** Ends the stream with a code. */
+  reset(code: number): void {
+    if (this.#stream.closed) return;
+    this.#isReset = true;
+    this.#counts.resetsSent += 1;
+    this.#stream.close(code);
+  }
+
+  /** The stream is closed. Of a connection that was lost, node says that each of its streams was reset. */
+  closed(): void {
+    this.forgetHeldAnswer();
+    this.#counts.streams -= 1;
+    const isReset = this.#stream.rstCode !== NGHTTP2_NO_ERROR;
+    if (isReset && !this.#isReset && this.connection.isOpen) this.#counts.resetsReceived += 1;
+    this.receiver?.closed();
   }
 
   /** Of HEAD, node has ended the writing side before the headers. */
@@ -177,9 +203,7 @@ function onEnd(this: CarrierStream): void {
 }
 
 function onClose(this: CarrierStream): void {
-  const exchange = this[carrier];
-  exchange.forgetHeldAnswer();
-  exchange.receiver?.closed();
+  this[carrier].closed();
 }
 
 function onWantTrailers(this: CarrierStream): void {
@@ -199,7 +223,7 @@ function stopRequestSoon(stream: CarrierStream): void {
 
 /** Tells a client that still sends to stop, once the response is out (RFC 9113 section 8.1). */
 function stopRequest(stream: CarrierStream): void {
-  if (!stream[carrier].isRequestComplete) stream.close(NGHTTP2_NO_ERROR);
+  if (!stream[carrier].isRequestComplete) stream[carrier].reset(NGHTTP2_NO_ERROR);
 }
 
 // 'close' follows every error and tells the receiver; without a listener the process would end.
