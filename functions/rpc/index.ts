@@ -32,6 +32,12 @@ export {
   Metrics,
   type Series,
 } from './telemetry/metrics.ts';
+export {
+  openMetricsText,
+  openMetricsType,
+  prometheusText,
+  prometheusType,
+} from './telemetry/open-metrics.ts';
 export { CallTrace, inSpan, type Span, traceOf } from './telemetry/trace.ts';
 export { formatTraceparent, type SpanContext } from './telemetry/trace-context.ts';
 export type { TracingOptions } from './telemetry/tracing.ts';
