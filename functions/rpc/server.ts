@@ -21,7 +21,7 @@ import { type RpcLimits, rpcLimits } from './limits.ts';
 import type { ElementLimit } from './message/measure.ts';
 import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
-import { Health, healthzOf } from './standard/health.ts';
+import { Health, healthzOf, readyzOf } from './standard/health.ts';
 import { standardScopes, standardServices, untimedPaths } from './standard/services.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { Tracing, type TracingOptions } from './telemetry/tracing.ts';
@@ -74,7 +74,7 @@ export interface RpcServerOptions {
   readonly trustedProxies?: number;
   /** The clock of quotas, in ms. Default: `performance.now`. */
   readonly now?: () => number;
-  /** Makes what answers plain HTTP requests besides /healthz; it makes its calls by the transport. Default: nothing. */
+  /** Makes what answers plain HTTP requests besides /healthz and /readyz; it makes its calls by the transport. Default: nothing. */
   readonly http?: (local: Transport) => readonly HttpResource[];
 }
 
@@ -114,7 +114,7 @@ export class RpcServer {
       untimedPaths,
     });
     this.local = createLocalTransport(methods, this.#policy, this.#localCalls);
-    const resources = [healthzOf(this.health), ...(options.http?.(this.local) ?? [])];
+    const resources = [healthzOf(this.health), readyzOf(this.health), ...(options.http?.(this.local) ?? [])];
     const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
     if (auth !== undefined) {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];
