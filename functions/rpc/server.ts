@@ -21,7 +21,7 @@ import { type RpcLimits, rpcLimits } from './limits.ts';
 import type { ElementLimit } from './message/measure.ts';
 import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
-import { Health, healthzOf, readyzOf } from './standard/health.ts';
+import { Health, healthzOf, measureReadiness, readyzOf } from './standard/health.ts';
 import { standardScopes, standardServices, untimedPaths } from './standard/services.ts';
 import type { Metrics } from './telemetry/metrics.ts';
 import { Tracing, type TracingOptions } from './telemetry/tracing.ts';
@@ -107,6 +107,7 @@ export class RpcServer {
     const specs = collectMethods(options.routes);
     const services = servicesOf(specs);
     this.health = new Health(services.map((it) => it.typeName));
+    if (options.telemetry?.metrics) measureReadiness(this.health, options.telemetry.metrics);
     const own = collectMethods(standardServices(this.health, services));
     const methods = methodsByPath([...specs, ...own], typesOf(services), {
       limits: this.#limits,

@@ -1,6 +1,7 @@
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
 import type { HttpResource } from '../http/http-resource.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import {
   type Health as HealthService,
   HealthCheckResponse_ServingStatus as Status,
@@ -113,6 +114,16 @@ export class Health {
       signal.removeEventListener('abort', notify);
     }
   }
+}
+
+/** Adds `server.ready`: for each service, whether it serves. @throws Error if it is there already */
+export function measureReadiness(health: Health, metrics: Metrics): void {
+  const options = { description: 'Whether a service can do its work', unit: '1' };
+  metrics.gauge('server.ready', options, () =>
+    [...health.services]
+      .filter(([service]) => service !== '')
+      .map(([service, isServing]) => ({ labels: { service }, value: isServing ? 1 : 0 })),
+  );
 }
 
 /**
