@@ -1,4 +1,5 @@
 import type { LimitRanges } from './process/limit-settings.ts';
+import { type ProcessLimits, processLimitRanges, processLimits } from './process/limits.ts';
 import { type RpcLimits, rpcLimitRanges, rpcLimits } from './rpc/index.ts';
 import { type UsersLimits, usersLimitRanges, usersLimits } from './users/limits.ts';
 
@@ -8,10 +9,18 @@ import { type UsersLimits, usersLimitRanges, usersLimits } from './users/limits.
  * An environment variable of the same name in upper case sets each of them (`DRAIN_TIMEOUT_MS` sets `drainTimeoutMs`):
  * `functions/users/config.ts` reads it. `docs/limits.md` lists all, with what happens beyond them.
  */
-export const limits: RpcLimits & UsersLimits = { ...rpcLimits, ...usersLimits };
+export const limits: RpcLimits & ProcessLimits & UsersLimits = {
+  ...rpcLimits,
+  ...processLimits,
+  ...usersLimits,
+};
 
 /** The type of the limits, for code that gets limits of its own. */
 export type Limits = typeof limits;
 
 /** The values that a limit may be set to, if they are not the usual ones of `functions/process/limit-settings.ts`. */
-export const limitRanges: LimitRanges<Limits> = { ...rpcLimitRanges, ...usersLimitRanges };
+export const limitRanges: LimitRanges<Limits> = {
+  ...rpcLimitRanges,
+  ...processLimitRanges,
+  ...usersLimitRanges,
+};

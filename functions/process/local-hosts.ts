@@ -4,6 +4,7 @@ import { type Gate, isLoopback, rpcError } from '../rpc/index.ts';
 import { type AuthConfig, authKinds } from './auth-settings.ts';
 import type { ServerConfig } from './server-settings.ts';
 
+const own = hostname().toLowerCase();
 const foreignHost = rpcError('FOREIGN_HOST');
 
 /**
@@ -24,19 +25,19 @@ export function pageGate(
  * within the process.
  */
 export function localHostsOnly(): Gate {
-  const own = hostname().toLowerCase();
   // Clients name the same one again and again.
   let lastLocal: string | undefined;
   return ({ protocol, headers }) => {
     const authority = headers[':authority'] ?? headers.host;
     if (authority === undefined || authority === lastLocal || protocol === 'local') return undefined;
-    if (!isLocal(authority, own)) throw foreignHost;
+    if (!namesThisMachine(authority)) throw foreignHost;
     lastLocal = authority;
     return undefined;
   };
 }
 
-function isLocal(authority: string, own: string): boolean {
+/** Whether a request's host, with its port or without, is this machine: the rule of `localHostsOnly`. */
+export function namesThisMachine(authority: string): boolean {
   const host = authority.replace(/:\d*$/, '').toLowerCase();
   const isLocalhost = host === 'localhost' || host.endsWith('.localhost');
   return isLocalhost || host === own || host === '' || isAddress(host);

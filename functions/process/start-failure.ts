@@ -1,5 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { AdminListenError } from './admin-port.ts';
 import { defaultAddress } from './server-settings.ts';
 import { ConfigError, type Environment } from './settings.ts';
 
@@ -17,24 +18,35 @@ export function describeStartFailure(
 ): unknown {
   if (!(error instanceof Error)) return error;
   if ([ConfigError, ...mendable].some((type) => error instanceof type)) return error.message;
-  if (!('code' in error)) return error;
-  const host = env.HOST || defaultAddress.host;
-  const port = env.PORT || defaultAddress.port;
+  if (error instanceof AdminListenError) {
+    return describeListenFailure(error.cause, error.at, { host: 'ADMIN_HOST', port: 'ADMIN_PORT' }) ?? error;
+  }
+  const at = { host: env.HOST || defaultAddress.host, port: env.PORT || defaultAddress.port };
+  return describeListenFailure(error, at, { host: 'HOST', port: 'PORT' }) ?? error;
+}
+
+/** `names`: the settings that say where to listen. `undefined` if it has failed in another way. */
+function describeListenFailure(
+  error: unknown,
+  { host, port }: { readonly host: string; readonly port: string | number },
+  names: { readonly host: string; readonly port: string },
+): string | undefined {
+  if (!(error instanceof Error && 'code' in error)) return undefined;
   const socket = host.startsWith('unix:') ? host.slice('unix:'.length) : undefined;
   // Files may be refused too.
   if (error.code === 'EACCES' && 'syscall' in error && error.syscall === 'listen') {
     if (socket !== undefined) return describeRefusedSocket(socket);
-    return `There is no right to listen at port ${port} of ${host}: set PORT, to 1024 or more.`;
+    return `There is no right to listen at port ${port} of ${host}: set ${names.port}, to 1024 or more.`;
   }
   switch (error.code) {
     case 'EADDRINUSE':
       if (socket !== undefined) return describeTakenSocket(socket);
-      return `The port ${port} of ${host} is in use: end the program that listens there, or set PORT.`;
+      return `The port ${port} of ${host} is in use: end the program that listens there, or set ${names.port}.`;
     case 'EADDRNOTAVAIL':
     case 'ENOTFOUND':
-      return `${host} is not an address of this machine: set HOST.`;
+      return `${host} is not an address of this machine: set ${names.host}.`;
     default:
-      return error;
+      return undefined;
   }
 }
 

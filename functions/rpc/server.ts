@@ -21,7 +21,7 @@ import { type RpcLimits, rpcLimits } from './limits.ts';
 import type { ElementLimit } from './message/measure.ts';
 import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
-import { Health, healthzOf } from './standard/health.ts';
+import { Health, healthzOf, measureReadiness, readyzOf } from './standard/health.ts';
 import { standardScopes, standardServices, untimedPaths } from './standard/services.ts';
 import { createCallMetrics } from './telemetry/call-metrics.ts';
 import type { Metrics } from './telemetry/metrics.ts';
@@ -76,7 +76,7 @@ export interface RpcServerOptions {
   readonly trustedProxies?: number;
   /** The clock of quotas, in ms. Default: `performance.now`. */
   readonly now?: () => number;
-  /** Makes what answers plain HTTP requests besides /healthz; it makes its calls by the transport. Default: nothing. */
+  /** Makes what answers plain HTTP requests besides /healthz and /readyz; it makes its calls by the transport. Default: nothing. */
   readonly http?: (local: Transport) => readonly HttpResource[];
 }
 
@@ -110,6 +110,7 @@ export class RpcServer {
     const specs = collectMethods(options.routes);
     const services = servicesOf(specs);
     this.health = new Health(services.map((it) => it.typeName));
+    if (options.telemetry?.metrics) measureReadiness(this.health, options.telemetry.metrics);
     const own = collectMethods(standardServices(this.health, services));
     const methods = methodsByPath([...specs, ...own], typesOf(services), {
       limits: this.#limits,
@@ -117,7 +118,7 @@ export class RpcServer {
       untimedPaths,
     });
     this.local = createLocalTransport(methods, this.#policy, this.#localCalls);
-    const resources = [healthzOf(this.health), ...(options.http?.(this.local) ?? [])];
+    const resources = [healthzOf(this.health), readyzOf(this.health), ...(options.http?.(this.local) ?? [])];
     const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
     if (auth !== undefined) {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];

@@ -12,11 +12,13 @@ const loopback: Readonly<Record<string, string>> = { '0.0.0.0': '127.0.0.1', '::
 /**
  * Tells a person who has started the server where it listens, where it keeps users, who may call, and what to try.
  *
+ * @param admin where the admin port listens. Default: there is none
  * @param hasCli whether to name our own commands too. Default: where the sources run
  */
 export function banner(
   config: Config,
   { port }: Pick<AddressInfo, 'port'>,
+  admin?: Pick<AddressInfo, 'address' | 'port'>,
   hasCli: boolean = isSource,
 ): string {
   const { host, tls } = config;
@@ -28,7 +30,7 @@ export function banner(
     listens at   ${place}   (gRPC, gRPC-Web, Connect${encrypted})
     keeps users  ${storePlace(config.store)}
     open to      ${callers(config)}
-
+${admin === undefined ? '' : `    admin port   ${plainUrl(admin.address, admin.port)}   (metrics, readiness, log level)\n`}
   Try, in another terminal:
 ${commands(config, url, hasCli)
   .map((line) => `    ${line}\n`)
@@ -93,8 +95,13 @@ function quoted(text: string): string {
 /** Where clients on this machine reach the server. */
 function urlOf({ host, tls }: Config, port: number): string {
   if (host.startsWith('unix:')) return host;
+  const url = plainUrl(host, port);
+  return tls ? url.replace('http:', 'https:') : url;
+}
+
+function plainUrl(host: string, port: number): string {
   const name = loopback[host] ?? host;
-  return `${tls ? 'https' : 'http'}://${name.includes(':') ? `[${name}]` : name}:${port}`;
+  return `http://${name.includes(':') ? `[${name}]` : name}:${port}`;
 }
 
 function storePlace(store: Config['store']): string {

@@ -1,4 +1,5 @@
 import { type Limits, limits as limitDefaults, limitRanges } from '../limits.ts';
+import { type AdminConfig, readAdminSettings } from '../process/admin-settings.ts';
 import { type AuthConfig, readAuthSettings } from '../process/auth-settings.ts';
 import { readLimits } from '../process/limit-settings.ts';
 import { heldMemoryWithin, memoryLimitBytes } from '../process/memory.ts';
@@ -11,6 +12,8 @@ import { type StoreConfig, storeKinds } from './stores/registry.ts';
 /** The settings of the Users function. */
 export interface Config extends ServerConfig {
   readonly auth: AuthConfig;
+  /** Where the admin port listens. Default: there is none. */
+  readonly admin: AdminConfig | undefined;
   readonly store: StoreConfig;
   /** Whether to add the sample users at the start. */
   readonly samples: boolean;
@@ -21,7 +24,7 @@ export interface Config extends ServerConfig {
  * Reads the settings from environment variables; one that is empty counts as not set.
  *
  * Those of every server (`functions/process/server-settings.ts`) and of who may call
- * (`functions/process/auth-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data),
+ * (`functions/process/auth-settings.ts`), of the admin port (`functions/process/admin-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data),
  * USERS_TABLE, DYNAMODB_ENDPOINT, USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper
  * case.
  *
@@ -34,6 +37,7 @@ export function readConfig(
 ): Config {
   const settings = new Settings(env);
   const server = readServerSettings(settings, checkTls);
+  const admin = readAdminSettings(settings, server);
   const store = readStore(settings);
   const samples = settings.flag('USERS_SAMPLES');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
@@ -45,7 +49,7 @@ export function readConfig(
     );
   }
   settings.check();
-  return { ...server, auth, store, samples, limits };
+  return { ...server, auth, admin, store, samples, limits };
 }
 
 function readStore(settings: Settings): StoreConfig {

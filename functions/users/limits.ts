@@ -40,6 +40,11 @@ export const usersLimits = {
   dynamoMaxTries: 10,
   /** How long a store may take for one call, within the deadline of the call. */
   storeTimeoutMs: 5_000,
+  /** Reads, or sign-ups, that the store fails one after the other, and the time from the first of them, until Users is not ready. */
+  unreadyAfterFailures: 3,
+  unreadyAfterMs: 3_000,
+  /** How often the store is asked meanwhile whether it works again. */
+  storeProbeIntervalMs: 2_000,
 };
 
 /** The type of these limits, for code that gets limits of its own. */
@@ -55,4 +60,5 @@ export const usersLimitRanges = {
   /** A date in the store, not a timer. */
   requestIdTtlMs: { to: Number.MAX_SAFE_INTEGER },
   sqliteBusyTimeoutMs: { from: 0 },
+  unreadyAfterMs: { from: 0 },
 } satisfies { [Name in keyof UsersLimits]?: { from?: number; to?: number } };

@@ -1,5 +1,6 @@
 import { createClient } from '@connectrpc/connect';
 import { Users } from '../../proto/gen/users_pb.js';
+import { openAdminPort } from '../process/admin-port.ts';
 import { authKinds } from '../process/auth-settings.ts';
 import { authWays } from '../process/auth-ways.ts';
 import { pageGate } from '../process/local-hosts.ts';
@@ -9,14 +10,17 @@ import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
 import { renewTlsFrom } from '../process/tls-renewal.ts';
-import { RpcServer, shareOf } from '../rpc/index.ts';
+import { Metrics, RpcServer, shareOf } from '../rpc/index.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { readConfig } from './config.ts';
+import { Readiness } from './readiness.ts';
 import { addSamples } from './samples.ts';
 import { scopes } from './scopes.ts';
 import { createUsersService } from './service.ts';
 import { StoreError } from './store.ts';
+import { storeMetrics } from './store-metrics.ts';
+import { watchedStore } from './store-watch.ts';
 import { openStore } from './stores/registry.ts';
 import { elementLimits } from './validation.ts';
 
@@ -26,9 +30,19 @@ await runUntilSignal(start, (error) => describeStartFailure(error, process.env, 
 async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
+  const metrics = new Metrics();
+  const admin = await openAdminPort(config.admin, { metrics, log, limits: config.limits });
   const ways = await authWays(config.auth, config.limits, log);
-  const store = await openStore(config.store, config.limits);
-  const users = createUsersService({ store, limits: config.limits, clientOf: shareOf });
+  const measured = storeMetrics(metrics);
+  const opened = await openStore(config.store, config.limits, measured);
+  const readiness = new Readiness({
+    store: opened,
+    limits: config.limits,
+    log,
+    onChange: (isReady, reason) => server.health.set(Users.typeName, isReady, reason),
+  });
+  const store = watchedStore(opened, [measured.of(opened.system), readiness]);
+  const users = createUsersService({ store, limits: config.limits, clientOf: shareOf, metrics });
   if (config.samples) await addSamples(users);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
@@ -38,6 +52,7 @@ async function start(): Promise<Running> {
     keepsMessages: true,
     limits: config.limits,
     log,
+    telemetry: { metrics },
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
@@ -46,20 +61,27 @@ async function start(): Promise<Running> {
   });
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
-  if (config.log.format === 'pretty') console.log(banner(config, address));
+  admin?.show(server.health);
+  if (config.log.format === 'pretty') console.log(banner(config, address, admin?.address));
   else {
     const memoryMiB = Math.round(memoryLimitBytes() / 2 ** 20);
     // A socket of this machine has none.
     const port = address.port || undefined;
+    const adminPort = admin?.address.port;
     const auth = authKinds(config.auth).join() || 'open';
-    log.info({ host: address.address, port, auth, store: config.store.kind, memoryMiB }, 'listening');
+    log.info(
+      { host: address.address, port, adminPort, auth, store: config.store.kind, memoryMiB },
+      'listening',
+    );
   }
 
   return {
     log,
     async stop() {
       await server.drain();
+      readiness.close();
       await store.close();
+      await admin?.close();
     },
   };
 }

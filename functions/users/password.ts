@@ -1,6 +1,7 @@
 import { type Argon2Parameters, argon2 } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Limits } from '../limits.ts';
+import { Metrics } from '../rpc/index.ts';
 import { usersError } from './errors.ts';
 import { fairQueue } from './fair-queue.ts';
 
@@ -17,6 +18,9 @@ export const saltBytes = 16;
 
 /** By then the whole queue is done, at some 20 ms of a core for each hash. */
 const overloadRetryAfterMs = 1000;
+
+/** In seconds: a hash takes some 0.02 of an idle core. */
+const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
 const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
 
@@ -45,12 +49,26 @@ export interface PasswordHasher {
  * Makes a hasher. It hashes few passwords at the same time, since each takes 19 MiB and a core: sign-ups are a means of
  * attack. It lets few wait, since a long queue outlasts the deadlines in it. Clients that wait are served in turn, one
  * password each, and none gets more than its share of the queue.
+ *
+ * @param metrics gets `users.passwords.queued`, `users.passwords.hashing` and `users.password.hash.duration`. Default: nobody
+ * @throws Error when these metrics are there already
  */
 export function passwordHasher(
   limits: Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes' | 'maxQueuedHashesPerClient'>,
+  metrics: Metrics = new Metrics(),
 ): PasswordHasher {
   let running = 0;
   const queue = fairQueue<() => void>();
+  const durations = metrics
+    .histogram(
+      'users.password.hash.duration',
+      { description: 'How long hashing a password takes, once it has its turn', unit: 's' },
+      durationBounds,
+    )
+    .of({});
+  const inPasswords = (description: string) => ({ description, unit: '{password}' });
+  metrics.gauge('users.passwords.queued', inPasswords('Passwords that wait for their turn'), queue.size);
+  metrics.gauge('users.passwords.hashing', inPasswords('Passwords that are being hashed'), () => running);
 
   function waitForTurn({ signal, client = '' }: HashCall): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -92,6 +110,7 @@ export function passwordHasher(
       }
       try {
         signal.throwIfAborted(); // between the turn's call and here
+        const startedAtMs = performance.now();
         const tag = await derive('argon2id', {
           message: password,
           nonce: salt,
@@ -100,6 +119,7 @@ export function passwordHasher(
           parallelism: lanes,
           tagLength: tagBytes,
         });
+        durations.record((performance.now() - startedAtMs) / 1000);
         signal.throwIfAborted();
         // https://github.com/P-H-C/phc-string-format; v=19 is the version of RFC 9106, 0x13.
         return `$argon2id$v=19$m=${memoryKiB},t=${passes},p=${lanes}$${unpadded(salt)}$${unpadded(tag)}`;

@@ -1,8 +1,9 @@
 import { create } from '@bufbuild/protobuf';
+import type { HandlerContext } from '@connectrpc/connect';
 import { type User, UserSchema } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
 import type { StoredUser, UserStore, Wanted } from './store.ts';
-import { callStore } from './store-call.ts';
+import { callStore, storeSpan } from './store-call.ts';
 import { isUsername } from './validation.ts';
 
 /** Users that were asked for, and what the store has for each, at the same place. The consumer releases the users. */
@@ -16,7 +17,7 @@ export interface ReadOptions {
   readonly store: UserStore;
   readonly limits: Limits;
   /** The call that it serves. */
-  readonly context: { readonly signal: AbortSignal };
+  readonly context: Pick<HandlerContext, 'signal' | 'values'>;
 }
 
 /**
@@ -35,6 +36,7 @@ export async function readChunk(asked: User[], { store, limits, context }: ReadO
     context,
     limits,
     retrySafe: true,
+    span: storeSpan(context, store, 'find', wanted.length),
   });
   return { asked, found };
 }
@@ -48,7 +50,7 @@ export async function readChunk(asked: User[], { store, limits, context }: ReadO
  */
 export async function* readAhead(
   users: User[],
-  { store, limits, context: { signal } }: ReadOptions,
+  { store, limits, context: { signal, values } }: ReadOptions,
 ): AsyncGenerator<Chunk, void, undefined> {
   const stopped = new AbortController();
   const stop = () => stopped.abort(signal.reason);
@@ -66,7 +68,7 @@ export async function* readAhead(
   };
   const readNext = async (asked: User[]) => {
     stopped.signal.throwIfAborted();
-    return readChunk(asked, { store, limits, context: stopped });
+    return readChunk(asked, { store, limits, context: { signal: stopped.signal, values } });
   };
   signal.throwIfAborted();
   signal.addEventListener('abort', stop);

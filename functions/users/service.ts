@@ -12,7 +12,7 @@ import {
   type User,
 } from '../../proto/gen/users_types_pb.js';
 import type { Limits } from '../limits.ts';
-import { callerOf, spend } from '../rpc/index.ts';
+import { callerOf, inSpan, type Metrics, spend } from '../rpc/index.ts';
 import { costOfCreateUser, costOfGetUsers } from './costs.ts';
 import { type UsersErrorReason, usersError } from './errors.ts';
 import { countMismatches } from './mismatches.ts';
@@ -20,7 +20,7 @@ import { passwordHasher, saltBytes } from './password.ts';
 import { readAhead, readChunk, released } from './read-ahead.ts';
 import { scopedRequestId } from './request-ids.ts';
 import type { Candidate, Refusal, StoredUser, UserStore } from './store.ts';
-import { callStore } from './store-call.ts';
+import { callStore, storeSpan } from './store-call.ts';
 import { checkCreateUser, checkGetUsers } from './validation.ts';
 
 /** What the service is made of. */
@@ -29,6 +29,8 @@ export interface UsersServiceOptions {
   readonly limits: Limits;
   /** Whose share of the queue for hashes a call takes, such as `shareOf`. Default: all share the whole queue. */
   readonly clientOf?: (context: HandlerContext) => string;
+  /** Where it counts what it does besides answering calls. Default: nowhere. */
+  readonly metrics?: Metrics;
   /** A number from 1 to 2^32 - 1 for a new user. Default: a random one. */
   readonly newUserId?: () => number;
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
@@ -54,10 +56,10 @@ const userIdRetryAfterMs = 1000;
 export function createUsersService(options: UsersServiceOptions): ServiceImpl<typeof Users> {
   const { store, limits, clientOf, newUserId = () => randomInt(1, 2 ** 32), now = Date.now } = options;
   const { maxQueuedHashes, maxQueuedHashesPerClient } = limits;
-  const hasher = passwordHasher({
-    ...limits,
-    maxQueuedHashesPerClient: clientOf ? maxQueuedHashesPerClient : maxQueuedHashes,
-  });
+  const hasher = passwordHasher(
+    { ...limits, maxQueuedHashesPerClient: clientOf ? maxQueuedHashesPerClient : maxQueuedHashes },
+    options.metrics,
+  );
   const mismatches = countMismatches(limits, now);
 
   /** Once it throws for a request id, the service answers nothing more about its sign-up, not even a right guess. */
@@ -70,6 +72,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
       context,
       limits,
       retrySafe: true,
+      span: storeSpan(context, store, 'precheck', 1),
     });
     if (refusal) throw usersError(refusalReasons[refusal]);
   }
@@ -87,10 +90,8 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
       // A hash takes 20 ms of a core, and others wait for it meanwhile.
       await refuseTaken({ username, email, requestId }, context);
       const salt = saltOf(requestId, username);
-      passwordHash = await hasher.hash(password, salt, {
-        signal: context.signal,
-        client: clientOf?.(context),
-      });
+      const call = { signal: context.signal, client: clientOf?.(context) };
+      passwordHash = await inSpan(context, 'password.hash', {}, () => hasher.hash(password, salt, call));
     }
     const valid = {
       username,
@@ -112,6 +113,7 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
         limits,
         // Without a request id, the repeat of a sign-up that did happen finds its own name taken.
         retrySafe: requestId !== undefined,
+        span: storeSpan(context, store, 'signUp', 1),
       });
       switch (result.outcome) {
         case 'created':

@@ -1,6 +1,9 @@
+import type { HandlerContext } from '@connectrpc/connect';
 import type { Limits } from '../limits.ts';
+import { type Span, traceOf } from '../rpc/index.ts';
 import { usersError } from './errors.ts';
-import { StoreError } from './store.ts';
+import { StoreError, type UserStore } from './store.ts';
+import type { StoreOperation } from './store-watch.ts';
 
 /** What a call of the store must keep to. */
 export interface StoreCallOptions {
@@ -9,12 +12,28 @@ export interface StoreCallOptions {
   readonly limits: Pick<Limits, 'storeTimeoutMs'>;
   /** Whether it may be repeated after it was given up, when nobody knows what it did. */
   readonly retrySafe: boolean;
+  /** Its place in the trace of the call that it serves, from `storeSpan`. It ends with the call of the store. */
+  readonly span?: Span | undefined;
 }
 
 const ready = Promise.resolve();
 
 /** A store that did not answer in time needs a moment before the next try. */
 const timeoutRetryAfterMs = 1000;
+
+/** Begins the span of a call of the store, where somebody watches the call that it serves. `users`: how many it is for. */
+export function storeSpan(
+  context: Pick<HandlerContext, 'values'>,
+  { system }: Pick<UserStore, 'system'>,
+  operation: StoreOperation,
+  users: number,
+): Span | undefined {
+  return traceOf(context)?.begin(`store.${operation}`, {
+    'db.system.name': system,
+    'db.operation.name': operation,
+    'db.operation.batch.size': users,
+  });
+}
 
 /**
  * Calls the store and waits for at most `storeTimeoutMs`, even if it hangs. Afterwards no timer or listener is left. If
@@ -24,24 +43,31 @@ const timeoutRetryAfterMs = 1000;
  */
 export function callStore<T>(
   call: (signal: AbortSignal) => Promise<T>,
-  { context, limits: { storeTimeoutMs }, retrySafe }: StoreCallOptions,
+  { context, limits: { storeTimeoutMs }, retrySafe, span }: StoreCallOptions,
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const controller = new AbortController();
     let isSettled = false;
     let release = () => {};
-    const giveUp = (reason: unknown) => {
+    const end = (error?: unknown) => {
+      if (isSettled) return;
+      isSettled = true;
       release();
-      reject(reason);
+      if (span === undefined) return;
+      span.endedAtMs = performance.now();
+      span.error = error;
+    };
+    const giveUp = (reason: unknown) => {
+      end(reason);
+      reject(reason instanceof StoreError ? storeUnavailable(reason) : reason);
       controller.abort(reason);
     };
     const watch = () => {
       const { signal } = context;
       const onAbort = () => giveUp(signal.reason);
       const timer = setTimeout(() => {
-        const cause = new Error(`the store did not answer within ${storeTimeoutMs} ms`);
-        const retryAfterMs = retrySafe ? timeoutRetryAfterMs : undefined;
-        giveUp(usersError('STORE_UNAVAILABLE', { cause, retryAfterMs }));
+        const message = `the store did not answer within ${storeTimeoutMs} ms`;
+        giveUp(new StoreError(message, { retrySafe, retryAfterMs: timeoutRetryAfterMs }));
       }, storeTimeoutMs);
       signal.addEventListener('abort', onAbort);
       release = () => {
@@ -51,13 +77,11 @@ export function callStore<T>(
       if (signal.aborted) onAbort();
     };
     const succeed = (answer: T) => {
-      isSettled = true;
-      release();
+      end();
       resolve(answer);
     };
     const fail = (error: unknown) => {
-      isSettled = true;
-      release();
+      end(error);
       reject(error instanceof StoreError ? storeUnavailable(error) : error);
     };
     try {

@@ -53,6 +53,20 @@ export interface Wanted {
   readonly userId: number;
 }
 
+/** What a store is, by OpenTelemetry's names of databases (https://opentelemetry.io/docs/specs/semconv/database/). */
+export type StoreSystem = 'sqlite' | 'aws.dynamodb' | 'memory';
+
+/** Is told what a store does that its callers do not see. It must not throw. */
+export interface StoreEvents {
+  /** A request is sent once more. */
+  retried(system: StoreSystem): void;
+  /** A request was refused, in whole or in part, because there are too many. */
+  throttled(system: StoreSystem): void;
+}
+
+/** Nobody wants to know. */
+export const noEvents: StoreEvents = { retried() {}, throttled() {} };
+
 /**
  * Keeps users. Every store passes the contract suite in `test/users/stores/contract.ts`.
  *
@@ -60,6 +74,7 @@ export interface Wanted {
  * of the given signal once it is aborted.
  */
 export interface UserStore {
+  readonly system: StoreSystem;
   /**
    * Finds by a cheap read why `signUp` would refuse a candidate, so that no password is hashed in vain: its user name,
    * else its email, is taken. It reserves nothing: `signUp` still decides. It never refuses a candidate whose request
@@ -74,6 +89,11 @@ export interface UserStore {
   signUp(signUp: SignUp, signal: AbortSignal): Promise<SignUpResult>;
   /** Looks up at most `limits.readChunkUsers` users; the answer has one place for each, in the same order. */
   find(wanted: readonly Wanted[], signal: AbortSignal): Promise<readonly (StoredUser | undefined)[]>;
+  /**
+   * Tries whether users can be signed up and found, as cheaply as that can be known, and leaves nothing behind. It resolves if
+   * so. It is asked while calls fail, to learn when that is over.
+   */
+  probe(signal: AbortSignal): Promise<void>;
   /** Releases everything. Calls under way finish first. */
   close(): Promise<void>;
 }
@@ -84,10 +104,16 @@ export class StoreError extends Error {
   readonly retrySafe: boolean;
   /** After how long a retry makes sense, in ms. */
   readonly retryAfterMs: number;
+  /** Whether nothing is out of order: the store has more to do than it can. */
+  readonly isOverload: boolean;
 
-  constructor(message: string, init: { retrySafe: boolean; retryAfterMs?: number; cause?: unknown }) {
+  constructor(
+    message: string,
+    init: { retrySafe: boolean; retryAfterMs?: number; isOverload?: boolean; cause?: unknown },
+  ) {
     super(message, { cause: init.cause });
     this.retrySafe = init.retrySafe;
+    this.isOverload = init.isOverload ?? false;
     this.retryAfterMs = init.retryAfterMs ?? 100;
   }
 }

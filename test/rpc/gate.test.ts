@@ -11,7 +11,7 @@ import { all, endsWith } from '../support/outcome.ts';
 import { nameOf, wires } from '../support/transports.ts';
 import { echoOf } from './echo.ts';
 import { MetadataSchema } from './gen/echo_pb.js';
-import { assertLogged, assertRefused, callAll, serveWaysIn, waysIn } from './ways-in.ts';
+import { assertLogged, assertRefused, callAll, isCheck, serveWaysIn, waysIn } from './ways-in.ts';
 
 /** When a gate decides. */
 const moments: Record<string, (decide: (request: GateRequest) => void) => Gate> = {
@@ -57,7 +57,8 @@ for (const [moment, when] of Object.entries(moments)) {
       for (const { way, outcome } of await callAll(serving, ways)) {
         const { name, path, protocol } = way;
         const local = 'local /test.echo.v1.Echo/Unary';
-        const text = { '/here': local, '/healthz': 'SERVING' }[path] ?? `${protocol} ${path}`;
+        const text =
+          { '/here': local, '/healthz': 'SERVING', '/readyz': 'READY' }[path] ?? `${protocol} ${path}`;
         if (way.isEcho || !way.isMethod) assert.ok(outcome.said.includes(text), `${name}: ${outcome.said}`);
         else assert.equal(outcome.status, '0', name);
       }
@@ -114,7 +115,7 @@ it('an interceptor refuses whoever calls a method, by whatever way', async (t) =
   const serving = await serveWaysIn(t, { interceptors: [interceptor] });
   for (const { way, outcome } of await callAll(serving, waysIn)) {
     // Plain HTTP that calls no method has no interceptors.
-    if (way.path === '/healthz') assert.equal(outcome.said, 'SERVING\n');
+    if (isCheck(way.path)) assert.match(outcome.said, /^(?:SERVING|READY)\n$/);
     else assertRefused(way, outcome, Code.PermissionDenied, 'not you');
   }
   assert.deepEqual(serving.calls, []);

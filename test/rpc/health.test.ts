@@ -1,5 +1,5 @@
 // Proves the standard health service: Check, List and Watch, before, during and after a change, in each protocol;
-// /healthz for load balancers; and that the number of watches is bounded.
+// /healthz for load balancers, /readyz beside it, and that the number of watches is bounded.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { describe, it } from 'node:test';
@@ -64,23 +64,50 @@ for (const wire of wires) {
 }
 
 for (const version of ['1.1', '2']) {
-  it(`/healthz answers GET and HEAD over HTTP/${version}`, async (t) => {
+  it(`/healthz and /readyz answer GET and HEAD over HTTP/${version}`, async (t) => {
     const serving = await serve(t);
     const session = http2.connect(serving.url);
     closeBefore(serving, () => session.destroy());
-    const get = async (method: string) => {
-      const head = { method, path: '/healthz' };
+    const get = async (method: string, path = '/healthz') => {
+      const head = { method, path };
       const exchange = version === '2' ? requestHttp2(session, head) : requestHttp1(serving.url, head);
       exchange.request.end();
       exchange.read();
-      assert.ok(await withPatience(exchange.closed.then(() => true)), `${method} has no answer`);
+      assert.ok(await withPatience(exchange.closed.then(() => true)), `${method} ${path} has no answer`);
       return [exchange.status, exchange.headers['content-type'], exchange.body.toString()];
     };
     assert.deepEqual(await get('GET'), [200, 'text/plain', 'SERVING\n']);
     assert.deepEqual(await get('HEAD'), [200, 'text/plain', '']);
+    assert.deepEqual(await get('GET', '/readyz'), [200, 'text/plain', 'READY\n']);
+    serving.server.health.set(Echo.typeName, false, 'its disk is full');
+    assert.deepEqual(await get('GET'), [200, 'text/plain', 'SERVING\n'], 'no other server could do more');
+    assert.deepEqual(
+      await get('GET', '/readyz'),
+      [503, 'text/plain', 'NOT_READY\n'],
+      'strangers learn no more',
+    );
+    assert.deepEqual(await get('HEAD', '/readyz'), [503, 'text/plain', '']);
+    assert.deepEqual(serving.server.health.problems, [`${Echo.typeName} does not serve: its disk is full`]);
+    serving.server.health.set(Echo.typeName, true);
+    assert.deepEqual(await get('GET', '/readyz'), [200, 'text/plain', 'READY\n']);
     serving.server.health.set('', false);
+    assert.deepEqual(await get('GET', '/readyz'), [503, 'text/plain', 'NOT_READY\n']);
     assert.deepEqual(await get('GET'), [503, 'text/plain', 'NOT_SERVING\n']);
     assert.deepEqual(await get('HEAD'), [503, 'text/plain', '']);
     assert.equal(serving.lines.length, 0, 'health checks are not calls');
   });
 }
+
+it('a server that ends does not serve again, whatever is set', async (t) => {
+  const { server } = await serve(t);
+  server.health.shutDown();
+  server.health.set(Echo.typeName, true);
+  assert.deepEqual(
+    [...server.health.services],
+    [
+      ['', false],
+      [Echo.typeName, false],
+    ],
+  );
+  assert.deepEqual(server.health.problems, ['it is draining']);
+});

@@ -52,7 +52,7 @@ it('refuses HTTP methods that are not its own, and paths that are nobody’s', a
   const elsewhere = await fetch(`${url}/elsewhere`, { headers: { connection: 'close' } });
   assert.deepEqual(
     [elsewhere.status, await elsewhere.text()],
-    [404, 'There is nothing at GET /elsewhere. Besides the methods there is /healthz, /here.\n'],
+    [404, 'There is nothing at GET /elsewhere. Besides the methods there is /healthz, /readyz, /here.\n'],
   );
 });
 

@@ -203,5 +203,5 @@ it('gRPC is refused over HTTP/1.1, and a request that is no call is told so', as
   assert.equal(grpc.status, 415);
   const page = await call(serving, wire, { method: 'Nowhere', headers: { 'content-type': 'text/html' } });
   assert.equal(page.status, 404);
-  assert.match(page.body, /nothing at POST .*Besides the methods there is \/healthz\.\n$/);
+  assert.match(page.body, /nothing at POST .*Besides the methods there is \/healthz, \/readyz\.\n$/);
 });

@@ -129,7 +129,9 @@ export const waysIn: readonly WayIn[] = [
       ? dialect.methods.map((it) => methodWay(dialect, `/test.echo.v1.Echo/${it}`, it, true, true))
       : []),
   ]),
-  ...(['2', '1.1'] as const).flatMap((http) => ['/here', '/healthz'].map((path) => resourceWay(http, path))),
+  ...(['2', '1.1'] as const).flatMap((http) =>
+    ['/here', '/healthz', '/readyz'].map((path) => resourceWay(http, path)),
+  ),
   ...(['unary', 'serverStream', 'clientStream', 'bidi'] as const).map(localWay),
 ];
 
@@ -241,11 +243,12 @@ export function assertRefused({ name, words }: WayIn, outcome: Outcome, code: Co
   assert.deepEqual({ status, message, http }, { status: String(code), message: text, http: expected }, name);
 }
 
+/** Whether a path is a check of health over plain HTTP. */
+export const isCheck = (path: string): boolean => path === '/healthz' || path === '/readyz';
+
 /** That each call has a line in the log; health checks over plain HTTP have none. */
 export async function assertLogged(serving: Serving, code: string): Promise<void> {
-  const told = waysIn
-    .filter(({ path }) => path !== '/healthz')
-    .map((it) => `${it.protocol} ${it.path} ${code}`);
+  const told = waysIn.filter(({ path }) => !isCheck(path)).map((it) => `${it.protocol} ${it.path} ${code}`);
   await serving.line(() => serving.lines.length >= told.length);
   const lines = serving.lines.map((it) => `${it.protocol} ${it.method} ${it.code}`);
   assert.deepEqual(lines.sort(), told.sort());

@@ -38,7 +38,7 @@ it('a path with spaces stays one word', () => {
 });
 
 it('the bundle, which has no command line, names those of curl alone', () => {
-  const lines = commandsOf(banner(readConfig({}), address, false));
+  const lines = commandsOf(banner(readConfig({}), address, undefined, false));
   assert.equal(lines.length, 2);
   for (const line of lines) assert.match(line, /^ {4}curl /);
 });
@@ -77,4 +77,10 @@ it('says who may call, and the commands show a credential by the name of its fil
     assert.equal(shown.length, file === undefined ? 0 : 5, text);
     for (const line of shown) assert.ok(line.includes(` ${file}`));
   }
+});
+
+it('names the admin port where there is one', () => {
+  const text = banner(readConfig({ ADMIN_PORT: '0' }), address, { address: '127.0.0.1', port: 9464 });
+  assert.match(text, /\n {4}admin port {3}http:\/\/127\.0\.0\.1:9464 {3}\(.*\)\n\n/);
+  assert.doesNotMatch(banner(readConfig({}), address), /admin port|\n\n\n/);
 });

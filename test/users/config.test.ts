@@ -25,6 +25,7 @@ describe('readConfig', () => {
       host: '127.0.0.1',
       port: 50051,
       auth: { keys: [], tokens: undefined, certificates: undefined, isReflectionOpen: true },
+      admin: undefined,
       store: { kind: 'sqlite', dataFolder: './data' },
       tls: undefined,
       corsOrigins: [],
@@ -39,6 +40,8 @@ describe('readConfig', () => {
     const config = readConfig({
       HOST: '0.0.0.0',
       PORT: '0',
+      ADMIN_HOST: '::1',
+      ADMIN_PORT: '9464',
       USERS_STORE: 'dynamodb',
       USERS_TABLE: 'users',
       DYNAMODB_ENDPOINT: 'http://127.0.0.1:8000',
@@ -61,6 +64,7 @@ describe('readConfig', () => {
         certificates: { clients: { '*': ['*'] }, header: undefined },
         isReflectionOpen: false,
       },
+      admin: { host: '::1', port: 9464 },
       store: { kind: 'dynamodb', table: 'users', endpoint: 'http://127.0.0.1:8000' },
       tls: { certFile: 'cert.pem', keyFile: 'key.pem', clientCaFile: 'ca.pem' },
       corsOrigins: ['https://a.example', 'http://localhost:8080'],
@@ -91,6 +95,13 @@ describe('readConfig', () => {
   });
 
   const bad: [Record<string, string>, string][] = [
+    [{ ADMIN_PORT: 'on' }, 'ADMIN_PORT must be a whole number from 0 to 65535, not "on"'],
+    [{ ADMIN_PORT: '50051' }, 'ADMIN_PORT (50051) must not be PORT'],
+    [{ ADMIN_HOST: '::1' }, 'ADMIN_HOST needs ADMIN_PORT, which is not set'],
+    [
+      { ADMIN_PORT: '0', ADMIN_HOST: 'unix:/a' },
+      'ADMIN_HOST must be a host name or an IP address, not "unix:/a"',
+    ],
     [{ USERS_STORE: 'redis' }, 'USERS_STORE must be one of sqlite, dynamodb, memory, not "redis"'],
     [{ USERS_SAMPLES: 'yes' }, 'USERS_SAMPLES must be one of 0, 1, not "yes"'],
     [
@@ -113,6 +124,7 @@ describe('readConfig', () => {
     const everything = Object.assign(ofServers, ...bad.map(([env]) => env), { USERS_STORE: 'redis' });
     const names = problemsOf(everything).map((problem) => problem.split(' ')[0]);
     assert.deepEqual(names.sort(), [
+      'ADMIN_HOST',
       'DYNAMODB_ENDPOINT',
       'LOG_LEVEL',
       'MAX_CONNECTIONS',

@@ -1,6 +1,7 @@
 import type { HandlerContext, ServiceImpl } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
 import type { HttpResource } from '../http/http-resource.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
 import {
   type Health as HealthService,
   HealthCheckResponse_ServingStatus as Status,
@@ -14,6 +15,9 @@ export class Health {
   /** The empty name stands for the server as a whole. */
   readonly #status = new Map<string, Status>([['', Status.SERVING]]);
   readonly #watchers = new Set<() => void>();
+  /** Why a service does not serve, where that was said. */
+  readonly #reasons = new Map<string, string>();
+  #isShutDown = false;
 
   /** `services`: the names of the services that are served, such as `Users`. */
   constructor(services: Iterable<string>) {
@@ -25,14 +29,43 @@ export class Health {
     return this.#status.get('') === Status.SERVING;
   }
 
-  /** Sets the status of one service, or of the server for ''. Watchers are told. */
-  set(service: string, isServing: boolean): void {
+  /** Whether the server has begun to end. */
+  get isShutDown(): boolean {
+    return this.#isShutDown;
+  }
+
+  /** The names of those that serve now, and of those that do not; '' is the server as a whole. */
+  get services(): ReadonlyMap<string, boolean> {
+    return new Map([...this.#status].map(([service, status]) => [service, status === Status.SERVING]));
+  }
+
+  /** What can't be done now, a line each: empty while the server and all of its services serve. For those who run it. */
+  get problems(): readonly string[] {
+    if (this.#isShutDown) return ['it is draining'];
+    const out = [...this.#status].filter(([, status]) => status !== Status.SERVING);
+    return out.map(([service]) => {
+      const reason = this.#reasons.get(service);
+      return `${service || 'the server'} does not serve${reason === undefined ? '' : `: ${reason}`}`;
+    });
+  }
+
+  /**
+   * Sets the status of one service, or of the server for ''. Watchers are told. Once the server is about to end, nothing
+   * changes any more.
+   *
+   * @param reason why it does not serve, in a line for those who run it: clients are not told
+   */
+  set(service: string, isServing: boolean, reason?: string): void {
+    if (this.#isShutDown) return;
     this.#status.set(service, isServing ? Status.SERVING : Status.NOT_SERVING);
+    if (isServing || reason === undefined) this.#reasons.delete(service);
+    else this.#reasons.set(service, reason);
     for (const notify of this.#watchers) notify();
   }
 
   /** Sets all to NOT_SERVING, for good: the server is about to end. */
   shutDown(): void {
+    this.#isShutDown = true;
     for (const service of this.#status.keys()) this.#status.set(service, Status.NOT_SERVING);
     for (const notify of this.#watchers) notify();
   }
@@ -83,16 +116,42 @@ export class Health {
   }
 }
 
-/** `/healthz`, for load balancers that check over plain HTTP: 200 while the server is fit to be sent calls, else 503. */
+/** Adds `server.ready`: for each service, whether it serves. @throws Error if it is there already */
+export function measureReadiness(health: Health, metrics: Metrics): void {
+  const options = { description: 'Whether a service can do its work', unit: '1' };
+  metrics.gauge('server.ready', options, () =>
+    [...health.services]
+      .filter(([service]) => service !== '')
+      .map(([service, isServing]) => ({ labels: { service }, value: isServing ? 1 : 0 })),
+  );
+}
+
+/**
+ * `/healthz`, for load balancers that check over plain HTTP: 200 while the server is fit to be sent calls, else 503. What a
+ * service can do is not asked: the store that one task can't reach no other can reach either, and all would go at once.
+ */
 export function healthzOf(health: Health): HttpResource {
+  return checkOf('/healthz', () => health.isServing, ['SERVING', 'NOT_SERVING']);
+}
+
+/**
+ * `/readyz`: 200 while the server and every service of it serve, else 503. Everybody may ask, so it does not say why; the
+ * admin port does.
+ */
+export function readyzOf(health: Health): HttpResource {
+  return checkOf('/readyz', () => health.problems.length === 0, ['READY', 'NOT_READY']);
+}
+
+function checkOf(path: string, isWell: () => boolean, [yes, no]: readonly [string, string]): HttpResource {
   return {
-    paths: ['/healthz'],
+    paths: [path],
     methods: ['GET'],
     headers: ['content-type', 'text/plain'],
     isQuiet: true, // several a second, from every zone
     async answer(_request, response) {
-      response.status = health.isServing ? 200 : 503;
-      response.send(health.isServing ? 'SERVING\n' : 'NOT_SERVING\n');
+      const is = isWell();
+      response.status = is ? 200 : 503;
+      response.send(`${is ? yes : no}\n`);
     },
     errorText: (error) => `${error.rawMessage}\n`,
   };

@@ -29,6 +29,7 @@ export function standardScopes(isReflectionOpen: boolean): ScopeTable {
   return {
     ...Object.fromEntries(Object.values(HealthService.method).map((it) => [pathOf(it), 'open'])),
     '/healthz': 'open',
+    '/readyz': 'open',
     [pathOf(ReflectionV1.method.serverReflectionInfo)]: reflection,
     [pathOf(ReflectionV1alpha.method.serverReflectionInfo)]: reflection,
   };

@@ -9,11 +9,22 @@ const throttled = new Set([
   'ThrottlingException',
 ]);
 
+/** Whether DynamoDB has refused a request because there are too many. */
+export function isThrottle(error: unknown): boolean {
+  return error instanceof DynamoDBServiceException && throttled.has(error.name);
+}
+
 /** Codes of a transaction's CancellationReasons that another try may get past. */
 export const passingReasons: ReadonlySet<string | undefined> = new Set([
   'ProvisionedThroughputExceeded',
   'ThrottlingError',
   'TransactionConflict',
+]);
+
+/** Those of them that are throttling. */
+export const throttledReasons: ReadonlySet<string | undefined> = new Set([
+  'ProvisionedThroughputExceeded',
+  'ThrottlingError',
 ]);
 
 /** How long a client should wait after throttling: a partition refills its burst capacity by the second. */
@@ -30,11 +41,16 @@ export function fault(what: string, cause: unknown, repeatable: boolean): StoreE
   // The SDK does not say where it looks.
   const advice = reason.includes('Region is missing') ? ': set AWS_REGION' : '';
   const message = `DynamoDB could not ${what}: ${reason}${advice}`;
+  if (isThrottle(cause)) {
+    return new StoreError(message, {
+      retrySafe: true,
+      retryAfterMs: throttledRetryMs,
+      isOverload: true,
+      cause,
+    });
+  }
   if (!(cause instanceof DynamoDBServiceException))
     return new StoreError(message, { retrySafe: repeatable, cause });
-  if (throttled.has(cause.name)) {
-    return new StoreError(message, { retrySafe: true, retryAfterMs: throttledRetryMs, cause });
-  }
   // A client's fault is refused for good: no permission, no such table. A server's may have come after the write,
   // and a transaction in progress is an earlier try of the SDK's own.
   const unknown = cause.$fault === 'server' || cause.name === 'TransactionInProgressException';

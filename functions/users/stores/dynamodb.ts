@@ -8,16 +8,19 @@ import {
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import {
   type Candidate,
+  noEvents,
   type Refusal,
   type SignUp,
   type SignUpResult,
   type StoredUser,
   StoreError,
+  type StoreEvents,
   type UserStore,
   type Wanted,
 } from '../store.ts';
 import { backoff } from './backoff.ts';
-import { fault, passingReasons } from './dynamodb-faults.ts';
+import { watchAttempts } from './dynamodb-attempts.ts';
+import { fault, passingReasons, throttledReasons } from './dynamodb-faults.ts';
 import {
   type Item,
   isKnown,
@@ -47,7 +50,15 @@ export interface DynamoStoreOptions {
   >;
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
   readonly now?: () => number;
+  /** Is told of retries, the SDK's and our own, and of throttling. Default: nobody. */
+  readonly events?: StoreEvents;
 }
+
+/** What DynamoDB is called in telemetry. */
+const system = 'aws.dynamodb';
+
+/** No user has the id zero. */
+const nobody: Wanted = { username: '', userId: 0 };
 
 /** What one BatchGetItem takes. */
 const maxBatchKeys = 100;
@@ -59,7 +70,7 @@ const maxBatchKeys = 100;
  * @throws StoreError if the table can't be read, with one line that says why
  */
 export async function openDynamoStore(options: DynamoStoreOptions): Promise<UserStore> {
-  const { table, endpoint, limits = defaultLimits, now = Date.now } = options;
+  const { table, endpoint, limits = defaultLimits, now = Date.now, events = noEvents } = options;
   const agent = { keepAlive: true, maxSockets: limits.dynamoMaxSockets };
   const client = new DynamoDBClient({
     ...(endpoint === undefined ? {} : { endpoint }),
@@ -72,6 +83,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
       httpsAgent: agent,
     },
   });
+  watchAttempts(client, system, events);
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
 
@@ -114,12 +126,15 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
         const reason = reasons[at];
         if (reason?.Code === 'ConditionalCheckFailed' && writes[at]) return writes[at].refused(reason);
         if (!passingReasons.has(reason?.Code)) throw error;
+        if (throttledReasons.has(reason?.Code)) events.throttled(system);
         if (tries >= limits.dynamoMaxTries) {
           throw new StoreError(`DynamoDB gave up a sign-up after ${tries} tries: ${reason?.Code}`, {
             retrySafe: true,
+            isOverload: true,
             cause: error,
           });
         }
+        events.retried(system);
         await backoff(tries, abortSignal);
       }
     }
@@ -143,15 +158,19 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
         if (item.pk?.S !== undefined) items.set(item.pk.S, item);
       }
       const unprocessed = UnprocessedKeys?.[table]?.Keys ?? [];
+      if (unprocessed.length > 0) events.throttled(system);
       if (unprocessed.length < left.length)
         tries = 1; // it goes forward: only standing still counts
       else if (tries >= limits.dynamoMaxTries) {
         throw new StoreError(`DynamoDB left out ${unprocessed.length} keys ${tries} times`, {
           retrySafe: true,
+          isOverload: true,
         });
       }
       left = unprocessed;
-      if (left.length > 0) await backoff(tries, abortSignal);
+      if (left.length === 0) break;
+      events.retried(system);
+      await backoff(tries, abortSignal);
     }
     return items;
   }
@@ -190,11 +209,27 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     });
   }
 
+  /** Asks for nobody, and for a write whose condition can't hold: both show that the table answers, and none stores anything. */
+  async function probe(abortSignal: AbortSignal): Promise<void> {
+    const pk = { S: `USER#${nobody.userId}` };
+    await read([pk.S], abortSignal);
+    const condition = 'attribute_exists(pk)';
+    const write = { Put: { TableName: table, Item: { pk }, ConditionExpression: condition } };
+    try {
+      await client.send(new TransactWriteItemsCommand({ TransactItems: [write] }), { abortSignal });
+    } catch (error) {
+      const [reason] = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
+      if (reason?.Code !== 'ConditionalCheckFailed') throw error;
+    }
+  }
+
   const store: UserStore = {
+    system,
     precheck: (candidate, signal) => run('read users', true, signal, () => precheck(candidate, signal)),
     signUp: (signUp, signal) =>
       run('store the user', signUp.request !== undefined, signal, () => transact(signUp, signal)),
     find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),
+    probe: (signal) => run('read or write users', true, signal, () => probe(signal)),
     async close() {
       closed = true;
       await Promise.allSettled(underWay);
@@ -202,7 +237,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     },
   };
   try {
-    await store.find([{ username: '', userId: 0 }], AbortSignal.timeout(limits.storeTimeoutMs));
+    await store.find([nobody], AbortSignal.timeout(limits.storeTimeoutMs));
   } catch (error) {
     await store.close();
     const reason = error instanceof Error ? error.message : String(error);

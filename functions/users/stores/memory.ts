@@ -63,6 +63,13 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     return undefined;
   }
 
+  function checkRoom(): void {
+    if (byId.size < limits.maxMemoryUsers) return;
+    throw new StoreError(`the store in memory is full: it takes ${limits.maxMemoryUsers} users`, {
+      retrySafe: false,
+    });
+  }
+
   function decide(signUp: SignUp): SignUpResult {
     const nowMs = now();
     forgetExpired(nowMs);
@@ -75,11 +82,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     const refusal = refusalOf(signUp);
     if (refusal) return { outcome: refusal };
     if (byId.has(signUp.userId)) return { outcome: 'user_id_taken' };
-    if (byId.size >= limits.maxMemoryUsers) {
-      throw new StoreError(`the store in memory is full: it takes ${limits.maxMemoryUsers} users`, {
-        retrySafe: false,
-      });
-    }
+    checkRoom();
     const user: StoredUser = { username: signUp.username, userId: signUp.userId };
     byName.set(folded(user.username), user);
     byId.set(user.userId, user);
@@ -92,6 +95,7 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
   }
 
   return {
+    system: 'memory',
     async precheck(candidate, signal) {
       check(signal);
       return known(candidate.requestId, now()) ? undefined : refusalOf(candidate);
@@ -105,6 +109,10 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
       return wanted.map(({ username, userId }) =>
         username === '' ? byId.get(userId) : byName.get(folded(username)),
       );
+    },
+    async probe(signal) {
+      check(signal);
+      checkRoom();
     },
     async close() {
       closed = true;

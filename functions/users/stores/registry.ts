@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Limits } from '../../limits.ts';
-import type { UserStore } from '../store.ts';
+import { noEvents, type StoreEvents, type UserStore } from '../store.ts';
 
 /**
  * How each store is opened with its own settings, by the name that USERS_STORE has for it. A new store is a file beside
@@ -17,9 +17,10 @@ const stores = {
   async dynamodb(
     { table, endpoint }: { readonly table: string; readonly endpoint?: string },
     limits: Limits,
+    events: StoreEvents,
   ): Promise<UserStore> {
     const { openDynamoStore } = await import('./dynamodb.ts');
-    return openDynamoStore({ table, endpoint, limits });
+    return openDynamoStore({ table, endpoint, limits, events });
   },
   async memory(_: object, limits: Limits): Promise<UserStore> {
     const { memoryStore } = await import('./memory.ts');
@@ -42,12 +43,22 @@ export const storeKinds: readonly StoreKind[] = kindsOf(stores);
 /**
  * Opens the store of these settings.
  *
+ * @param events is told of what the store does that its callers do not see. Default: nobody
  * @throws StoreError with one line that says why it can't be opened
  */
-export function openStore<K extends StoreKind>(config: StoreConfigOf<K>, limits: Limits): Promise<UserStore> {
-  const byKind: { [Kind in StoreKind]: (config: StoreConfigOf<Kind>, limits: Limits) => Promise<UserStore> } =
-    stores;
-  return byKind[config.kind](config, limits);
+export function openStore<K extends StoreKind>(
+  config: StoreConfigOf<K>,
+  limits: Limits,
+  events: StoreEvents = noEvents,
+): Promise<UserStore> {
+  const byKind: {
+    [Kind in StoreKind]: (
+      config: StoreConfigOf<Kind>,
+      limits: Limits,
+      events: StoreEvents,
+    ) => Promise<UserStore>;
+  } = stores;
+  return byKind[config.kind](config, limits, events);
 }
 
 /** `Object.keys` would lose the type. */

@@ -2,13 +2,11 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
+import { isBusy } from './sqlite-errors.ts';
 
 /** Two processes that open a file at once take turns; waiting blocks nobody yet. */
 const openTimeoutMs = 5_000;
 const openRetryMs = 5;
-
-/** What SQLite answers when another process has the lock. */
-const busyCode = 5;
 
 const schemaVersion = 1;
 
@@ -154,19 +152,6 @@ function unlessBusy<T>(work: () => T): T {
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openRetryMs);
     }
   }
-}
-
-/** Whether a statement failed because another process has the file: another try may succeed. */
-export function isBusy(error: unknown): boolean {
-  return primaryCode(error) === busyCode;
-}
-
-/**
- * The code of an error of SQLite, without what extends it (https://sqlite.org/rescode.html); of another, `undefined`.
- */
-export function primaryCode(error: unknown): number | undefined {
-  const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-  return typeof code === 'number' ? code & 0xff : undefined;
 }
 
 function migrate(db: DatabaseSync): void {

@@ -1,9 +1,11 @@
+import { randomInt } from 'node:crypto';
 import type { SQLInputValue, StatementSync } from 'node:sqlite';
 import { setTimeout as delay, setImmediate as nextTurn } from 'node:timers/promises';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import { type SignUp, type SignUpResult, type StoredUser, StoreError, type UserStore } from '../store.ts';
 import { folded } from './folded.ts';
-import { fileWatch, isBusy, openSqliteFile, primaryCode } from './sqlite-file.ts';
+import { isBusy, primaryCode } from './sqlite-errors.ts';
+import { fileWatch, openSqliteFile } from './sqlite-file.ts';
 
 /** How to open users in a SQLite file. */
 export interface SqliteStoreOptions {
@@ -64,6 +66,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
      WHERE user_id IN (SELECT user_id FROM users WHERE request_expires_at_ms <= ?
                        ORDER BY request_expires_at_ms LIMIT ?)`,
   );
+  const deleteUser = db.prepare('DELETE FROM users WHERE user_id = ?');
   const insertUser = db.prepare(
     `INSERT INTO users (user_id, username, username_key, email, email_key, password_hash,
                         request_id, request_fingerprint, request_expires_at_ms)
@@ -151,8 +154,27 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     committing = undefined;
   }
 
-  /** Reads; tries again while another process has the file. */
-  async function read<T>(signal: AbortSignal, query: () => T): Promise<T> {
+  /**
+   * Writes what a sign-up writes, and takes it back in the same transaction: nobody sees it, and the pages that it has
+   * touched are synced all the same. A full disk, or a file that is gone, fails here as it fails there.
+   */
+  function writeAndTakeBack(): void {
+    checkFiles();
+    begin.run();
+    try {
+      // Names and addresses are never empty. Where the id is somebody's, that one stays.
+      const userId = randomInt(1, 2 ** 32);
+      const { outcome } = decide({ username: '', email: '', userId, passwordHash: hashLike }, now());
+      if (outcome === 'created') deleteUser.run(userId);
+      commit.run();
+    } catch (cause) {
+      if (db.isTransaction) rollback.run();
+      throw cause;
+    }
+  }
+
+  /** Asks the file; tries again while another process has it. */
+  async function ask<T>(what: string, signal: AbortSignal, query: () => T): Promise<T> {
     const endMs = performance.now() + limits.sqliteBusyTimeoutMs;
     for (;;) {
       check(signal);
@@ -160,15 +182,16 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
         return query();
       } catch (cause) {
         // Rare, as readers and writers do not wait for each other: https://sqlite.org/wal.html, section 8.
-        if (!isBusy(cause) || performance.now() >= endMs) throw fault('read users', cause);
+        if (!isBusy(cause) || performance.now() >= endMs) throw fault(what, cause);
       }
       await delay(busyRetryMs);
     }
   }
 
   return {
+    system: 'sqlite',
     precheck: ({ username, email, requestId }, signal) =>
-      read(signal, () => {
+      ask('read users', signal, () => {
         const row = refusalOf.get(requestId ?? null, now(), folded(username), keyOf(email));
         const refusal = row?.refusal;
         return refusal === 'username_taken' || refusal === 'email_taken' ? refusal : undefined;
@@ -176,7 +199,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     async signUp(signUp, signal) {
       check(signal);
       if (queue.length >= limits.maxQueuedSignUps) {
-        throw new StoreError(`${queue.length} sign-ups wait already`, { retrySafe: true });
+        throw new StoreError(`${queue.length} sign-ups wait already`, { retrySafe: true, isOverload: true });
       }
       const { promise, resolve, reject } = Promise.withResolvers<SignUpResult>();
       queue.push({ signUp, signal, sinceMs: performance.now(), resolve, reject });
@@ -184,11 +207,16 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
       return promise;
     },
     find: (wanted, signal) =>
-      read(signal, () =>
+      ask('read users', signal, () =>
         wanted.map(({ username, userId }) =>
           username === '' ? found(userById, userId) : found(userByName, folded(username)),
         ),
       ),
+    probe: (signal) =>
+      ask('write to its file', signal, () => {
+        writeAndTakeBack();
+        found(userById, 0);
+      }),
     async close() {
       closed = true;
       await committing;
@@ -196,6 +224,9 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     },
   };
 }
+
+/** As long as the hash of a password. */
+const hashLike = '$'.repeat(97);
 
 function keyOf(email: string | undefined): string | null {
   return email === undefined ? null : folded(email);

@@ -17,7 +17,7 @@ import { endsWith } from '../../support/outcome.ts';
 import { nameOf, wires } from '../../support/transports.ts';
 import { echoOf } from '../echo.ts';
 import { Echo } from '../gen/echo_pb.js';
-import { assertRefused, callAll, serveWaysIn, type WayIn, waysIn } from '../ways-in.ts';
+import { assertRefused, callAll, isCheck, serveWaysIn, type WayIn, waysIn } from '../ways-in.ts';
 import { bearer, keyOf } from './keys.ts';
 
 const noCredential = 'the call needs a credential: authorization: Bearer, with a key or token';
@@ -44,7 +44,7 @@ const serveClosed = (t: TestContext, options: Partial<AuthOptions> = {}, rest = 
     ...rest,
   });
 
-const isHealth = ({ path }: WayIn) => path === '/healthz' || path.startsWith('/grpc.health.');
+const isHealth = ({ path }: WayIn) => isCheck(path) || path.startsWith('/grpc.health.');
 const isReflection = ({ path }: WayIn) => path.startsWith('/grpc.reflection.');
 const isClosed = (way: WayIn) => !isHealth(way) && way.protocol !== 'local';
 const closedWays = waysIn.filter(isClosed);
@@ -101,7 +101,7 @@ describe('lets a caller in', () => {
     for (const { way, outcome } of await callAll(serving, open)) {
       if (way.protocol === 'local') assert.ok(outcome.said.includes('nobody'), way.name);
       else if (way.isMethod) assert.equal(outcome.status, '0', way.name);
-      else assert.equal(outcome.said, 'SERVING\n', way.name);
+      else assert.equal(outcome.said, way.path === '/readyz' ? 'READY\n' : 'SERVING\n', way.name);
     }
   });
 });

@@ -15,6 +15,7 @@ export function endings(suite: Suite): void {
       await assert.rejects(store.signUp({ username: 'ann', userId: 1 }, aborted), isReason);
       await assert.rejects(store.find([byName('ann')], aborted), isReason);
       await assert.rejects(store.precheck({ username: 'ann' }, aborted), isReason);
+      await assert.rejects(store.probe(aborted), isReason);
       assert.equal(await one(store, byName('ann')), undefined);
     }));
 
@@ -75,6 +76,7 @@ export function endings(suite: Suite): void {
       await assert.rejects(store.signUp({ username: 'late', userId: 99 }, unbounded), refused);
       await assert.rejects(store.find([byId(1)], unbounded), refused);
       await assert.rejects(store.precheck({ username: 'late' }, unbounded), refused);
+      await assert.rejects(store.probe(unbounded), refused);
       await store.close();
       if (!suite.shared) return;
       const reopened = await data.open();

@@ -117,6 +117,24 @@ export function rules(suite: Suite): void {
     );
   });
 
+  test('a probe of a store that works ends well, and leaves nothing, also among sign-ups', () =>
+    suite.withStore(async (store, data) => {
+      const users = Array.from({ length: 20 }, (_, i) => ({ username: `u${i}`, userId: i + 1 }));
+      const signUps = users.flatMap((user) => [store.probe(unbounded), store.signUp(user, unbounded)]);
+      await Promise.all(signUps);
+      await store.probe(unbounded);
+      const names = users.map(({ username }) => byName(username));
+      assert.deepEqual(await store.find(names, unbounded), users);
+      assert.equal(await one(store, byId(0)), undefined);
+      if (!suite.shared) return;
+      const other = await data.open();
+      try {
+        await Promise.all([store.probe(unbounded), other.probe(unbounded)]);
+      } finally {
+        await other.close();
+      }
+    }));
+
   test('10,000 users are read in chunks, duplicates and missing ones in their places', () =>
     suite.withStore(async (store) => {
       const users = Array.from({ length: suite.usersToRead }, (_, i) => ({

@@ -1,0 +1,90 @@
+import type { Logger } from 'pino';
+import type { Limits } from '../limits.ts';
+import { StoreError, type UserStore } from './store.ts';
+import { callStore } from './store-call.ts';
+import type { StoreObserver, StoreOperation } from './store-watch.ts';
+
+/** What readiness is made of. */
+export interface ReadinessOptions {
+  readonly store: Pick<UserStore, 'probe'>;
+  readonly limits: Pick<
+    Limits,
+    'unreadyAfterFailures' | 'unreadyAfterMs' | 'storeProbeIntervalMs' | 'storeTimeoutMs'
+  >;
+  readonly log: Pick<Logger, 'info' | 'warn'>;
+  /** Is told of each change. `reason`: why not, in a line. */
+  readonly onChange: (isReady: boolean, reason?: string) => void;
+  /** The clock of failures, in ms. Default: `performance.now`. */
+  readonly now?: () => number;
+}
+
+/** The failures of one kind of calls since the last that went well. */
+interface Failures {
+  count: number;
+  firstAtMs: number;
+}
+
+/**
+ * Whether users can be signed up and found now. It is told of the store's calls: once several sign-ups, or several reads, have
+ * failed one after the other for a while, it is not ready. Then it asks the store itself, by `probe`, until that works again. One
+ * failure is none, nor is a store that has too much to do, nor a call that its caller gave up.
+ *
+ * Sign-ups and reads are counted apart: on a full disk reads go on.
+ */
+export class Readiness implements StoreObserver {
+  readonly #options: ReadinessOptions;
+  readonly #now: () => number;
+  readonly #closed = new AbortController();
+  readonly #writes: Failures = { count: 0, firstAtMs: 0 };
+  readonly #reads: Failures = { count: 0, firstAtMs: 0 };
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(options: ReadinessOptions) {
+    this.#options = options;
+    this.#now = options.now ?? (() => performance.now());
+  }
+
+  ended(operation: StoreOperation, _durationMs: number, _users: number, error: unknown): void {
+    const failures = operation === 'signUp' ? this.#writes : this.#reads;
+    if (error === undefined) failures.count = 0;
+    else if (error instanceof StoreError && !error.isOverload) this.#failed(failures, error);
+  }
+
+  /** Ends what it does by itself. */
+  close(): void {
+    this.#closed.abort();
+    clearTimeout(this.#timer);
+  }
+
+  #failed(failures: Failures, error: StoreError): void {
+    const { limits, log, onChange } = this.#options;
+    const nowMs = this.#now();
+    if (failures.count === 0) failures.firstAtMs = nowMs;
+    failures.count += 1;
+    const isEarly = failures.count < limits.unreadyAfterFailures;
+    if (isEarly || nowMs - failures.firstAtMs < limits.unreadyAfterMs) return;
+    if (this.#timer !== undefined || this.#closed.signal.aborted) return;
+    log.warn({ err: error, failures: failures.count }, 'not ready: the store fails');
+    this.#probeLater();
+    onChange(false, error.message);
+  }
+
+  #probeLater(): void {
+    this.#timer = setTimeout(() => {
+      const call = { context: this.#closed, limits: this.#options.limits, retrySafe: true };
+      callStore((within) => this.#options.store.probe(within), call).then(
+        () => this.#recovered(),
+        () => this.#closed.signal.aborted || this.#probeLater(),
+      );
+    }, this.#options.limits.storeProbeIntervalMs);
+  }
+
+  #recovered(): void {
+    if (this.#closed.signal.aborted) return;
+    this.#timer = undefined;
+    this.#writes.count = 0;
+    this.#reads.count = 0;
+    this.#options.log.info({}, 'ready: the store works again');
+    this.#options.onChange(true);
+  }
+}
