@@ -65,8 +65,6 @@ export const collectorConfig = (region: string) => ({
   receivers: { otlp: { protocols: { http: { endpoint: address } } } },
   processors: {
     memory_limiter: { check_interval: '1s', limit_mib: 100, spike_limit_mib: 20 },
-    // Names the task: counters of two tasks must not be one series.
-    resourcedetection: { detectors: ['ecs'], timeout: '5s' },
     filter: {
       metric_conditions: [`not IsMatch(metric.name, "^(${sentMetrics.join('|').replaceAll('.', '[.]')})$")`],
     },
@@ -97,12 +95,12 @@ export const collectorConfig = (region: string) => ({
     pipelines: {
       traces: {
         receivers: ['otlp'],
-        processors: ['memory_limiter', 'resourcedetection', 'tail_sampling', 'batch'],
+        processors: ['memory_limiter', 'tail_sampling', 'batch'],
         exporters: ['awsxray'],
       },
       metrics: {
         receivers: ['otlp'],
-        processors: ['memory_limiter', 'filter', 'resourcedetection', 'batch'],
+        processors: ['memory_limiter', 'filter', 'batch'],
         exporters: ['otlp_http'],
       },
     },
