@@ -60,7 +60,8 @@ async function fieldsOfTheLog(t: Parameters<typeof runMain>[0]): Promise<Set<str
   const main = runMain(t, { API_KEY: 'A1'.repeat(16), LOG_LEVEL: 'debug' });
   const url = await main.url();
   using users = createUsersClient({ endpoint: url, token: 'A1'.repeat(16) });
-  await users.createUser({ username: 'tom' }, { timeoutMs: 10_000 });
+  const traceparent = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
+  await users.createUser({ username: 'tom' }, { timeoutMs: 10_000, headers: { traceparent } });
   await assert.rejects(users.createUser({ username: 'tom' }));
   const refused = { method: 'POST', headers: { 'content-type': 'application/json' }, body: '{}' };
   for (let call = 0; call < 30; call += 1) await (await fetch(`${url}/Users/CreateUser`, refused)).text();

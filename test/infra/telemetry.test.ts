@@ -4,6 +4,7 @@
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Template } from 'aws-cdk-lib/assertions';
+import { readConfig } from '../../functions/users/config.ts';
 import { collectorConfig, sentMetrics } from '../../infra/collector.ts';
 import { readOptions } from '../../infra/context.ts';
 import { makeApp, resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
@@ -21,15 +22,24 @@ function containersOf(template: Template): Container[] {
   return definitions;
 }
 
-/** What a container is told of telemetry; a reference to the region is its name. */
-function settingsOf({ Environment: environment }: Container): Record<string, string> {
-  const text = JSON.stringify(environment).replaceAll('{"Ref":"AWS::Region"}', '"REGION"');
+/** The environment of a container. A reference to the region is `us-east-1`, another one its name. */
+function allSettingsOf({ Environment: environment }: Container): Record<string, string> {
+  const text = JSON.stringify(environment)
+    .replaceAll('{"Ref":"AWS::Region"}', '"us-east-1"')
+    .replaceAll(/\{"Ref":("\w+")\}/g, '$1');
   const settings: { Name: string; Value: string | { 'Fn::Join': [string, string[]] } }[] = JSON.parse(text);
   return Object.fromEntries(
-    settings
-      .filter(({ Name }) => /^(?:OTEL_|TRACE_|AOT_)/.test(Name))
-      .map(({ Name, Value }) => [Name, typeof Value === 'string' ? Value : Value['Fn::Join'][1].join('')]),
+    settings.map(({ Name, Value }) => [
+      Name,
+      typeof Value === 'string' ? Value : Value['Fn::Join'][1].join(''),
+    ]),
   );
+}
+
+/** What it is told of telemetry. */
+function settingsOf(container: Container): Record<string, string> {
+  const isOfTelemetry = ([name]: [string, string]) => /^(?:OTEL_|TRACE_|AOT_)/.test(name);
+  return Object.fromEntries(Object.entries(allSettingsOf(container)).filter(isOfTelemetry));
 }
 
 function serverOf(template: Template): Container {
@@ -49,7 +59,7 @@ function rightsOf(template: Template): unknown[] {
 
 const told = {
   OTEL_SERVICE_NAME: 'Users',
-  OTEL_RESOURCE_ATTRIBUTES: 'cloud.provider=aws,cloud.platform=aws_ecs,cloud.region=REGION',
+  OTEL_RESOURCE_ATTRIBUTES: 'cloud.provider=aws,cloud.platform=aws_ecs,cloud.region=us-east-1',
   OTEL_TRACES_SAMPLER: 'parentbased_traceidratio',
   OTEL_TRACES_SAMPLER_ARG: '0.01',
   TRACE_PARENTS: 'link',
@@ -72,8 +82,8 @@ describe('telemetry=otlp: from the server to CloudWatch', () => {
   test('the server is told the endpoints of its region, and alone', () => {
     assert.deepEqual(settingsOf(serverOf(template)), {
       ...told,
-      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://xray.REGION.amazonaws.com/v1/traces',
-      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'https://monitoring.REGION.amazonaws.com/v1/metrics',
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://xray.us-east-1.amazonaws.com/v1/traces',
+      OTEL_EXPORTER_OTLP_METRICS_ENDPOINT: 'https://monitoring.us-east-1.amazonaws.com/v1/metrics',
     });
     assert.equal(containersOf(template).length, 1);
     assert.equal(serverOf(template).Memory, 512);
@@ -135,7 +145,7 @@ describe('telemetry=adot: a collector beside the server', () => {
   });
 
   test('it listens on the loopback alone, and sends the metrics that are named and no others', () => {
-    const config = collectorConfig('REGION');
+    const config = collectorConfig('us-east-1');
     assert.deepEqual(JSON.parse(settingsOf(collector).AOT_CONFIG_CONTENT ?? ''), config);
     const { receivers, processors, exporters, service } = config;
     assert.equal(receivers.otlp.protocols.http.endpoint, '127.0.0.1:4318');
@@ -149,6 +159,13 @@ describe('telemetry=adot: a collector beside the server', () => {
     for (const name of named)
       assert(name in { ...receivers, ...processors, ...exporters }, `${name} is configured`);
   });
+});
+
+test('the server takes what it is told as it is', () => {
+  for (const telemetry of ['adot', 'otlp']) {
+    const settings = allSettingsOf(serverOf(usersTemplate({ telemetry, auth: 'none' })));
+    assert.doesNotThrow(() => readConfig(settings));
+  }
 });
 
 test('traceRatio and traceParents: how many traces are kept, and who decides', () => {
