@@ -3,12 +3,19 @@ import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import { SnsAction } from 'aws-cdk-lib/aws-cloudwatch-actions';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import { Construct } from 'constructs';
+import { CallAlarms } from './call-alarms.ts';
+import type { CallQueries } from './call-queries.ts';
 import type { UsersMetrics } from './users-metrics.ts';
 
 /** What is watched, and who hears of it. */
 export interface AlarmsProps {
   /** The figures to watch. */
   readonly metrics: UsersMetrics;
+  /**
+   * Where the service's own metrics are, which are watched too.
+   * @default they are nowhere
+   */
+  readonly queries?: CallQueries;
   /**
    * The SNS topic (ARN) that alarms and their end are sent to.
    * @default none: alarms show in CloudWatch and on the dashboard only
@@ -32,7 +39,7 @@ interface Threshold {
 /** Whatever needs a person: each alarm says what it means and where to look. */
 export class Alarms extends Construct {
   /** Every alarm, for the dashboard. */
-  readonly all: cloudwatch.Alarm[] = [];
+  readonly all: cloudwatch.IAlarm[] = [];
   /** Goes off when a deployment breaks calls: it brings the old version back. */
   readonly serverErrors: cloudwatch.Alarm;
   /** Its name: given, so that the service can refer to it without a circle of references. */
@@ -40,7 +47,7 @@ export class Alarms extends Construct {
 
   readonly #action?: SnsAction;
 
-  constructor(scope: Construct, id: string, { metrics, topicArn }: AlarmsProps) {
+  constructor(scope: Construct, id: string, { metrics, queries, topicArn }: AlarmsProps) {
     super(scope, id);
     if (topicArn) this.#action = new SnsAction(sns.Topic.fromTopicArn(this, 'Topic', topicArn));
     this.serverErrorsName = `${Stack.of(this).stackName}-server-errors`;
@@ -92,6 +99,7 @@ export class Alarms extends Construct {
       periods: 1,
       description: 'The certificate ends in under 30 days and was not renewed. See the log of the function.',
     });
+    if (queries) this.all.push(...new CallAlarms(this, 'Calls', { queries, action: this.#action }).all);
   }
 
   #alarm(

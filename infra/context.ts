@@ -1,6 +1,7 @@
 import type { Node } from 'constructs';
 import { s3Object } from './client-authority.ts';
 import { type Deployment, isPeer } from './grpc-service-props.ts';
+import { defaultTraceRatio, type TelemetryOptions } from './telemetry.ts';
 
 /** Who may call: holders of a key, of a token (JWT), of a client certificate alone, or whoever can connect. */
 export type Auth = 'key' | 'jwt' | 'certificate' | 'none';
@@ -49,6 +50,8 @@ export interface Options {
   readonly baseImage?: string;
   /** The SNS topic that alarms are sent to. */
   readonly alarmTopicArn?: string;
+  /** Metrics and traces, beside the log. */
+  readonly telemetry?: TelemetryOptions;
   /** For a trial: the table goes with the stack. */
   readonly disposable: boolean;
 }
@@ -76,6 +79,13 @@ export function readOptions(node: Node): Options {
     problems.push(`${name} must be ${expected}, not ${JSON.stringify(value)}`);
     return undefined;
   };
+  const ratio = (name: string): number | undefined => {
+    const value: unknown = node.tryGetContext(name);
+    if (!isGiven(name)) return undefined;
+    if (/^(0|1|0?\.\d{1,6}|1\.0)$/.test(String(value))) return Number(value);
+    problems.push(`${name} must be a number from 0 to 1, not ${JSON.stringify(value)}`);
+    return undefined;
+  };
   const flag = (name: string): boolean => {
     const value: unknown = node.tryGetContext(name);
     if (!isGiven(name)) return false;
@@ -96,6 +106,9 @@ export function readOptions(node: Node): Options {
   const auth = text('auth', /^(key|jwt|none)$/, 'key, jwt or none');
   const clientCa = text('clientCa', s3Object, 'the authorities as PEM in S3, s3://BUCKET/KEY');
   const deployment = text('deployment', /^(rolling|canary)$/, 'rolling or canary');
+  const telemetry = text('telemetry', /^(adot|otlp|none)$/, 'adot, otlp or none');
+  const traceParents = text('traceParents', /^(follow|link)$/, 'follow or link');
+  const traceRatio = ratio('traceRatio') ?? defaultTraceRatio;
   const options: Options = {
     domainName: text('domainName', /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'a name such as users.example.com'),
     hostedZone: text(
@@ -132,6 +145,10 @@ export function readOptions(node: Node): Options {
     wafRatePerIp: number('wafRatePerIp', 10),
     baseImage: text('baseImage'),
     alarmTopicArn: text('alarmTopicArn', /^arn:[\w-]+:sns:.+$/, 'the ARN of an SNS topic'),
+    telemetry:
+      telemetry === 'adot' || telemetry === 'otlp'
+        ? { kind: telemetry, traceRatio, traceParents: traceParents === 'follow' ? 'follow' : 'link' }
+        : undefined,
     disposable: flag('disposable'),
   };
 
@@ -163,7 +180,7 @@ function authOf(given: string | undefined, hasClientCa: boolean): Auth {
 
 /** What of who may call, and from where, can't be meant together: a line each. */
 function contradictions(options: Options, isGiven: (name: string) => boolean): string[] {
-  const { auth, edge, internal, allowedCidrs = [], clientScopes } = options;
+  const { auth, edge, internal, allowedCidrs = [], clientScopes, telemetry } = options;
   const problems: string[] = [];
   const refuse = (is: boolean, problem: string) => is && problems.push(problem);
   for (const name of ['authIssuer', 'authAudience']) {
@@ -186,6 +203,16 @@ function contradictions(options: Options, isGiven: (name: string) => boolean): s
   refuse(
     clientScopes !== undefined && !isScopeTable(clientScopes),
     `clientScopes must be JSON such as {"spiffe://example.com/billing":["users.read"]}, not ${clientScopes}`,
+  );
+  for (const name of ['traceRatio', 'traceParents']) {
+    refuse(
+      isGiven(name) && !isGiven('telemetry'),
+      `${name} is for telemetry: set that to adot or otlp, or leave ${name} out`,
+    );
+  }
+  refuse(
+    telemetry?.kind === 'adot' && options.privateSubnets,
+    "telemetry=adot and privateSubnets: the collector's image is in a public registry, out of reach of such tasks; take telemetry=otlp",
   );
   refuse(
     edge && isGiven('clientCa'),

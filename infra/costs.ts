@@ -2,6 +2,7 @@
 
 import { healthCheck } from './lifetimes.ts';
 import { logLineBytes, monthHours, prices, signUpWriteUnits } from './prices.ts';
+import { telemetryCosts } from './telemetry-costs.ts';
 import { worstBills } from './worst-bill.ts';
 
 /** What the defaults of `infra/` make, of what costs something; a test compares it with the template. */
@@ -115,4 +116,4 @@ export function costs(): string {
   ].join('\n\n');
 }
 
-if (import.meta.main) console.log(`${costs()}\n\n${worstBills()}`);
+if (import.meta.main) console.log(`${costs()}\n\n${worstBills()}\n\n${telemetryCosts()}`);

@@ -1,11 +1,18 @@
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
+import type { CallQueries } from './call-queries.ts';
+import { PromQlGraph } from './promql-graph.ts';
 import type { UsersMetrics } from './users-metrics.ts';
 
 /** What the dashboard shows. */
 export interface DashboardProps {
   readonly metrics: UsersMetrics;
+  /**
+   * Where the service's own metrics are.
+   * @default they are nowhere, and not shown
+   */
+  readonly queries?: CallQueries;
   /** At the top: what is wrong now. */
   readonly alarms: readonly cloudwatch.IAlarm[];
   /** At the bottom: the latest failed calls. */
@@ -18,7 +25,7 @@ const third = { width: 8, height: 6 };
 export class Dashboard extends Construct {
   readonly dashboard: cloudwatch.Dashboard;
 
-  constructor(scope: Construct, id: string, { metrics, alarms, logGroup }: DashboardProps) {
+  constructor(scope: Construct, id: string, { metrics, queries, alarms, logGroup }: DashboardProps) {
     super(scope, id);
     const graph = (title: string, left: cloudwatch.IMetric[], right: cloudwatch.IMetric[] = []) =>
       new cloudwatch.GraphWidget({
@@ -66,6 +73,7 @@ export class Dashboard extends Construct {
             height: 6,
           }),
         ],
+        ...(queries ? callGraphs(queries) : []),
       ],
     });
   }
@@ -75,4 +83,48 @@ export class Dashboard extends Construct {
     const { dashboardName } = this.dashboard;
     return `https://${region}.console.aws.amazon.com/cloudwatch/home?region=${region}#dashboards:name=${dashboardName}`;
   }
+}
+
+/** Row by row: what calls do, why they fail, what holds them up, what runs out. */
+function callGraphs(queries: CallQueries): cloudwatch.IWidget[][] {
+  const graph = (title: string, asked: Record<string, string>) =>
+    new PromQlGraph({ title, queries: asked, ...third });
+  const [retries, throttles] = queries.storeRetries;
+  return [
+    [
+      graph('Calls a second, by method', { calls: queries.calls }),
+      graph('Failures a second, by code', { failures: queries.failures }),
+      graph('Seconds of a call, by method', {
+        p50: queries.duration(0.5),
+        p99: queries.duration(0.99),
+      }),
+    ],
+    [
+      graph('Part of the deadlines that are missed', { missed: queries.missedDeadlines }),
+      graph('Refusals a second, by reason', { refusals: queries.refusals() }),
+      graph('Calls under way, and passwords that wait', {
+        calls: queries.total('rpc.server.active_calls'),
+        passwords: queries.total('users.passwords.queued'),
+      }),
+    ],
+    [
+      graph('Seconds of an operation of the store', {
+        p50: queries.storeDuration(0.5),
+        p99: queries.storeDuration(0.99),
+      }),
+      graph('Retries and throttles of the store, a second', { retries, throttles }),
+      graph('Event loop: seconds of delay, and of garbage collection a second', {
+        delay: queries.most('nodejs.eventloop.delay.p99'),
+        gc: queries.garbageCollection,
+      }),
+    ],
+    [
+      graph('Heap, as part of its limit', { heap: queries.heap }),
+      graph('Connections, and bytes that calls hold', {
+        connections: queries.total('server.connections'),
+        held: queries.most('server.memory.held'),
+      }),
+      graph('Ready: 1, or 0', { ready: queries.ready }),
+    ],
+  ];
 }

@@ -4,7 +4,9 @@ import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
+import { collectorMemoryMiB } from './collector.ts';
 import type { LifetimesProps } from './lifetimes.ts';
+import type { TelemetryOptions } from './telemetry.ts';
 
 /** How a new version replaces the old one. */
 export type Deployment =
@@ -45,8 +47,8 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly cpu?: number;
   /**
-   * Of a task.
-   * @default 512
+   * Of a task. A collector (`telemetry`) takes 128 of it.
+   * @default 512, beside a collector 1024
    */
   readonly memoryMiB?: number;
   /**
@@ -110,11 +112,26 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly deployment?: Deployment;
   /**
+   * Sends metrics and traces to CloudWatch.
+   * @default the log alone tells of calls
+   */
+  readonly telemetry?: TelemetryOptions;
+  /**
    * How long the log is kept.
    * @default one month
    */
   readonly logRetention?: logs.RetentionDays;
 }
+
+/** The memory of a task, and that of its server. */
+export function memoryOf({ memoryMiB, telemetry }: GrpcServiceProps): { taskMiB: number; serverMiB: number } {
+  const collectorMiB = telemetry?.kind === 'adot' ? collectorMemoryMiB : 0;
+  const taskMiB = memoryMiB ?? (collectorMiB > 0 ? 1024 : 512);
+  return { taskMiB, serverMiB: taskMiB - collectorMiB };
+}
+
+/** What a server needs at the least, "Memory" in docs/settings.md. */
+const leastServerMiB = 512;
 
 /** CPU units to the memory (MiB) that Fargate offers with them: from, to, in steps of. */
 const fargateSizes: ReadonlyMap<number, readonly [number, number, number]> = new Map([
@@ -149,8 +166,8 @@ const ownEnvironment = {
 
 /** Throws a RangeError that says what to change, when props contradict each other or Fargate. */
 export function refuseContradictions(props: GrpcServiceProps): void {
-  const { cpu = 256, memoryMiB = 512, minTasks = 2, maxTasks = 10, environment = {} } = props;
-  const { trustedProxies = 1 } = props;
+  const { cpu = 256, minTasks = 2, maxTasks = 10, trustedProxies = 1, environment = {} } = props;
+  const { taskMiB: memoryMiB, serverMiB } = memoryOf(props);
   const refuse = (reason: string): never => {
     throw new RangeError(reason);
   };
@@ -189,6 +206,11 @@ export function refuseContradictions(props: GrpcServiceProps): void {
     fargateSizes.get(cpu) ?? refuse(`cpu (${cpu}) must be one of ${[...fargateSizes.keys()].join(', ')}`);
   if (memoryMiB < from || memoryMiB > to || memoryMiB % step !== 0) {
     refuse(`memoryMiB (${memoryMiB}) must be ${from} to ${to} in steps of ${step} with cpu ${cpu}`);
+  }
+  if (serverMiB < leastServerMiB) {
+    refuse(
+      `memoryMiB (${memoryMiB}) leaves the server ${serverMiB} beside the collector, which is too little: take ${memoryMiB + step}, or telemetry 'otlp'`,
+    );
   }
   for (const [name, instead] of Object.entries(ownEnvironment)) {
     if (name in environment) refuse(`environment.${name} is set by the construct: leave it out; ${instead}`);

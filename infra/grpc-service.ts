@@ -1,4 +1,4 @@
-import { Duration, RemovalPolicy, Size, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Size, Stack, Validations } from 'aws-cdk-lib';
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
@@ -6,12 +6,13 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
-import { type GrpcServiceProps, refuseContradictions } from './grpc-service-props.ts';
+import { type GrpcServiceProps, memoryOf, refuseContradictions } from './grpc-service-props.ts';
 import { GrpcTargets } from './grpc-targets.ts';
 import { lifetimes } from './lifetimes.ts';
 import { RequestScaling } from './request-scaling.ts';
 import { SelfIssuedCertificate } from './self-issued-certificate.ts';
 import { ServiceNetwork } from './service-network.ts';
+import { Telemetry } from './telemetry.ts';
 
 /**
  * A gRPC service behind an HTTPS load balancer, on Fargate: gRPC, gRPC-Web and Connect for any client, over HTTP/2 end
@@ -26,6 +27,8 @@ export class GrpcService extends Construct {
   readonly targets: GrpcTargets;
   /** What the container writes. */
   readonly logGroup: logs.LogGroup;
+  /** Its `service.name` where metrics and traces are. */
+  readonly telemetryName: string;
   /** What the load balancer presents. */
   readonly certificate: acm.ICertificate;
   /** The authority (PEM) of a self-issued certificate; undefined where a `certificate` was given. */
@@ -41,6 +44,7 @@ export class GrpcService extends Construct {
       : new ServiceNetwork(this, 'Network', {
           privateSubnets: props.privateSubnets,
           hasSecrets: Object.keys(props.secrets ?? {}).length > 0,
+          hasTelemetry: props.telemetry !== undefined,
         });
     const { vpc, taskSubnets } = network;
 
@@ -100,6 +104,7 @@ export class GrpcService extends Construct {
       alternates,
     });
 
+    this.telemetryName = Stack.of(this).stackName;
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -136,19 +141,20 @@ export class GrpcService extends Construct {
     stopTimeout: Duration,
     environment: Record<string, string>,
   ): ecs.FargateService {
-    const { containerPort = 50051, cpu = 256, memoryMiB = 512, deployment = 'rolling' } = props;
+    const { containerPort = 50051, cpu = 256, deployment = 'rolling', telemetry } = props;
+    const { taskMiB, serverMiB } = memoryOf(props);
     const taskDefinition = new ecs.FargateTaskDefinition(this, 'Task', {
       cpu,
-      memoryLimitMiB: memoryMiB,
+      memoryLimitMiB: taskMiB,
       runtimePlatform: { cpuArchitecture: ecs.CpuArchitecture.ARM64 },
     });
     const linuxParameters = new ecs.LinuxParameters(this, 'Linux');
     linuxParameters.dropCapabilities(ecs.Capability.ALL);
-    taskDefinition.addContainer(containerName, {
+    const server = taskDefinition.addContainer(containerName, {
       image: props.image,
       // Node sizes its heap by the limit of the container. Without one it takes the memory of the machine, which has more than
       // the task may use (https://cirrostratus.cloud/out-of-memory-issues-on-ecs-fargate-containers).
-      memoryLimitMiB: memoryMiB,
+      memoryLimitMiB: serverMiB,
       environment,
       secrets: props.secrets,
       stopTimeout,
@@ -164,6 +170,11 @@ export class GrpcService extends Construct {
       }),
     });
     acknowledgeTask(taskDefinition);
+    if (telemetry) {
+      const { logGroup, telemetryName: serviceName } = this;
+      const containers = { taskDefinition, server, logGroup, linuxParameters };
+      new Telemetry(this, 'Telemetry', { ...telemetry, ...containers, serviceName });
+    }
 
     const cluster = new ecs.Cluster(this, 'Cluster', {
       vpc,

@@ -1,4 +1,4 @@
-/** List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025. */
+/** List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025; telemetry's of 2026. */
 export const prices = {
   fargateArmVcpuHour: 0.03238,
   fargateArmGibHour: 0.00356,
@@ -20,6 +20,12 @@ export const prices = {
   /** A web ACL of AWS WAF, and its one rule. */
   firewallMonth: 6,
   firewallMillionRequests: 0.6,
+  /** Metrics that come by OTLP. */
+  metricGigabyte: 0.5,
+  /** Spans that come by OTLP, where Transaction Search is enabled. */
+  spanGigabyte: 0.5,
+  /** Traces that come as segments of X-Ray. */
+  millionTraces: 5,
 };
 
 export const monthHours = 730;

@@ -6,6 +6,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
 import { ApiKey } from './api-key.ts';
+import { CallQueries } from './call-queries.ts';
 import { ClientAuthority } from './client-authority.ts';
 import type { Options } from './context.ts';
 import { Dashboard } from './dashboard.ts';
@@ -95,6 +96,7 @@ export class UsersStack extends Stack {
       minTasks: options.minTasks,
       maxTasks: options.maxTasks,
       deployment: options.deployment,
+      telemetry: options.telemetry,
     });
     users.grantStore(service.service.taskDefinition.taskRole);
     domain?.pointTo(service.loadBalancer);
@@ -105,10 +107,11 @@ export class UsersStack extends Stack {
     const edge = hasEdge ? new Edge(this, 'Edge', { domainName }) : undefined;
 
     const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
-    const alarms = new Alarms(this, 'Alarms', { metrics, topicArn: options.alarmTopicArn });
+    const queries = options.telemetry && new CallQueries(service.telemetryName);
+    const alarms = new Alarms(this, 'Alarms', { metrics, queries, topicArn: options.alarmTopicArn });
     service.rollBackAt(alarms.serverErrorsName, alarms.serverErrors);
     const { logGroup } = service;
-    const dashboard = new Dashboard(this, 'Dashboard', { metrics, alarms: alarms.all, logGroup });
+    const dashboard = new Dashboard(this, 'Dashboard', { metrics, queries, alarms: alarms.all, logGroup });
 
     const name = edge?.domainName ?? domainName ?? service.loadBalancer.loadBalancerDnsName;
     this.#output('Endpoint', `https://${name}`, 'Where gRPC, gRPC-Web and Connect clients connect to');

@@ -45,10 +45,11 @@ export type Spender = 'outsider' | 'caller';
 /** A part of the bill of a day, in US dollars. */
 export type Item = readonly [what: string, calculation: string, dollars: number];
 
+/** Calls that a vCPU answers or refuses in a second: 26 µs each, "Unary calls" in docs/performance.md. */
+export const perVcpuSecond = 40_000;
+
 /** What whoever means harm gets out of a vCPU, and what calls take. */
 const call = {
-  /** That a vCPU answers or refuses in a second: 26 µs each, "Unary calls" in docs/performance.md. */
-  perVcpuSecond: 40_000,
   /**
    * What a vCPU sends in a second at the most that was measured: fewer calls, whose refusals are large. Each asked in gRPC-Web
    * text, whose answers are a third larger, for an unknown path of 255 characters with a long `x-request-id`, which come back.
@@ -74,7 +75,7 @@ export function worstDay(bounds: Bounds, spender: Spender): Item[] {
   const closed = spender === 'caller' ? bounds.tokensPerSecond : 0;
   const taskHour =
     taskVcpu * prices.fargateArmVcpuHour + taskGib * prices.fargateArmGibHour + prices.publicIpv4Hour;
-  const calls = maxTasks * taskVcpu * call.perVcpuSecond;
+  const calls = maxTasks * taskVcpu * perVcpuSecond;
   const sentBytes = maxTasks * taskVcpu * call.sentBytesPerVcpuSecond;
   const balancerGigabytesHour = ((calls * call.requestBytes + sentBytes) * 3600) / 1e9;
   const sentGigabytes = (sentBytes * daySeconds) / 1e9;

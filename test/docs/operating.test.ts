@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { costs, made } from '../../infra/costs.ts';
+import { telemetryCosts, told } from '../../infra/telemetry-costs.ts';
 import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
 import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
 
@@ -12,7 +13,7 @@ const page = read('docs/operating.md');
 const template = usersTemplate();
 
 test('the costs are those that are calculated', () => {
-  for (const tables of [costs(), worstBills()])
+  for (const tables of [costs(), worstBills(), telemetryCosts()])
     assert(page.includes(tables), 'run `node infra/costs.ts` and put its tables into docs/operating.md');
   for (const dollars of Object.values(unbounded))
     assert(page.includes(`$${dollars.toFixed(2)}`), `${dollars}`);
@@ -52,7 +53,7 @@ test('what is calculated is what the template makes', () => {
 });
 
 test('the table of options names all of them', () => {
-  const names = [...read('infra/context.ts').matchAll(/(?:text|number|flag|list)\('(\w+)'/g)].map(
+  const names = [...read('infra/context.ts').matchAll(/(?:text|number|ratio|flag|list)\('(\w+)'/g)].map(
     ([, name]) => name,
   );
   const [, table = ''] = /\| option \| \|\n(.+?)\n\n/s.exec(page) ?? [];
@@ -60,13 +61,30 @@ test('the table of options names all of them', () => {
   for (const name of names) assert(rows.includes(name), `${name} is not in docs/operating.md`);
 });
 
-test('the table of alarms names all of them', () => {
-  const [, table = ''] = /\| alarm \| goes off when \|\n(.+?)\n\n/s.exec(page) ?? [];
-  const rows = [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
-  const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(([id]) =>
-    id.replace(/^Alarms|.{8}$/g, ''),
-  );
-  assert.deepEqual(rows.sort(), alarms.sort());
+test('the tables of alarms name all of them', () => {
+  const rowsOf = (head: string) => {
+    const [, table = ''] = new RegExp(`\\| ${head} \\| goes off when \\|\n(.+?)\n\n`, 's').exec(page) ?? [];
+    return [...table.matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name);
+  };
+  const alarmsOf = (context: Record<string, unknown>) =>
+    resourcesOf(usersTemplate(context), 'AWS::CloudWatch::Alarm').map(([id]) =>
+      id.replace(/^Alarms(?:Calls)?|.{8}$/g, ''),
+    );
+  assert.deepEqual(rowsOf('alarm').sort(), alarmsOf({}).sort());
+  const all = [...rowsOf('alarm'), ...rowsOf('alarm, by metrics')];
+  assert.deepEqual(all.sort(), alarmsOf({ telemetry: 'otlp' }).sort());
+});
+
+test('telemetry costs what the template makes', () => {
+  const made = (context: Record<string, unknown>, type: string) => resourcesOf(usersTemplate(context), type);
+  const more = (type: string, context: Record<string, unknown>, than: Record<string, unknown> = {}) =>
+    made(context, type).length - made(than, type).length;
+  assert.equal(told.alarms, more('AWS::CloudWatch::Alarm', { telemetry: 'adot' }));
+  const inPrivate = { privateSubnets: 'true' };
+  assert.equal(told.endpoints, more('AWS::EC2::VPCEndpoint', { ...inPrivate, telemetry: 'otlp' }, inPrivate));
+  const memory = (context: Record<string, unknown>) =>
+    Number(made(context, 'AWS::ECS::TaskDefinition')[0]?.[1].Properties.Memory);
+  assert.equal(told.collectorGib * 1024, memory({ telemetry: 'adot' }) - memory({}));
 });
 
 test('the cluster has the name by which the page finds it', () => {

@@ -24,6 +24,8 @@ const variants: Record<string, Record<string, unknown>> = {
   'some may connect': { allowedCidrs: '203.0.113.0/24,pl-3b927c52' },
   'no public address': { internal: 'true', privateSubnets: 'true' },
   'a rate for each address': { wafRatePerIp: '5000' },
+  'telemetry by a collector': { telemetry: 'adot', deployment: 'canary' },
+  "telemetry to CloudWatch's own endpoints": { telemetry: 'otlp', privateSubnets: 'true' },
   'other ceilings': { maxReadUnits: '4000', maxWriteUnits: '500', tokensPerSecond: '0' },
 };
 

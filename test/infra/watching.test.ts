@@ -1,10 +1,13 @@
 // Proves that whatever needs a person has an alarm that says what it means, that the dashboard shows the same figures,
-// and that failed gRPC calls are counted by the codes that the service really logs.
+// that failed gRPC calls are counted by the codes that the service really logs, and that the service's own metrics are watched
+// where they are sent.
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { describe, it, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { createAccessLog } from '../../functions/rpc/call/access-log.ts';
+import { refusalsOfNeed } from '../../infra/call-alarms.ts';
+import { sentMetrics } from '../../infra/collector.ts';
 import { resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
 
 const template = usersTemplate();
@@ -68,6 +71,76 @@ test('the dashboard shows the alarms, the calls, the tasks, the table, and the l
   for (const name of names) assert(body.includes(name), name);
   for (const [id] of alarms) assert(body.includes(id), id);
   assert.match(body, /SOURCE/);
+});
+
+describe("where the service's own metrics are", () => {
+  const alarmTopicArn = 'arn:aws:sns:us-east-1:123456789012:alarms';
+  const told = usersTemplate({ telemetry: 'otlp', alarmTopicArn });
+  const byMetrics = resourcesOf(told, 'AWS::CloudWatch::Alarm').filter(
+    ([, { Properties }]) => Properties.EvaluationCriteria,
+  );
+  const dashboard = JSON.stringify(theOnly(told, 'AWS::CloudWatch::Dashboard').Properties.DashboardBody);
+
+  /** What each alarm asks, and for how many minutes the answer has to be one. */
+  const asked: Record<string, readonly [metrics: readonly string[], threshold: RegExp, minutes: number]> = {
+    CallsSlowMethod: [['rpc.server.call.duration'], /^histogram_quantile\(0.99, .+"rpc.method".+ > 1$/, 15],
+    CallsMissedDeadlines: [
+      ['rpc.server.deadlines.missed', 'rpc.server.deadlines.given'],
+      / > 0.1 and .+/,
+      15,
+    ],
+    CallsRefusedForNeed: [['rpc.server.refusals', ...refusalsOfNeed], /"reason".+ > 0.1$/, 5],
+    CallsSlowStore: [['db.client.operation.duration'], /^histogram_quantile\(0.99, .+ > 0.5$/, 15],
+    CallsBusyEventLoop: [['nodejs.eventloop.delay.p99'], /^max.+ > 0.1$/, 5],
+    CallsFullHeap: [['v8js.memory.heap.used', 'v8js.memory.heap.limit'], /^max.+ > 0.9$/, 10],
+    CallsNotReady: [['server.ready'], /^min by \("service"\).+ < 1$/, 5],
+  };
+
+  it('has an alarm for each, that tells somebody, with a description of what to do', () => {
+    const found = Object.fromEntries(
+      byMetrics.map(([id, { Properties }]) => [id.replace(/^Alarms|.{8}$/g, ''), Properties]),
+    );
+    assert.deepEqual(Object.keys(found).sort(), Object.keys(asked).sort());
+    for (const [name, [metrics, threshold, minutes]] of Object.entries(asked)) {
+      const { AlarmDescription, EvaluationCriteria, AlarmActions, OKActions } = found[name] ?? {};
+      const { PromQLCriteria: criteria } = JSON.parse(JSON.stringify(EvaluationCriteria));
+      for (const metric of metrics) assert(criteria.Query.includes(metric), `${name} watches ${metric}`);
+      assert.match(criteria.Query, threshold, name);
+      assert.equal(criteria.PendingPeriod, minutes * 60, name);
+      assert.match(String(AlarmDescription), /^.{40,}\.$/, name);
+      assert.deepEqual([AlarmActions, OKActions], [[alarmTopicArn], [alarmTopicArn]], name);
+    }
+  });
+
+  it('keeps the alarms that there are without', () => {
+    const ids = resourcesOf(told, 'AWS::CloudWatch::Alarm').map(([id]) => id);
+    for (const [id] of alarms) assert(ids.includes(id), id);
+  });
+
+  it('shows them: every metric that is sent for it, and the new alarms', () => {
+    // Of these the dashboard shows something better: the part that is in use, or the percentile.
+    const notShown = ['nodejs.eventloop.utilization', 'process.memory.usage'];
+    for (const name of sentMetrics.filter((it) => !notShown.includes(it)))
+      assert(dashboard.includes(name), name);
+    for (const [id] of byMetrics) assert(dashboard.includes(id), id);
+  });
+
+  it('asks only for the metrics of this stack, and for none that is not sent', () => {
+    const queries = dashboard + JSON.stringify(byMetrics);
+    const series = [...queries.matchAll(/\{\\+"([\w.]+)\\+", ([^,}]+)/g)];
+    assert(series.length > 20);
+    for (const [, metric = '', first = ''] of series) {
+      assert(sentMetrics.includes(metric), `${metric} is sent`);
+      assert.match(first, /@resource\.service\.name\\+"=\\+"Users\\+"/);
+    }
+  });
+
+  it('is the same by either way', () => {
+    const adot = usersTemplate({ telemetry: 'adot', alarmTopicArn });
+    const of = (template: typeof told, type: string) => resourcesOf(template, type).map(([, it]) => it);
+    for (const type of ['AWS::CloudWatch::Alarm', 'AWS::CloudWatch::Dashboard'])
+      assert.deepEqual(of(adot, type), of(told, type));
+  });
 });
 
 test('a fault is logged with the field that the metric filter looks for, and nothing else is', async () => {
