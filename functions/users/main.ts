@@ -5,11 +5,12 @@ import { authWays } from '../process/auth-ways.ts';
 import { pageGate } from '../process/local-hosts.ts';
 import { createLog } from '../process/log.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
+import { startTelemetry } from '../process/otlp/telemetry.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
 import { renewTlsFrom } from '../process/tls-renewal.ts';
-import { RpcServer, shareOf } from '../rpc/index.ts';
+import { Metrics, RpcServer, shareOf } from '../rpc/index.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { readConfig } from './config.ts';
@@ -26,6 +27,8 @@ await runUntilSignal(start, (error) => describeStartFailure(error, process.env, 
 async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
+  const metrics = new Metrics();
+  const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
   const store = await openStore(config.store, config.limits);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf });
@@ -38,6 +41,7 @@ async function start(): Promise<Running> {
     keepsMessages: true,
     limits: config.limits,
     log,
+    telemetry: { metrics, tracing: telemetry.tracing, observers: telemetry.observers },
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
@@ -59,6 +63,7 @@ async function start(): Promise<Running> {
     log,
     async stop() {
       await server.drain();
+      await telemetry.close();
       await store.close();
     },
   };
