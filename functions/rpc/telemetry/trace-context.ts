@@ -48,7 +48,7 @@ export function isTracestate(header: string): boolean {
 const maxBaggageBytes = 8192;
 const maxBaggageMembers = 64;
 const baggageMember =
-  /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=[ \t]*[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*[ \t]*(?:;[\t\x20\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]*)?$/;
+  /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+[ \t]*=[ \t]*(?:[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]+[ \t]*)?(?:;[\t\x20\x21\x23-\x2b\x2d-\x5b\x5d-\x7e]*)?$/;
 
 /** Whether `baggage` may be passed on: it is valid, and not too large. */
 export function isBaggage(header: string): boolean {
@@ -57,8 +57,8 @@ export function isBaggage(header: string): boolean {
 
 /** Whether a list that is separated by commas has members of this form; some may be empty, but not all. */
 function isList(header: string, maxCharacters: number, maxMembers: number, member: RegExp): boolean {
-  if (header.length > maxCharacters) return false;
-  const members = header.split(',').map((it) => it.replace(/^[ \t]+|[ \t]+$/g, ''));
+  if (header.length > maxCharacters || !/^[\t\x20-\x7e]*$/.test(header)) return false;
+  const members = header.split(',').map((it) => it.trim());
   const given = members.filter((it) => it !== '');
   return given.length > 0 && given.length <= maxMembers && given.every((it) => member.test(it));
 }
