@@ -12,6 +12,7 @@ export {
   openClient,
   type ServiceClient,
 } from './call/service-client.ts';
+export type { Tracer, TracerSpan } from './call/tracing.ts';
 
 /** How to reach the Users service. Everything has a default; the endpoint's is where `npm run dev` serves. */
 export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 'repeatable' | 'errorClass'> {

@@ -25,9 +25,9 @@ const run = promisify(execFile);
 /** Nothing of this process's own settings, so that none is needed. */
 const env = { HOST: '127.0.0.1', PORT: '0' };
 
-test('the server serves and drains, without the files that only DynamoDB or nobody needs', async () => {
+test('the server serves and drains, without the files that only DynamoDB, OTLP or nobody needs', async () => {
   for (const { path, loaded } of bundles.flatMap(({ files }) => files)) {
-    if (loaded !== 'at start' && path.includes('dynamo')) rmSync(resolve(path));
+    if (loaded !== 'at start' && /dynamo|otlp/.test(path)) rmSync(resolve(path));
   }
   assert.deepEqual(
     readdirSync(join(users, 'chunks')).filter((file) => /dynamodb.*\.mjs$/.test(file)),

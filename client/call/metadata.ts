@@ -25,7 +25,7 @@ const binaryValue = /^[A-Za-z0-9+/]*={0,2}(, *[A-Za-z0-9+/]*={0,2})*$/;
  */
 export function checkedMetadata(init: Metadata, inherited = new Headers()): Headers {
   const headers = new Headers();
-  for (const [key, value] of entries(init)) {
+  for (const [key, value] of metadataEntries(init)) {
     const name = key.toLowerCase();
     if (reserved.test(name)) throw refused(`metadata key "${key}" is used by the protocol itself`);
     if (!asciiValue.test(value)) {
@@ -55,8 +55,8 @@ export function checkedMetadata(init: Metadata, inherited = new Headers()): Head
   return headers;
 }
 
-/** Headers would refuse some values by itself, without saying which. */
-function entries(init: Metadata): Iterable<readonly [string, string]> {
+/** The keys and values of metadata, unchecked: Headers would refuse some values by itself, without saying which. */
+export function metadataEntries(init: Metadata): Iterable<readonly [string, string]> {
   if (init === undefined) return [];
   if (Symbol.iterator in init) {
     return Array.from(init, ([key, value]): [string, string] => [String(key), String(value)]);

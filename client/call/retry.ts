@@ -7,6 +7,7 @@ import { CallError } from './call-error.ts';
 import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
 import { isMismatch, toCallError } from './failure.ts';
 import { checkedMetadata, type Metadata } from './metadata.ts';
+import type { BeginSpan, CallSpan } from './tracing.ts';
 
 /**
  * How often, and how fast, a failed call is tried again.
@@ -29,6 +30,7 @@ interface Call {
   readonly signal: AbortSignal | undefined;
   readonly timeoutMs: number | undefined;
   readonly header: Metadata;
+  readonly span: CallSpan | undefined;
 }
 
 /** One call over the wire; it may take so many ms, or for ever. */
@@ -42,6 +44,8 @@ export interface CallPolicy extends RetryPolicy {
   readonly deadlineMs: number;
   /** Checked already; for keys that a call does not have. */
   readonly metadata: Headers;
+  /** Begins the span of a call, where somebody traces. */
+  readonly beginSpan?: BeginSpan | undefined;
   /** Makes an error of what a call threw; the time is that of its deadline. */
   readonly failure: (reason: unknown, timeoutMs?: number) => CallError;
 }
@@ -61,24 +65,29 @@ export interface CallPolicy extends RetryPolicy {
  */
 export function retrying(next: Transport, policy: CallPolicy): Transport {
   return {
-    unary(method, signal, timeoutMs, header, input, contextValues) {
-      return run({ method, signal, timeoutMs, header }, (remainingMs, metadata) =>
+    async unary(method, signal, timeoutMs, header, input, contextValues) {
+      const span = policy.beginSpan?.(method);
+      const response = await run({ method, signal, timeoutMs, header, span }, (remainingMs, metadata) =>
         next.unary(method, signal, remainingMs, metadata, input, contextValues),
       );
+      span?.end();
+      return response;
     },
     async stream(method, signal, timeoutMs, header, input, contextValues) {
-      const call = { method, signal, timeoutMs, header };
+      const span = policy.beginSpan?.(method);
+      const call = { method, signal, timeoutMs, header, span };
       if (!isReplayable(method)) {
-        return run(call, (remainingMs, metadata) =>
+        const response = await run(call, (remainingMs, metadata) =>
           next.stream(method, signal, remainingMs, metadata, input, contextValues),
         );
+        return span === undefined ? response : { ...response, message: until(response.message, span) };
       }
       const requests: MessageInitShape<typeof method.input>[] = [];
       for await (const request of input) requests.push(request);
       return run(call, async (remainingMs, metadata) => {
         const again = createAsyncIterable(requests);
         const response = await next.stream(method, signal, remainingMs, metadata, again, contextValues);
-        return begin(response, timeoutMs ?? policy.deadlineMs);
+        return begin(response, timeoutMs ?? policy.deadlineMs, span);
       });
     },
   };
@@ -92,7 +101,7 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
     let deadline: Deadline | undefined;
     try {
       deadline = deadlineAfter(call.timeoutMs ?? policy.deadlineMs);
-      const metadata = checkedMetadata(call.header, policy.metadata);
+      const metadata = checkedMetadata(call.span?.metadata(call.header) ?? call.header, policy.metadata);
       for (;;) {
         try {
           return await attempt(deadline?.remainingMs(), metadata);
@@ -104,6 +113,7 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
           const refused = fateOf(last) === 'refused';
           if (refused && mayBeRefused) {
             mayBeRefused = false;
+            call.span?.retried(error);
             continue;
           }
           if (++attempts >= maxAttempts) throw error;
@@ -111,26 +121,50 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
           const waitMs = retryDelayMs(error, attempts, policy);
           // Waiting past the deadline would only replace the cause by DEADLINE_EXCEEDED.
           if (waitMs === undefined || (deadline && waitMs >= deadline.remainingMs())) throw error;
+          call.span?.retried(error);
           await sleep(waitMs, undefined, { signal });
         }
       }
     } catch (reason) {
-      throw policy.failure(reason, deadline?.timeoutMs);
+      const failure = policy.failure(reason, deadline?.timeoutMs);
+      call.span?.end(failure);
+      throw failure;
     }
   }
 
   /** Waits for the first message, or the end: until then the call may be repeated. */
-  async function begin<R extends StreamResponse>(response: R, timeoutMs: number): Promise<R> {
+  async function begin<R extends StreamResponse>(
+    response: R,
+    timeoutMs: number,
+    span: CallSpan | undefined,
+  ): Promise<R> {
     const messages = response.message[Symbol.asyncIterator]();
     const first = await messages.next();
     async function* all() {
       try {
         for (let result = first; !result.done; result = await messages.next()) yield result.value;
       } catch (reason) {
-        throw policy.failure(reason, timeoutMs);
+        const failure = policy.failure(reason, timeoutMs);
+        span?.end(failure);
+        throw failure;
+      } finally {
+        // Also where its reader leaves it.
+        span?.end();
       }
     }
     return { ...response, message: all() };
+  }
+
+  /** The messages of a stream that is not repeated; its span ends with them. */
+  async function* until<T>(messages: AsyncIterable<T>, span: CallSpan): AsyncIterable<T> {
+    try {
+      yield* messages;
+    } catch (reason) {
+      span.end(policy.failure(reason));
+      throw reason;
+    } finally {
+      span.end();
+    }
   }
 }
 

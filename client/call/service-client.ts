@@ -20,6 +20,7 @@ import { toCallError } from './failure.ts';
 import { ready, type ServingStatus, servingStatus } from './health.ts';
 import { bearer, checkedMetadata, type Metadata, type Token } from './metadata.ts';
 import { type RetryPolicy, retrying } from './retry.ts';
+import { spansBy, type Tracer } from './tracing.ts';
 
 /** How to reach a service, and how to call it. All but the endpoint has a default: see `defaults`. */
 export interface ClientOptions {
@@ -60,6 +61,11 @@ export interface ClientOptions {
   readonly keepalive?: Partial<Keepalive>;
   /** Run for every attempt, after the token and the metadata are added. What they add is not checked. */
   readonly interceptors?: readonly Interceptor[];
+  /**
+   * Makes a span of each call, with its retries, and sends its place in the trace along, as `traceparent` and `tracestate`:
+   * `trace.getTracer('my-app')` of `@opentelemetry/api` fits. `baggage` is metadata like any other. Default: no spans.
+   */
+  readonly tracer?: Tracer;
   /** What calls fail with, for a client that gives its errors a name of its own. Default CallError. */
   readonly errorClass?: new (
     error: ConnectError,
@@ -94,7 +100,7 @@ export interface ServiceClient<S extends DescService> extends Connected {
  * that can't be sent.
  */
 export function openClient<S extends DescService>(service: S, options: ClientOptions): ServiceClient<S> {
-  const { deadlineMs = defaults.deadlineMs, token, repeatable = isIdempotent, errorClass } = options;
+  const { deadlineMs = defaults.deadlineMs, token, repeatable = isIdempotent, errorClass, tracer } = options;
   const failure = (reason: unknown, timeoutMs?: number) => {
     const error = toCallError(reason, timeoutMs);
     return errorClass === undefined || error instanceof errorClass ? error : new errorClass(error);
@@ -125,6 +131,7 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
     repeatable: (method) => method.parent.typeName === Health.typeName || repeatable(method),
     deadlineMs,
     metadata,
+    beginSpan: tracer && spansBy(tracer, options.protocol ?? 'grpc', address),
     failure,
   });
   const health = createClient(Health, transport);

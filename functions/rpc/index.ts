@@ -11,7 +11,7 @@ export type { CallObserver, CallRecord } from './call/call-record.ts';
 export { clientOf, shareOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
 export { spend } from './call/quota.ts';
-export { connectCodeName, statusName } from './call/status.ts';
+export { connectCodeName, isFault, statusName } from './call/status.ts';
 export { type RpcErrorReason, retryInfo, rpcError, rpcErrors } from './errors.ts';
 export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
@@ -27,6 +27,7 @@ export {
 export {
   type Count,
   type Distribution,
+  type HistogramPoint,
   type Labels,
   type Metric,
   Metrics,
@@ -38,6 +39,8 @@ export {
   prometheusText,
   prometheusType,
 } from './telemetry/open-metrics.ts';
+export { type TraceHeaders, traceHeaders } from './telemetry/propagation.ts';
+export { RateLimit } from './telemetry/rate-limit.ts';
 export { CallTrace, inSpan, type Span, traceOf } from './telemetry/trace.ts';
 export { formatTraceparent, type SpanContext } from './telemetry/trace-context.ts';
 export type { TracingOptions } from './telemetry/tracing.ts';

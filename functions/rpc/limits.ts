@@ -85,6 +85,13 @@ export const rpcLimits = {
    * known to make, such as health checks. The rest are counted in one line: they may be without end, and logs are paid for.
    */
   maxRefusedLinesPerSecond: 10,
+  /**
+   * Traces that are sampled in a second because their callers ask for it: anybody can, before anything is known of him.
+   * Beyond it the ratio of the server decides.
+   */
+  maxRemoteSampledPerSecond: 100,
+  /** Calls in a second whose traces are kept because of a fault, though they are not sampled. */
+  maxFaultTracesPerSecond: 10,
 
   /** Tokens (JWT) that are remembered until they expire, so that each is verified once. The oldest go first. */
   maxRememberedJwts: 10_000,
@@ -139,4 +146,6 @@ export const rpcLimitRanges = {
   drainTimeoutMs: { from: 0 },
   maxConnectionAgeMs: { from: 0 },
   maxRefusedLinesPerSecond: { from: 0 },
+  maxRemoteSampledPerSecond: { from: 0 },
+  maxFaultTracesPerSecond: { from: 0 },
 } satisfies { [Name in keyof RpcLimits]?: { from?: number; to?: number } };

@@ -3,6 +3,7 @@ import { type AdminConfig, readAdminSettings } from '../process/admin-settings.t
 import { type AuthConfig, readAuthSettings } from '../process/auth-settings.ts';
 import { readLimits } from '../process/limit-settings.ts';
 import { heldMemoryWithin, memoryLimitBytes } from '../process/memory.ts';
+import { readTelemetrySettings, type TelemetryConfig } from '../process/otlp/settings.ts';
 import { readServerSettings, type ServerConfig } from '../process/server-settings.ts';
 import { type Environment, Settings } from '../process/settings.ts';
 import type { TlsFiles } from '../process/tls-files.ts';
@@ -17,6 +18,7 @@ export interface Config extends ServerConfig {
   readonly store: StoreConfig;
   /** Whether to add the sample users at the start. */
   readonly samples: boolean;
+  readonly telemetry: TelemetryConfig;
   readonly limits: Limits;
 }
 
@@ -24,9 +26,9 @@ export interface Config extends ServerConfig {
  * Reads the settings from environment variables; one that is empty counts as not set.
  *
  * Those of every server (`functions/process/server-settings.ts`) and of who may call
- * (`functions/process/auth-settings.ts`), of the admin port (`functions/process/admin-settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data),
- * USERS_TABLE, DYNAMODB_ENDPOINT, USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper
- * case.
+ * (`functions/process/auth-settings.ts`), of the admin port (`functions/process/admin-settings.ts`), of telemetry
+ * (`functions/process/otlp/settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data), USERS_TABLE, DYNAMODB_ENDPOINT,
+ * USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper case.
  *
  * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
  * @throws ConfigError with everything that is wrong
@@ -43,13 +45,14 @@ export function readConfig(
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
   const limits = readLimits(settings, defaults, limitRanges);
   const auth = readAuthSettings(settings, server, scopeNames, limits);
+  const telemetry = readTelemetrySettings(settings, 'users');
   if (store.kind === 'dynamodb' && limits.readChunkUsers > 100) {
     settings.problem(
       'READ_CHUNK_USERS must be at most 100 with USERS_STORE=dynamodb, as BatchGetItem takes no more',
     );
   }
   settings.check();
-  return { ...server, auth, admin, store, samples, limits };
+  return { ...server, auth, admin, store, samples, telemetry, limits };
 }
 
 function readStore(settings: Settings): StoreConfig {

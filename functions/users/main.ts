@@ -6,6 +6,7 @@ import { authWays } from '../process/auth-ways.ts';
 import { pageGate } from '../process/local-hosts.ts';
 import { createLog } from '../process/log.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
+import { startTelemetry } from '../process/otlp/telemetry.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
@@ -32,6 +33,7 @@ async function start(): Promise<Running> {
   const log = await createLog(config.log);
   const metrics = new Metrics();
   const admin = await openAdminPort(config.admin, { metrics, log, limits: config.limits });
+  const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
   const measured = storeMetrics(metrics);
   const opened = await openStore(config.store, config.limits, measured);
@@ -52,7 +54,7 @@ async function start(): Promise<Running> {
     keepsMessages: true,
     limits: config.limits,
     log,
-    telemetry: { metrics },
+    telemetry: { metrics, tracing: telemetry.tracing, observers: telemetry.observers },
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
@@ -80,6 +82,7 @@ async function start(): Promise<Running> {
     async stop() {
       await server.drain();
       readiness.close();
+      await telemetry.close();
       await store.close();
       await admin?.close();
     },

@@ -32,6 +32,10 @@ describe('readConfig', () => {
       trustedProxies: 0,
       log: { level: 'info', format: 'json' },
       samples: false,
+      telemetry: {
+        tracing: { followsParents: true, followsDecisions: true, ratio: 1 },
+        otlp: undefined,
+      },
       limits: defaults,
     });
   });
@@ -54,6 +58,9 @@ describe('readConfig', () => {
       LOG_FORMAT: 'pretty',
       USERS_SAMPLES: '1',
       DRAIN_TIMEOUT_MS: '7',
+      TRACE_PARENTS: 'link',
+      OTEL_TRACES_SAMPLER: 'traceidratio',
+      OTEL_TRACES_SAMPLER_ARG: '0.25',
     });
     assert.deepEqual(config, {
       host: '0.0.0.0',
@@ -71,6 +78,10 @@ describe('readConfig', () => {
       trustedProxies: 2,
       log: { level: 'debug', format: 'pretty' },
       samples: true,
+      telemetry: {
+        tracing: { followsParents: false, followsDecisions: false, ratio: 0.25 },
+        otlp: undefined,
+      },
       limits: { ...defaults, drainTimeoutMs: 7 },
     });
     assert.deepEqual(readConfig({ USERS_STORE: 'memory' }).store, { kind: 'memory' });

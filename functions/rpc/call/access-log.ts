@@ -1,5 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { Code } from '@connectrpc/connect';
+import { remoteTrace } from '../telemetry/propagation.ts';
 import type { CallObserver, CallRecord } from './call-record.ts';
 import { isProtocolHeader } from './metadata.ts';
 import { RefusedLines } from './refused-lines.ts';
@@ -59,6 +60,8 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
     return isMetered || (caller === undefined ? ofStrangers : ofKnown).admits(status, caller?.id);
   };
   const write = ({ call, status, endedAtMs }: EndedCall) => {
+    // Where nothing records, the line has the caller's span.
+    const span = call.trace ?? remoteTrace(call.headers);
     const fields = {
       method: call.method,
       protocol: call.protocol,
@@ -67,6 +70,8 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
       peer: call.peer,
       caller: call.caller?.id,
       requestId: call.requestId,
+      traceId: span?.traceId,
+      spanId: span?.spanId,
       deadlineMs: Number.isFinite(call.timeoutMs) ? toMicroseconds(call.timeoutMs) : undefined,
       metadata: describe(call.headers),
       error: call.error?.rawMessage,

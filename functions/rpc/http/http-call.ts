@@ -5,6 +5,7 @@ import type { CallPolicy } from '../call/policy.ts';
 import { requestIdHeader } from '../call/request-id.ts';
 import { errorMetadata, httpStatusOf } from '../call/status.ts';
 import { canceled, rpcError, toConnectError } from '../errors.ts';
+import { headersToPassOn } from '../telemetry/propagation.ts';
 import type { Exchange } from './exchange.ts';
 import type { HttpRequest, HttpResource, HttpResponse } from './http-resource.ts';
 
@@ -71,7 +72,9 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
       if (value !== undefined && !isProtocolHeader(name)) headers.set(name, String(value));
     }
     // They are a part of this call.
-    if (this.trace !== undefined) headers.set('traceparent', this.trace.traceparent);
+    const ofTrace = headersToPassOn(this.trace, (name) => headers.get(name));
+    for (const name of ['tracestate', 'baggage']) headers.delete(name);
+    for (const [name, value] of Object.entries(ofTrace)) headers.set(name, value);
     const timeoutMs = Math.max(1, this.deadlineAtMs - performance.now());
     return { signal: this.signal, timeoutMs, headers, contextValues: this.values };
   }

@@ -32,6 +32,8 @@ export class CallTrace implements SpanContext {
   readonly parent: SpanContext | undefined;
   /** A caller's span that is not followed: it is named, and this trace is one of its own. */
   readonly link: SpanContext | undefined;
+  /** Whether it is followed to its caller: only then what the caller sends along with its trace is passed on. */
+  readonly isOfCaller: boolean;
   /** When the gate had let it in. */
   enteredAtMs: number | undefined;
   /** When its request was read, and the method was called. */
@@ -40,11 +42,14 @@ export class CallTrace implements SpanContext {
   /** Spans that were not kept. */
   droppedSpans = 0;
 
-  constructor(place: Pick<CallTrace, 'traceId' | 'isSampled' | 'parent' | 'link'>) {
+  constructor(
+    place: Pick<CallTrace, 'traceId' | 'isSampled' | 'parent' | 'link'> & { isOfCaller?: boolean },
+  ) {
     this.traceId = place.traceId;
     this.isSampled = place.isSampled;
     this.parent = place.parent;
     this.link = place.link;
+    this.isOfCaller = place.isOfCaller ?? true;
   }
 
   /** For requests that the call makes: they belong to it. */
