@@ -15,12 +15,16 @@ export interface Log {
 /** What the log shows of metadata: names alone, or also the values that are known to be harmless. */
 export type MetadataDetail = 'keys' | 'values';
 
-/** The codes of calls that cost their client nothing: no credential, no scope, no quota. */
 const refusals: ReadonlySet<number> = new Set([
   Code.Unauthenticated,
   Code.PermissionDenied,
   Code.ResourceExhausted,
 ]);
+
+/** Whether a status is one of calls that cost their client nothing: no credential, no scope, no quota. */
+export function isRefusal(status: number): boolean {
+  return refusals.has(status);
+}
 
 /** A call whose line is not written yet. */
 interface EndedCall {
@@ -43,7 +47,6 @@ export interface AccessLogOptions {
 
 /** Writes one line for each call, and two each second at most for those that are beyond `maxRefusedLinesPerSecond`. */
 export function createAccessLog(log: Log, options: AccessLogOptions): CallObserver {
-  const describe = options.metadata === 'values' ? metadataValues : metadataKeys;
   const { maxRefusedLinesPerSecond, knowsCallers } = options;
   const message = 'more calls were refused';
   const ofStrangers = new RefusedLines(maxRefusedLinesPerSecond, ({ calls, codes }) =>
@@ -55,28 +58,12 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
   const hasLine = ({ caller, error }: CallRecord, status: number) => {
     if (isFault(error)) return true;
     // Nothing meters those of nobody, whatever their status.
-    const isMetered = !refusals.has(status) && (caller !== undefined || !knowsCallers);
+    const isMetered = !isRefusal(status) && (caller !== undefined || !knowsCallers);
     return isMetered || (caller === undefined ? ofStrangers : ofKnown).admits(status, caller?.id);
   };
   const write = ({ call, status, endedAtMs }: EndedCall) => {
-    const fields = {
-      method: call.method,
-      protocol: call.protocol,
-      code: statusName(status),
-      ms: toMicroseconds(endedAtMs - call.startedAtMs),
-      peer: call.peer,
-      caller: call.caller?.id,
-      requestId: call.requestId,
-      deadlineMs: Number.isFinite(call.timeoutMs) ? toMicroseconds(call.timeoutMs) : undefined,
-      metadata: describe(call.headers),
-      error: call.error?.rawMessage,
-      fault: isFault(call.error) || undefined,
-    };
-    // The client is not told the cause.
-    const cause = call.error?.cause;
-    if (fields.fault) log.error({ ...fields, err: cause ?? call.error }, 'call');
-    else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
-    else log.info(fields, 'call');
+    const { level, fields } = callLine(call, status, endedAtMs, options.metadata);
+    log[level](fields, 'call');
   };
   let ended: EndedCall[] = [];
   const writeAll = () => {
@@ -92,6 +79,40 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
       ended.push({ call, status, endedAtMs: performance.now() });
     },
   };
+}
+
+/** What the log has of a call. */
+export interface CallLine {
+  readonly level: keyof Log;
+  /** Those without a value are `undefined`. */
+  readonly fields: Readonly<Record<string, unknown>>;
+}
+
+/** Makes the line of a call that has ended. `endedAtMs`: on the clock of `performance.now()`. */
+export function callLine(
+  call: CallRecord,
+  status: number,
+  endedAtMs: number,
+  metadata: MetadataDetail,
+): CallLine {
+  const fields = {
+    method: call.method,
+    protocol: call.protocol,
+    code: statusName(status),
+    ms: toMicroseconds(endedAtMs - call.startedAtMs),
+    peer: call.peer,
+    caller: call.caller?.id,
+    requestId: call.requestId,
+    deadlineMs: Number.isFinite(call.timeoutMs) ? toMicroseconds(call.timeoutMs) : undefined,
+    metadata: metadata === 'values' ? metadataValues(call.headers) : metadataKeys(call.headers),
+    error: call.error?.rawMessage,
+    fault: isFault(call.error) || undefined,
+  };
+  // The client is not told the cause.
+  const cause = call.error?.cause;
+  if (fields.fault) return { level: 'error', fields: { ...fields, err: cause ?? call.error } };
+  if (cause !== undefined) return { level: 'warn', fields: { ...fields, err: cause } };
+  return { level: 'info', fields };
 }
 
 /** A time in ms, to the microsecond: what is finer is an error of floating point. */
@@ -118,7 +139,8 @@ function metadataKeys(headers: IncomingHttpHeaders): string {
   return keys;
 }
 
-function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
+/** Metadata as it may be shown: names, and the values that are known to be harmless. */
+export function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
   const values: Record<string, string> = {};
   let rest = maxMetadataCharacters;
   for (const name in headers) {

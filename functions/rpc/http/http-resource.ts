@@ -9,7 +9,7 @@ export interface HttpResource {
   readonly methods: readonly string[];
   /** Headers of each of its responses, names and values in turn; `HttpResponse.setHeader` replaces them. */
   readonly headers: readonly string[];
-  /** Whether its requests are told of nowhere unless they are refused or fail. Default: they have a line in the log, as calls do. */
+  /** Whether its requests have no line in the log. Default: they have one, as calls do. */
   readonly isQuiet?: boolean;
 
   /**
