@@ -6,18 +6,26 @@ export { type CertificateOptions, certificateWay } from './auth/client-certifica
 export { isIssuerUrl, isLoopback } from './auth/issuer-url.ts';
 export { type JwtOptions, loadJwtWay } from './auth/load-jwt.ts';
 export type { ScopeTable } from './auth/scopes.ts';
-export type { Log, MetadataDetail } from './call/access-log.ts';
+export { isRefusal, type Log } from './call/access-log.ts';
+export { callLine, type MetadataDetail, metadataValues } from './call/call-line.ts';
 export type { CallObserver, CallRecord } from './call/call-record.ts';
 export { clientOf, shareOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
 export { spend } from './call/quota.ts';
 export { connectCodeName, isFault, statusName } from './call/status.ts';
 export { type RpcErrorReason, retryInfo, rpcError, rpcErrors } from './errors.ts';
-export type { HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
+export type { ErrorResponse, HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
+export { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './http/page.ts';
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
 export type { TlsOptions } from './port/port.ts';
-export { RpcServer, type RpcServerOptions, type TelemetryOptions, type Usage } from './server.ts';
+export {
+  RpcServer,
+  type RpcServerOptions,
+  type ServerFacts,
+  type TelemetryOptions,
+  type Usage,
+} from './server.ts';
 export {
   type BadRequest_FieldViolation,
   BadRequestSchema,

@@ -1,10 +1,12 @@
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { DescService } from '@bufbuild/protobuf';
 import type { ConnectError, Interceptor, Transport } from '@connectrpc/connect';
 import { type AuthOptions, authGate, inTurn } from './auth/auth-gate.ts';
 import type { ScopeTable } from './auth/scopes.ts';
-import { createAccessLog, type Log, type MetadataDetail } from './call/access-log.ts';
+import { createAccessLog, type Log } from './call/access-log.ts';
 import { Call } from './call/call.ts';
+import type { MetadataDetail } from './call/call-line.ts';
 import type { CallObserver } from './call/call-record.ts';
 import { Clients } from './call/clients.ts';
 import { DeadlineWheel } from './call/deadline-wheel.ts';
@@ -76,8 +78,21 @@ export interface RpcServerOptions {
   readonly trustedProxies?: number;
   /** The clock of quotas, in ms. Default: `performance.now`. */
   readonly now?: () => number;
-  /** Makes what answers plain HTTP requests besides /healthz and /readyz; it makes its calls by the transport. Default: nothing. */
-  readonly http?: (local: Transport) => readonly HttpResource[];
+  /** Makes what answers plain HTTP requests besides /healthz and /readyz, with calls by the transport. Default: nothing. */
+  readonly http?: (local: Transport, facts: ServerFacts) => readonly HttpResource[];
+}
+
+/** What a server knows of itself, for resources that show it. */
+export interface ServerFacts {
+  /** What is served, in the order in which it was added; then health and reflection. */
+  readonly services: readonly DescService[];
+  /** Who may call what, by path. */
+  readonly scopes: ScopeTable;
+  /** Whether callers have to say who they are. */
+  readonly knowsCallers: boolean;
+  readonly health: Pick<Health, 'isServing'>;
+  /** What is in use now. */
+  usage(): Usage;
 }
 
 /** What connections and calls take at a moment of what all of them share. */
@@ -118,7 +133,15 @@ export class RpcServer {
       untimedPaths,
     });
     this.local = createLocalTransport(methods, this.#policy, this.#localCalls);
-    const resources = [healthzOf(this.health), readyzOf(this.health), ...(options.http?.(this.local) ?? [])];
+    const facts: ServerFacts = {
+      services: [...services, ...servicesOf(own)],
+      scopes: scopesOf(auth),
+      knowsCallers: auth !== undefined && auth.ways.length > 0,
+      health: this.health,
+      usage: () => this.usage,
+    };
+    const probes = [healthzOf(this.health), readyzOf(this.health)];
+    const resources = [...probes, ...(options.http?.(this.local, facts) ?? [])];
     const router = new Router(methods, resources, options.corsOrigins ?? [], this.#policy);
     if (auth !== undefined) {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];

@@ -9,7 +9,8 @@ const maxUserId = 2 ** 32 - 1;
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /**
- * Reads which users a query asks for, in its order: `username` and `user_id`, each any number of times.
+ * Reads which users a query asks for, in its order: `username` and `user_id`, each any number of times, and `usernames`,
+ * several names separated by commas or spaces, as a form of a page has them.
  *
  * @throws BAD_QUERY, also for unknown parameters
  */
@@ -21,16 +22,31 @@ export function parseUsersQuery(query: URLSearchParams): readonly MessageInitSha
         if (value === '') throw badQuery('username must not be empty');
         users.push({ username: value });
         break;
+      case 'usernames':
+        users.push(...separate(value).map((username) => ({ username })));
+        break;
       case 'user_id':
         users.push({ userId: parseUserId(value) });
         break;
       case 'timeout':
         break;
       default:
-        throw badQuery('a parameter is unknown: there are username, user_id and timeout');
+        throw badQuery('a parameter is unknown: there are username, usernames, user_id and timeout');
     }
   }
   return users.length > 0 ? users : articleUsers;
+}
+
+/** The names that a query has, for its form: also those of a query that is not valid. */
+export function namesIn(query: URLSearchParams): readonly string[] {
+  return [...query].flatMap(([name, value]) => {
+    if (name === 'usernames') return separate(value);
+    return name === 'username' ? [value] : [];
+  });
+}
+
+function separate(names: string): string[] {
+  return names.split(/[\s,]+/).filter((it) => it !== '');
 }
 
 /**

@@ -1,9 +1,9 @@
 // Proves that the contract stays what clients were generated from: names, numbers and types on the wire, pinned
-// here by hand; that the generated code is what `buf generate` makes of it; that `buf lint` and `buf breaking` pass, the
-// latter against the first version (test/peers/article) and the released one (test/proto/released); and that
-// `buf breaking` does find what breaks. A release copies proto/*.proto to test/proto/released, and nothing else does.
+// here by hand; that the generated code is what `buf generate` and `proto/comments.ts` make of it; that `buf lint` and
+// `buf breaking` pass, the latter against the first version (test/peers/article) and the released one
+// (test/proto/released); and that `buf breaking` does find what breaks. A release copies proto/*.proto to test/proto/released, and nothing else does.
 import assert from 'node:assert/strict';
-import { spawnSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
@@ -105,6 +105,8 @@ describe('the generated code', () => {
       const template = readFileSync(join(root, name), 'utf8').replace('clean: true', 'clean: false');
       const { status, output } = buf('generate', '--template', template, '--output', folder);
       assert.equal(status, 0, output);
+      if (generated === 'proto/gen')
+        execFileSync(process.execPath, [join(root, 'proto/comments.ts'), join(folder, generated)]);
       assert.deepEqual(filesOf(join(root, generated)), filesOf(join(folder, generated)));
     });
   }

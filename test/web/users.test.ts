@@ -72,7 +72,7 @@ for (const version of ['1.1', '2'] as const) {
     });
 
     const bad: [string, string][] = [
-      ['name=alexa', 'a parameter is unknown: there are username, user_id and timeout'],
+      ['name=alexa', 'a parameter is unknown: there are username, usernames, user_id and timeout'],
       ['username=', 'username must not be empty'],
       ...['0', '4294967296', '-1', '1.5', 'x', ''].map((id): [string, string] => [
         `user_id=${id}`,

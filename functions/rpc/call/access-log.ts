@@ -1,10 +1,8 @@
-import type { IncomingHttpHeaders } from 'node:http2';
 import { Code } from '@connectrpc/connect';
-import { remoteTrace } from '../telemetry/propagation.ts';
+import { callLine, type MetadataDetail } from './call-line.ts';
 import type { CallObserver, CallRecord } from './call-record.ts';
-import { isProtocolHeader } from './metadata.ts';
 import { RefusedLines } from './refused-lines.ts';
-import { isFault, statusName } from './status.ts';
+import { isFault } from './status.ts';
 
 /** Where log lines go; pino's loggers fit. */
 export interface Log {
@@ -13,22 +11,19 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
-/** What the log shows of metadata: names alone, or also the values that are known to be harmless. */
-export type MetadataDetail = 'keys' | 'values';
-
-/** The codes of calls that cost their client nothing: no credential, no scope, no quota. */
 const refusals: ReadonlySet<number> = new Set([
   Code.Unauthenticated,
   Code.PermissionDenied,
   Code.ResourceExhausted,
 ]);
 
-/** A call whose line is not written yet. */
-interface EndedCall {
-  readonly call: CallRecord;
-  readonly status: number;
-  readonly endedAtMs: number;
+/** Whether a status is one of calls that cost their client nothing: no credential, no scope, no quota. */
+export function isRefusal(status: number): boolean {
+  return refusals.has(status);
 }
+
+/** A call whose line is not written yet, and its status. */
+type EndedCall = [call: CallRecord, status: number];
 
 /** What the log of calls shows. */
 export interface AccessLogOptions {
@@ -44,7 +39,6 @@ export interface AccessLogOptions {
 
 /** Writes one line for each call, and two each second at most for those that are beyond `maxRefusedLinesPerSecond`. */
 export function createAccessLog(log: Log, options: AccessLogOptions): CallObserver {
-  const describe = options.metadata === 'values' ? metadataValues : metadataKeys;
   const { maxRefusedLinesPerSecond, knowsCallers } = options;
   const message = 'more calls were refused';
   const ofStrangers = new RefusedLines(maxRefusedLinesPerSecond, ({ calls, codes }) =>
@@ -56,32 +50,12 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
   const hasLine = ({ caller, error }: CallRecord, status: number) => {
     if (isFault(error)) return true;
     // Nothing meters those of nobody, whatever their status.
-    const isMetered = !refusals.has(status) && (caller !== undefined || !knowsCallers);
+    const isMetered = !isRefusal(status) && (caller !== undefined || !knowsCallers);
     return isMetered || (caller === undefined ? ofStrangers : ofKnown).admits(status, caller?.id);
   };
-  const write = ({ call, status, endedAtMs }: EndedCall) => {
-    // Where nothing records, the line has the caller's span.
-    const span = call.trace ?? remoteTrace(call.headers);
-    const fields = {
-      method: call.method,
-      protocol: call.protocol,
-      code: statusName(status),
-      ms: toMicroseconds(endedAtMs - call.startedAtMs),
-      peer: call.peer,
-      caller: call.caller?.id,
-      requestId: call.requestId,
-      traceId: span?.traceId,
-      spanId: span?.spanId,
-      deadlineMs: Number.isFinite(call.timeoutMs) ? toMicroseconds(call.timeoutMs) : undefined,
-      metadata: describe(call.headers),
-      error: call.error?.rawMessage,
-      fault: isFault(call.error) || undefined,
-    };
-    // The client is not told the cause.
-    const cause = call.error?.cause;
-    if (fields.fault) log.error({ ...fields, err: cause ?? call.error }, 'call');
-    else if (cause !== undefined) log.warn({ ...fields, err: cause }, 'call');
-    else log.info(fields, 'call');
+  const write = ([call, status]: EndedCall) => {
+    const { level, fields } = callLine(call, status, options.metadata);
+    log[level](fields, 'call');
   };
   let ended: EndedCall[] = [];
   const writeAll = () => {
@@ -94,44 +68,7 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
       if (call.isQuiet || !hasLine(call, status)) return;
       // After the response: node hands it to the kernel when this turn of the event loop is over.
       if (ended.length === 0) setImmediate(writeAll);
-      ended.push({ call, status, endedAtMs: performance.now() });
+      ended.push([call, status]);
     },
   };
-}
-
-/** A time in ms, to the microsecond: what is finer is an error of floating point. */
-function toMicroseconds(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
-}
-
-/**
- * Metadata whose values are harmless to show. Anything else may be a secret, whatever its name: the log shows its name
- * alone.
- */
-const harmless =
-  /^(?:user-agent|ip|origin|forwarded|via|x-forwarded-(?:for|host|port|proto)|x-real-ip|x-amzn-trace-id|x-user-agent|x-grpc-web|traceparent|tracestate|accept-language|cache-control|priority|sec-(?:ch|fetch|gpc).*|dnt)$/;
-
-/** A log is paid for: a line has so much metadata at most, though a call may have 64 KiB of headers. */
-const maxMetadataCharacters = 1024;
-
-function metadataKeys(headers: IncomingHttpHeaders): string {
-  let keys = '';
-  for (const name in headers) {
-    if (!isProtocolHeader(name)) keys = keys === '' ? name : `${keys},${name}`;
-    if (keys.length > maxMetadataCharacters) return `${keys.slice(0, maxMetadataCharacters)}…`;
-  }
-  return keys;
-}
-
-function metadataValues(headers: IncomingHttpHeaders): Record<string, string> {
-  const values: Record<string, string> = {};
-  let rest = maxMetadataCharacters;
-  for (const name in headers) {
-    if (isProtocolHeader(name)) continue;
-    const value = harmless.test(name) ? String(headers[name]) : '[redacted]';
-    rest -= name.length + value.length;
-    if (rest < 0) return { ...values, '…': 'more' };
-    values[name] = value;
-  }
-  return values;
 }

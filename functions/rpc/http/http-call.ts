@@ -30,6 +30,8 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   readonly #refusal: ConnectError | undefined;
   readonly #isMethodAllowed: boolean;
   readonly #controller = new AbortController();
+  /** What the resource has set for this answer, by name. */
+  readonly #ownHeaders = new Map<string, string>();
   #isBegun = false;
   #sentTexts = 0;
   #waiting = '';
@@ -79,9 +81,19 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
     return { signal: this.signal, timeoutMs, headers, contextValues: this.values };
   }
 
-  send(text: string): Promise<void> | undefined {
+  /** Whether something of the answer was handed over. */
+  get isBegun(): boolean {
+    return this.#isBegun || this.#waiting !== '';
+  }
+
+  setHeader(name: string, value: string): void {
+    this.#ownHeaders.set(name, value);
+  }
+
+  send(part: string | Uint8Array): Promise<void> | undefined {
     if (this.isOver) return undefined;
-    this.#waiting += text;
+    if (typeof part !== 'string') return this.#flush(part) ? undefined : this.#waitForRoom();
+    this.#waiting += part;
     this.#sentTexts += 1;
     if (this.#waiting.length >= maxWaitingCharacters) {
       if (!this.#flush()) return this.#waitForRoom();
@@ -111,10 +123,14 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   }
 
   protected override say(error: ConnectError): void {
-    const isFirst = !this.#isBegun && this.#waiting === '';
-    if (isFirst) this.status = this.#isMethodAllowed ? httpStatusOf(error.code) : 405;
+    if (!this.isBegun) {
+      this.status = this.#isMethodAllowed ? httpStatusOf(error.code) : 405;
+      // Such as the length of what was to be sent.
+      this.#ownHeaders.clear();
+    }
+    const text = this.#resource.errorText(error, this, this);
     this.#begin(errorMetadata(error, undefined));
-    this.exchange.end(Buffer.from(this.#waiting + this.#resource.errorText(error)));
+    this.exchange.end(Buffer.from(this.#waiting + text));
   }
 
   protected override ended(error: ConnectError | undefined): void {
@@ -139,13 +155,13 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
   #begin(metadata: Iterable<[string, string]> = []): void {
     if (this.#isBegun) return;
     this.#isBegun = true;
-    const headers = [
-      ':status',
-      String(this.status),
-      requestIdHeader,
-      this.requestId,
-      ...this.#resource.headers,
-    ];
+    const headers = [':status', String(this.status), requestIdHeader, this.requestId];
+    const { headers: common } = this.#resource;
+    for (let at = 0; at < common.length; at += 2) {
+      const [name = '', value = ''] = [common[at], common[at + 1]];
+      if (!this.#ownHeaders.has(name)) headers.push(name, value);
+    }
+    for (const [name, value] of this.#ownHeaders) headers.push(name, value);
     if (this.status === 405) headers.push('allow', this.#resource.methods.join(', '));
     for (const [name, value] of metadata) headers.push(name, value);
     this.exchange.sendHeaders(headers, false);
@@ -161,12 +177,13 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
     }
   }
 
-  /** False: there is no room for more. */
-  #flush(): boolean {
+  /** Sends what waits, and then bytes. False: there is no room for more. */
+  #flush(bytes?: Uint8Array): boolean {
     this.#begin();
-    const text = this.#waiting;
+    const text = Buffer.from(this.#waiting);
     this.#waiting = '';
-    return this.sendOrWait(Buffer.from(text));
+    if (bytes === undefined) return this.sendOrWait(text);
+    return this.sendOrWait(text.length === 0 ? bytes : Buffer.concat([text, bytes]));
   }
 
   #waitForRoom(): Promise<void> {

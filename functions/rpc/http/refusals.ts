@@ -1,9 +1,11 @@
+import { STATUS_CODES } from 'node:http';
 import type { ConnectError } from '@connectrpc/connect';
 import { requestIdHeader } from '../call/request-id.ts';
 import type { Wire } from '../call/wire.ts';
 import { errorJson } from '../connect/error-json.ts';
 import { rpcError } from '../errors.ts';
 import type { Exchange } from './exchange.ts';
+import { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './page.ts';
 import type { Refusal } from './refused-call.ts';
 
 const nothingSent = { sentHeader: undefined, sentTrailer: undefined };
@@ -88,20 +90,29 @@ function inText(
   ...headers: string[]
 ): Refusal {
   const answer = (requestId: string) => {
-    const body = Buffer.from(text);
+    const isPage = acceptsHtml(exchange.headers);
+    const body = Buffer.from(isPage ? refusalPage(status, text) : text);
     const all = [
       ':status',
       String(status),
-      'content-type',
-      'text/plain',
       requestIdHeader,
       requestId,
+      ...(isPage ? pageHeaders : textHeaders),
       ...headers,
     ];
     exchange.sendHeaders([...all, 'content-length', String(body.length)], false);
     exchange.end(body);
   };
   return { protocol: 'http', path, error, answer };
+}
+
+const textHeaders = ['content-type', 'text/plain', 'vary', 'accept'];
+
+/** For people who have come with a browser. */
+function refusalPage(status: number, text: string): string {
+  const lines = text.trimEnd().split('\n');
+  const paragraphs = lines.map((it) => `<p>${escapeHtml(it)}</p>\n`).join('');
+  return `${pageStart(`${status} ${STATUS_CODES[status] ?? ''}`)}${paragraphs}${pageEnd}`;
 }
 
 function answerJson(exchange: Exchange, status: number, requestId: string, error: ConnectError): void {

@@ -26,6 +26,7 @@ const callOf = (given: Partial<CallRecord> = {}): CallRecord => ({
   protocol: 'grpc',
   error: undefined,
   startedAtMs: 1000,
+  endedAtMs: 1005,
   timeoutMs: 30_000,
   hasDeadline: false,
   peer: '[::1]:4711',
