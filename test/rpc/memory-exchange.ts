@@ -150,7 +150,6 @@ export function serveInMemory(
       peer: `${address}:1`,
       client: policy.clients.enter(address),
       tls: undefined,
-      isOpen: true,
       openedAtMs: 0,
       heldBytes: 0,
       destroy() {},

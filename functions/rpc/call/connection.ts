@@ -10,8 +10,6 @@ export interface Connection {
   readonly client: Client;
   /** The TLS connection, for the client's certificate; `undefined` in plain text. */
   readonly tls: TLSSocket | undefined;
-  /** Whether it is still there. */
-  readonly isOpen: boolean;
   /** When it was opened, on the clock of `performance.now()`. */
   readonly openedAtMs: number;
   /** What its calls hold in memory. */
@@ -29,9 +27,6 @@ export function connectionOf(socket: Socket, client: Client): Connection {
     peer: remoteAddress === '' ? 'unix' : `${host}:${remotePort}`,
     client,
     tls: isTls(socket) ? socket : undefined,
-    get isOpen() {
-      return !socket.destroyed;
-    },
     openedAtMs: performance.now(),
     heldBytes: 0,
     destroy: () => socket.destroy(),

@@ -54,7 +54,6 @@ export function createLocalTransport(
     peer: 'local',
     client: new Client('local'),
     tls: undefined,
-    isOpen: true,
     openedAtMs: performance.now(),
     heldBytes: 0,
     destroy() {},

@@ -1,4 +1,5 @@
 import http2, {
+  type Http2Session,
   type IncomingHttpHeaders,
   type OutgoingHttpHeaders,
   type ServerHttp2Stream,
@@ -31,6 +32,8 @@ export class StreamExchange implements Exchange {
   extraHeaders: readonly string[] = [];
   sentStatus: string | undefined;
   readonly #stream: CarrierStream;
+  /** A stream that is closed knows it no more. */
+  readonly #session: Http2Session | undefined;
   readonly #limits: RpcLimits;
   readonly #counts: ConnectionCounts;
   #isCut = false;
@@ -58,6 +61,7 @@ export class StreamExchange implements Exchange {
     this.connection = connection;
     this.#limits = limits;
     this.#counts = counts;
+    this.#session = stream.session;
     this.#stream = Object.assign(stream, { [carrier]: this });
   }
 
@@ -159,12 +163,12 @@ export class StreamExchange implements Exchange {
     this.#stream.close(code);
   }
 
-  /** The stream is closed. Of a connection that was lost, node says that each of its streams was reset. */
+  /** The stream is closed. Of a session that is lost, node says that each of its streams was reset. */
   closed(): void {
     this.forgetHeldAnswer();
     this.#counts.streams -= 1;
     const isReset = this.#stream.rstCode !== NGHTTP2_NO_ERROR;
-    if (isReset && !this.#isReset && this.connection.isOpen) this.#counts.resetsReceived += 1;
+    if (isReset && !this.#isReset && !this.#session?.destroyed) this.#counts.resetsReceived += 1;
     this.receiver?.closed();
   }
 
