@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild';
+import packageJson from './package.json' with { type: 'json' };
 
 /**
  * What the bundles may weigh, minified and without source maps, in bytes. A build over budget fails: a cold start
@@ -61,6 +62,11 @@ const options: BuildOptions = {
   metafile: true,
   logLevel: 'warning',
   absWorkingDir: root,
+  // For functions/process/build-info.ts. The commit only where somebody asks for it: with each one the image is another.
+  define: {
+    'process.env.BUILD_VERSION': JSON.stringify(packageJson.version),
+    'process.env.BUILD_COMMIT': JSON.stringify(process.env.GIT_COMMIT ?? ''),
+  },
 };
 
 /** The files that one output file imports by import statements, itself included. */

@@ -1,0 +1,130 @@
+import {
+  constants,
+  createHistogram,
+  type PerformanceEntry,
+  PerformanceObserver,
+  performance,
+} from 'node:perf_hooks';
+import { getHeapStatistics } from 'node:v8';
+import type { Metrics } from '../rpc/index.ts';
+import type { BuildInfo } from './build-info.ts';
+
+/** How often the event loop's delay is measured, in ms. What is shorter is not seen; more often costs an idle process. */
+const resolutionMs = 10;
+
+/** Of the pauses of garbage collection, in s. */
+const gcBounds = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
+
+const gcTypes: Readonly<Record<number, string>> = {
+  [constants.NODE_PERFORMANCE_GC_MINOR]: 'minor',
+  [constants.NODE_PERFORMANCE_GC_MAJOR]: 'major',
+  [constants.NODE_PERFORMANCE_GC_INCREMENTAL]: 'incremental',
+  [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weakcb',
+};
+
+/** What is told of a process besides its figures. */
+export interface ProcessInfo extends BuildInfo {
+  /** The name of the service. */
+  readonly service: string;
+}
+
+/**
+ * Shows how Node and its process fare, by the names of OpenTelemetry, and what it is (`target_info`). Whoever watches must close:
+ * a measuring timer runs until then. The delays and the utilization of the event loop are those since the last collection.
+ *
+ * @throws Error when somebody shows the same
+ */
+export function watchRuntime(metrics: Metrics, info: ProcessInfo): { close(): void } {
+  const gauge = (name: string, description: string, unit: string, read: () => number) =>
+    metrics.gauge(name, { description, unit }, read);
+  const stop = watchDelay(gauge);
+  const stopGc = watchGc(metrics);
+
+  let last = performance.eventLoopUtilization();
+  gauge('nodejs.eventloop.utilization', 'Part of the time in which the event loop was busy', '1', () => {
+    const now = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(now, last);
+    last = now;
+    return utilization;
+  });
+  gauge('v8js.memory.heap.used', 'Heap in use', 'By', () => getHeapStatistics().used_heap_size);
+  gauge(
+    'v8js.memory.heap.limit',
+    'What the heap may grow to',
+    'By',
+    () => getHeapStatistics().heap_size_limit,
+  );
+  gauge('process.memory.usage', 'Resident memory', 'By', () => process.memoryUsage.rss());
+  gauge('process.uptime', 'Time since the process was started', 's', () => process.uptime());
+  metrics.counted('process.cpu.time', { description: 'Time of all CPUs used', unit: 's' }, () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1e6;
+  });
+  const labels = {
+    'service.name': info.service,
+    'service.version': info.version,
+    ...(info.commit !== undefined && { 'vcs.ref.head.revision': info.commit }),
+    'process.runtime.name': 'nodejs',
+    'process.runtime.version': process.versions.node,
+  };
+  metrics.gauge('target_info', { description: 'What runs here', unit: '1' }, () => [{ labels, value: 1 }]);
+  return {
+    close() {
+      stop();
+      stopGc();
+    },
+  };
+}
+
+type Gauge = (name: string, description: string, unit: string, read: () => number) => void;
+
+/**
+ * Measures how late a timer comes. Node's own monitor forgets, when it is reset, what has been late but has not come yet: a
+ * collection that waits behind a long turn of the event loop would not see it, nor would the next one.
+ */
+function watchDelay(gauge: Gauge): () => void {
+  const delays = createHistogram();
+  let dueAtMs = performance.now() + resolutionMs;
+  const measure = () => {
+    const nowMs = performance.now();
+    delays.record(Math.max(1, Math.round((nowMs - dueAtMs) * 1e6)));
+    dueAtMs = nowMs + resolutionMs;
+  };
+  const timer = setInterval(measure, resolutionMs).unref();
+  let taken = { p50: 0, p99: 0, max: 0 };
+  // The first gauge that is read takes the figures of all three, and begins anew: they are read in their order.
+  const take = () => {
+    if (delays.count === 0 || performance.now() > dueAtMs) measure();
+    const [p50, p99] = [delays.percentile(50) / 1e9, delays.percentile(99) / 1e9];
+    taken = { p50, p99, max: delays.max / 1e9 };
+    delays.reset();
+    return taken;
+  };
+  const description = 'How late the event loop comes to what is due';
+  gauge('nodejs.eventloop.delay.p50', `${description}: the median`, 's', () => take().p50);
+  gauge('nodejs.eventloop.delay.p99', `${description}: 99 of 100 are at most so late`, 's', () => taken.p99);
+  gauge('nodejs.eventloop.delay.max', `${description}: the longest`, 's', () => taken.max);
+  return () => clearInterval(timer);
+}
+
+function watchGc(metrics: Metrics): () => void {
+  const durations = metrics.histogram(
+    'v8js.gc.duration',
+    { description: 'Pauses of garbage collection', unit: 's' },
+    gcBounds,
+  );
+  const observer = new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) {
+      durations.of({ 'v8js.gc.type': gcTypeOf(entry) }).record(entry.duration / 1000);
+    }
+  });
+  observer.observe({ entryTypes: ['gc'] });
+  return () => observer.disconnect();
+}
+
+/** Node's types know entries of other kinds alone. */
+function gcTypeOf(entry: PerformanceEntry): string {
+  const detail: unknown = Reflect.get(entry, 'detail');
+  const kind = typeof detail === 'object' && detail !== null ? Number(Reflect.get(detail, 'kind')) : 0;
+  return gcTypes[kind] ?? 'other';
+}
