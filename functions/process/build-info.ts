@@ -1,15 +1,13 @@
-/** What runs here. */
-export interface BuildInfo {
-  /** Such as `1.0.0`. */
-  readonly version: string;
-  /** Of which the bundle was made, if its build was told (`GIT_COMMIT`). */
-  readonly commit: string | undefined;
-}
-
-/** Says what was built: `build.ts` puts its words in place of these variables. Sources have the version from npm. */
-export function buildInfo(): BuildInfo {
+/**
+ * What runs here, by OpenTelemetry's attributes: the version, the commit if the build was told one (`GIT_COMMIT`), and Node's
+ * version. `build.ts` puts words in place of the variables; sources have their version from npm, if that has started them.
+ */
+export function buildInfo(): Readonly<Record<string, string>> {
+  const commit = process.env.BUILD_COMMIT;
   return {
-    version: process.env.BUILD_VERSION ?? process.env.npm_package_version ?? 'unknown',
-    commit: process.env.BUILD_COMMIT || undefined,
+    'service.version': process.env.BUILD_VERSION ?? process.env.npm_package_version ?? 'unknown',
+    ...(commit && { 'vcs.ref.head.revision': commit }),
+    'process.runtime.name': 'nodejs',
+    'process.runtime.version': process.versions.node,
   };
 }

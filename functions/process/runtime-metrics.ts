@@ -6,8 +6,7 @@ import {
   performance,
 } from 'node:perf_hooks';
 import { getHeapStatistics } from 'node:v8';
-import type { Metrics } from '../rpc/index.ts';
-import type { BuildInfo } from './build-info.ts';
+import type { Labels, Metrics } from '../rpc/index.ts';
 
 /** How often the event loop's delay is measured, in ms. What is shorter is not seen; more often costs an idle process. */
 const resolutionMs = 10;
@@ -22,19 +21,14 @@ const gcTypes: Readonly<Record<number, string>> = {
   [constants.NODE_PERFORMANCE_GC_WEAKCB]: 'weakcb',
 };
 
-/** What is told of a process besides its figures. */
-export interface ProcessInfo extends BuildInfo {
-  /** The name of the service. */
-  readonly service: string;
-}
-
 /**
  * Shows how Node and its process fare, by the names of OpenTelemetry, and what it is (`target_info`). Whoever watches must close:
  * a measuring timer runs until then. The delays and the utilization of the event loop are those since the last collection.
  *
+ * @param target what the process is, such as its `service.name` and `service.version`
  * @throws Error when somebody shows the same
  */
-export function watchRuntime(metrics: Metrics, info: ProcessInfo): { close(): void } {
+export function watchRuntime(metrics: Metrics, target: Labels): { close(): void } {
   const gauge = (name: string, description: string, unit: string, read: () => number) =>
     metrics.gauge(name, { description, unit }, read);
   const stop = watchDelay(gauge);
@@ -60,14 +54,9 @@ export function watchRuntime(metrics: Metrics, info: ProcessInfo): { close(): vo
     const { user, system } = process.cpuUsage();
     return (user + system) / 1e6;
   });
-  const labels = {
-    'service.name': info.service,
-    'service.version': info.version,
-    ...(info.commit !== undefined && { 'vcs.ref.head.revision': info.commit }),
-    'process.runtime.name': 'nodejs',
-    'process.runtime.version': process.versions.node,
-  };
-  metrics.gauge('target_info', { description: 'What runs here', unit: '1' }, () => [{ labels, value: 1 }]);
+  metrics.gauge('target_info', { description: 'What runs here', unit: '1' }, () => [
+    { labels: target, value: 1 },
+  ]);
   return {
     close() {
       stop();

@@ -3,10 +3,12 @@ import { Users } from '../../proto/gen/users_pb.js';
 import { openAdminPort } from '../process/admin-port.ts';
 import { authKinds } from '../process/auth-settings.ts';
 import { authWays } from '../process/auth-ways.ts';
+import { buildInfo } from '../process/build-info.ts';
 import { pageGate } from '../process/local-hosts.ts';
 import { createLog } from '../process/log.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
 import { startTelemetry } from '../process/otlp/telemetry.ts';
+import { watchRuntime } from '../process/runtime-metrics.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
 import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
@@ -32,6 +34,7 @@ async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
   const metrics = new Metrics();
+  const runtime = watchRuntime(metrics, { 'service.name': 'users', ...buildInfo() });
   const admin = await openAdminPort(config.admin, { metrics, log, limits: config.limits });
   const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
@@ -85,6 +88,7 @@ async function start(): Promise<Running> {
       await telemetry.close();
       await store.close();
       await admin?.close();
+      runtime.close();
     },
   };
 }

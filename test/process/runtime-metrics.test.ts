@@ -12,7 +12,7 @@ import { eventually } from '../support/patience.ts';
 
 function watch(t: TestContext) {
   const metrics = new Metrics();
-  const watching = watchRuntime(metrics, { service: 'users', version: '1.2.3', commit: 'abc' });
+  const watching = watchRuntime(metrics, { 'service.name': 'users', ...buildInfo() });
   t.after(() => watching.close());
   return { metrics, watching };
 }
@@ -69,14 +69,21 @@ describe('the metrics of the runtime', () => {
     assert.equal(metricOf(metrics, 'process.cpu.time').kind, 'counter');
   });
 
-  it('tell what runs', (t) => {
+  it('tell what runs; the version of sources is that of npm, where npm has started them', (t) => {
+    const before = process.env.npm_package_version;
+    t.after(() => {
+      if (before !== undefined) process.env.npm_package_version = before;
+    });
+    delete process.env.npm_package_version;
     const { metrics } = watch(t);
     const [point] = metricOf(metrics, 'target_info').points;
+    process.env.npm_package_version = '9.9.9';
+    assert.equal(buildInfo()['service.version'], '9.9.9');
+    delete process.env.npm_package_version;
     assert.deepEqual(point, {
       labels: {
         'service.name': 'users',
-        'service.version': '1.2.3',
-        'vcs.ref.head.revision': 'abc',
+        'service.version': 'unknown',
         'process.runtime.name': 'nodejs',
         'process.runtime.version': process.versions.node,
       },
@@ -91,16 +98,4 @@ describe('the metrics of the runtime', () => {
     await new Promise(setImmediate);
     assert.equal(countOf(metrics, 'v8js.gc.duration'), 0);
   });
-});
-
-it('the version of sources is that of npm, where npm has started them', (t) => {
-  const before = process.env.npm_package_version;
-  t.after(() => {
-    if (before === undefined) delete process.env.npm_package_version;
-    else process.env.npm_package_version = before;
-  });
-  process.env.npm_package_version = '9.9.9';
-  assert.deepEqual(buildInfo(), { version: '9.9.9', commit: undefined });
-  delete process.env.npm_package_version;
-  assert.equal(buildInfo().version, 'unknown');
 });

@@ -59,8 +59,11 @@ async function callAllKinds(url: string): Promise<void> {
   await (await fetch(`${url}/users/?username=tom`)).text();
 }
 
-/** Starts Prometheus with what docs/watching.md shows as its configuration, but for the time. Returns its URL. */
-async function startPrometheus(t: TestContext, target: string): Promise<string> {
+/**
+ * Starts Prometheus with what docs/watching.md shows as its configuration, but for the time. It scrapes `/metrics` of the target and
+ * ends with the test. Returns its URL.
+ */
+export async function startPrometheus(t: TestContext, target: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'users-prometheus-'));
   const file = join(folder, 'prometheus.yml');
   writeFileSync(

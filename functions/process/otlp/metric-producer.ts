@@ -38,7 +38,9 @@ export class RegistryProducer implements MetricProducer {
 
   async collect(): Promise<CollectionResult> {
     const endTime = now();
-    const metrics = this.#metrics.collect().map((metric) => this.#dataOf(metric, endTime));
+    // What runs here is told by the resource: receivers make the same metric of that.
+    const collected = this.#metrics.collect().filter(({ name }) => name !== 'target_info');
+    const metrics = collected.map((metric) => this.#dataOf(metric, endTime));
     if (this.#isDelta) this.#startTime = endTime;
     const scopeMetrics = [{ scope: this.#scope, metrics: metrics.filter((it) => it.dataPoints.length > 0) }];
     return { resourceMetrics: { resource: this.#resource, scopeMetrics }, errors: [] };

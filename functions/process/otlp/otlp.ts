@@ -10,6 +10,7 @@ import {
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { PeriodicExportingMetricReader } from '@opentelemetry/sdk-metrics';
 import type { CallObserver, Log, Metrics, TracingOptions } from '../../rpc/index.ts';
+import { buildInfo } from '../build-info.ts';
 import { ExportLog } from './export-log.ts';
 import { openExporter } from './exporter.ts';
 import { RegistryProducer } from './metric-producer.ts';
@@ -37,8 +38,7 @@ export async function openOtlp(
     'service.instance.id': randomUUID(),
     'host.name': hostname(),
     'process.pid': process.pid,
-    'process.runtime.name': 'nodejs',
-    'process.runtime.version': process.versions.node,
+    ...buildInfo(),
     'telemetry.sdk.name': 'opentelemetry',
     'telemetry.sdk.language': 'nodejs',
     ...described,

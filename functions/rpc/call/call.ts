@@ -97,7 +97,7 @@ export abstract class Call implements CallRecord, Payer {
     const timeoutMs = clampDeadlineMs(this.#isMalformed ? undefined : askedMs, policy.limits);
     this.timeoutMs = this.isUntimed ? Number.POSITIVE_INFINITY : timeoutMs;
     this.#descriptor = start.method;
-    this.hasDeadline = askedMs !== undefined;
+    this.hasDeadline = askedMs !== undefined && !this.#isMalformed;
     this.isQuiet = start.isQuiet ?? false;
     this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
     const address = clientName(headers, policy.trustedProxies);

@@ -105,7 +105,7 @@ function createInstruments(metrics: Metrics) {
     requestMessages: counter('rpc.server.request.messages', 'Messages received', '{message}'),
     responseMessages: counter('rpc.server.response.messages', 'Messages sent', '{message}'),
     deadlinesGiven: counter('rpc.server.deadlines.given', 'Calls whose client has asked for a deadline'),
-    deadlinesMissed: counter('rpc.server.deadlines.missed', 'Calls that ended with their deadline'),
+    deadlinesMissed: counter('rpc.server.deadlines.missed', 'Those of them that ended with it'),
     refusals: counter('rpc.server.refusals', 'Calls that ended with an error, by its reason'),
     httpDurations: histogram(
       'http.server.request.duration',
@@ -149,8 +149,10 @@ class MethodMetrics {
       protocol === 'connect' ? this.#connect : protocol === 'local' ? this.#local : this.#grpc;
     const duration = durations[status] ?? this.#find(durations, protocol, status);
     duration.record((call.endedAtMs - call.startedAtMs) / 1000, exemplarOf(call));
-    if (call.hasDeadline) this.#deadlinesGiven.add(1);
-    if (status === Code.DeadlineExceeded) this.#deadlinesMissed.add(1);
+    if (call.hasDeadline) {
+      this.#deadlinesGiven.add(1);
+      if (status === Code.DeadlineExceeded) this.#deadlinesMissed.add(1);
+    }
     // Within the process messages have no size.
     const hasSize = protocol !== 'local';
     if (receivedMessages > 0) {

@@ -76,9 +76,11 @@ describe('the metrics of calls', () => {
     const { metrics, echo } = await watch(t, { limits: { defaultDeadlineMs: 50 } });
     await echo.unary({}, { headers: { 'grpc-timeout': '10S' } });
     await endsWith(Code.DeadlineExceeded, echo.unary({ hang: true }, { headers: { 'grpc-timeout': '5m' } }));
+    // The server's own, and one that can't be read.
     await endsWith(Code.DeadlineExceeded, echo.unary({ hang: true }));
+    await endsWith(Code.InvalidArgument, echo.unary({}, { headers: { 'grpc-timeout': 'soon' } }));
     assert.equal(figureOf(metrics, 'rpc.server.deadlines.given', { 'rpc.method': unary }), 2);
-    assert.equal(figureOf(metrics, 'rpc.server.deadlines.missed', { 'rpc.method': unary }), 2);
+    assert.equal(figureOf(metrics, 'rpc.server.deadlines.missed', { 'rpc.method': unary }), 1);
   });
 
   it('tell calls under way', async (t) => {
