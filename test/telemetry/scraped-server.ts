@@ -89,9 +89,9 @@ async function startPrometheus(t: TestContext, target: string): Promise<string> 
   const printed: string[] = [];
   for await (const line of createInterface(child.stderr)) {
     printed.push(line);
-    const [, address] = /msg="Listening on" address=(\S+)/.exec(line) ?? [];
-    if (address === undefined) continue;
+    if (!line.includes('Server is ready')) continue;
     child.stderr.resume();
+    const [, address = ''] = /msg="Listening on" address=(\S+)/.exec(printed.join('\n')) ?? [];
     return `http://${address}`;
   }
   throw new Error(`Prometheus did not start:\n${printed.join('\n')}`);
