@@ -67,8 +67,11 @@ async function callAllKinds(url: string): Promise<void> {
   await (await fetch(`${url}/users/?username=tom`)).text();
 }
 
-/** Starts Prometheus with the configuration that docs/watching.md shows, but for the target and the time. Returns its URL. */
-async function startPrometheus(t: TestContext, target: string): Promise<string> {
+/**
+ * Starts Prometheus with the configuration that docs/watching.md shows, but for the target and the time. It scrapes `/metrics` of
+ * the target and ends with the test. Returns its URL.
+ */
+export async function startPrometheus(t: TestContext, target: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'users-prometheus-'));
   const file = join(folder, 'prometheus.yml');
   const shown = blocksOf('docs/watching.md').find(({ language }) => language === 'yaml');
