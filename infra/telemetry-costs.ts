@@ -1,4 +1,4 @@
-import { maxSpansPerSecond, sentMetrics } from './collector.ts';
+import { maxSpansPerSecond } from './collector.ts';
 import { monthHours, prices } from './prices.ts';
 import { defaultTraceRatio } from './telemetry.ts';
 import { defaultBounds, perVcpuSecond } from './worst-bill.ts';
@@ -13,17 +13,20 @@ export const told = {
   endpoints: 2,
   tasks: 2,
   zones: 2,
-  /** That a task with all kinds of calls sends in a minute. */
-  dataPoints: 200,
-  /** https://aws-observability.github.io/observability-best-practices takes 300; a histogram of ours has 18 buckets. */
-  dataPointBytes: 300,
+  /** That a task sends in a minute: 60 after a call of each kind, with each code and reason that comes up one more. */
+  dataPoints: 100,
+  /**
+   * The most that it can send: `rpc.server.call.duration` has 1,000 series at the most, `rpc.server.refusals` 200, all others
+   * together under 100, whatever clients do.
+   */
+  maxDataPoints: 1300,
+  /** One of a histogram with 18 buckets, in protobuf, with what names the server; others are half of that. */
+  dataPointBytes: 1000,
   /** A call, its gate and what it asks of the store. */
   spansPerCall: 3,
   spanBytes: 1000,
 };
 
-/** No metric has more (`functions/rpc/telemetry/metrics.ts`). */
-const maxSeriesPerMetric = 1000;
 const dayMinutes = 24 * 60;
 const daySeconds = 86_400;
 
@@ -38,7 +41,7 @@ const worstCalls = maxTasks * taskVcpu * perVcpuSecond;
 const rows: readonly Row[] = [
   [
     'Metrics, a month',
-    `${told.tasks} tasks × ${told.dataPoints} data points a minute × ${number(minutes)} minutes × ${told.dataPointBytes} bytes, in GB × ${prices.metricGigabyte}`,
+    `${told.tasks} tasks × ${told.dataPoints} data points a minute × ${number(minutes)} minutes × ${number(told.dataPointBytes)} bytes, in GB × ${prices.metricGigabyte}`,
     gigabytes(told.tasks * told.dataPoints * minutes) * prices.metricGigabyte,
   ],
   ['Alarms, a month', `${told.alarms} × ${prices.alarmMetricMonth}`, told.alarms * prices.alarmMetricMonth],
@@ -63,9 +66,9 @@ const rows: readonly Row[] = [
     ((1e6 * defaultTraceRatio * told.spansPerCall * told.spanBytes) / 1e9) * prices.spanGigabyte,
   ],
   [
-    '**At worst, a day:** `adot`: metrics',
-    `${maxTasks} tasks × ${sentMetrics.length} metrics × ${number(maxSeriesPerMetric)} series × ${number(dayMinutes)} minutes × ${told.dataPointBytes} bytes, in GB × ${prices.metricGigabyte}`,
-    gigabytes(maxTasks * sentMetrics.length * maxSeriesPerMetric * dayMinutes) * prices.metricGigabyte,
+    '**At worst, a day:** metrics',
+    `${maxTasks} tasks × ${number(told.maxDataPoints)} data points a minute × ${number(dayMinutes)} minutes × ${number(told.dataPointBytes)} bytes, in GB × ${prices.metricGigabyte}`,
+    gigabytes(maxTasks * told.maxDataPoints * dayMinutes) * prices.metricGigabyte,
   ],
   [
     '**At worst, a day:** `adot`: traces',
