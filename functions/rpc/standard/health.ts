@@ -118,7 +118,7 @@ export class Health {
 
 /** Adds `server.ready`: for each service, whether it serves. @throws Error if it is there already */
 export function measureReadiness(health: Health, metrics: Metrics): void {
-  const options = { description: 'Whether a service can do its work', unit: '1' };
+  const options = { description: 'Whether a service can do its work', unit: '{service}' };
   metrics.gauge('server.ready', options, () =>
     [...health.services]
       .filter(([service]) => service !== '')
