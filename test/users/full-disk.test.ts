@@ -1,0 +1,90 @@
+// Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups fail, so Users is
+// NOT_SERVING and /readyz says why, while the process itself stays in service; and with room again all are well without a restart.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Code, createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
+import { createUsersClient } from '../../client/client.ts';
+import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { endsWith } from '../support/outcome.ts';
+import { withPatience } from '../support/patience.ts';
+import { ServerProcess } from '../support/process.ts';
+import { type Disk, limitedFiles, smallDisk } from './full-disk.ts';
+
+describe('where nothing can be written', () => {
+  it('on a full disk', async (t) => {
+    const disk = smallDisk();
+    if (disk === undefined) return t.skip('it needs the right to mount a file system');
+    await tellsReadiness(disk);
+  });
+
+  it('with files that may not grow', () => tellsReadiness(limitedFiles()));
+});
+
+async function tellsReadiness(disk: Disk): Promise<void> {
+  try {
+    await fillAndMakeRoom(disk);
+  } finally {
+    disk.remove();
+  }
+}
+
+async function fillAndMakeRoom(disk: Disk): Promise<void> {
+  const settings = { UNREADY_AFTER_MS: '1', STORE_PROBE_INTERVAL_MS: '20', ADMIN_PORT: '0' };
+  await using main = new ServerProcess({ settings: { ...settings, USERS_DATA: disk.folder } });
+  const { port, adminPort } = await main.line('listening');
+  const pid = main.child.pid ?? assert.fail('it has no id');
+  const url = `http://127.0.0.1:${port}`;
+  const get = async (base: string, path: string) => {
+    const answer = await fetch(`${base}${path}`, { headers: { connection: 'close' } });
+    return `${answer.status} ${await answer.text()}`;
+  };
+  const admin = (path: string) => get(`http://127.0.0.1:${adminPort}`, path);
+  const health = createClient(Health, createGrpcTransport({ baseUrl: url }));
+  const gone = new AbortController();
+  const watch = health.watch({ service: 'Users' }, { signal: gone.signal })[Symbol.asyncIterator]();
+  const next = async () => Status[(await withPatience(watch.next()))?.value?.status ?? Status.UNKNOWN];
+  using users = createUsersClient({ endpoint: url, retry: { maxAttempts: 1 } });
+  const signUp = () => users.createUser({ username: `u${crypto.randomUUID()}` });
+
+  assert.equal(await next(), 'SERVING');
+  const { user } = await signUp();
+  assert.deepEqual([await get(url, '/readyz'), await admin('/readyz')], ['200 READY\n', '200 READY\n']);
+
+  disk.fill(pid);
+  // The log of SQLite may have room for a few.
+  const failures = async (left: number): Promise<void> => {
+    const isStored = await signUp().then(
+      () => true,
+      () => false,
+    );
+    return left > 1 || isStored ? failures(isStored ? left : left - 1) : undefined;
+  };
+  await failures(4);
+  assert.equal(await next(), 'NOT_SERVING');
+  await endsWith(Code.Unavailable, signUp());
+  assert.equal(await get(url, '/readyz'), '503 NOT_READY\n');
+  assert.match(
+    await admin('/readyz'),
+    /^503 NOT_READY: Users does not serve: SQLite could not store the user: .+\n$/,
+  );
+  assert.equal(await get(url, '/healthz'), '200 SERVING\n', 'another task could do no more');
+  assert.equal((await health.check({})).status, Status.SERVING);
+  const metric = async (pattern: RegExp) => pattern.exec(await admin('/metrics'))?.[1];
+  assert.equal(await metric(/^server_ready\{service="Users"\} (\d)$/m), '0');
+  const names = [{ username: user?.username ?? '' }];
+  for await (const { result } of users.getUsers({ user: names })) assert.equal(result.case, 'user');
+  await main.line('not ready: the store fails');
+
+  disk.makeRoom(pid);
+  assert.equal(await next(), 'SERVING');
+  await main.line('ready: the store works again');
+  await signUp();
+  assert.deepEqual([await get(url, '/readyz'), await admin('/readyz')], ['200 READY\n', '200 READY\n']);
+  assert.equal(await metric(/^server_ready\{service="Users"\} (\d)$/m), '1');
+  // By the code of SQLite: 13 is FULL, 10 is IOERR.
+  assert.ok(await metric(/^db_client_operation_duration_seconds_count\{.*error_type="(13|10)".*\} [4-9]$/m));
+  gone.abort();
+  await watch.next().catch(() => {});
+  await main.stop();
+}
