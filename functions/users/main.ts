@@ -62,7 +62,9 @@ async function start(): Promise<Running> {
     log,
     telemetry: {
       metrics,
-      tracing: telemetry.tracing ?? page?.tracing,
+      // For those who look at the console alone, nothing is recorded to be sent.
+      tracing:
+        telemetry.tracing ?? (page && { ...config.telemetry.tracing, followsDecisions: false, ratio: 0 }),
       observers: [...telemetry.observers, ...(page?.observers ?? [])],
     },
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',

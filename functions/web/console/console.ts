@@ -1,4 +1,4 @@
-import type { CallObserver, HttpResource, Metrics, ServerFacts, TracingOptions } from '../../rpc/index.ts';
+import type { CallObserver, HttpResource, Metrics, ServerFacts } from '../../rpc/index.ts';
 import { loadAssets } from './assets.ts';
 import { assertOwnPage, connectErrorText, consoleHeaders } from './console-headers.ts';
 import { Figures } from './figures.ts';
@@ -21,10 +21,8 @@ export interface ConsoleOptions extends ServiceWords {
 
 /** The page at `/`, where people try every method and see every call: for each service that the server has. */
 export class Console {
-  /** For `RpcServerOptions.telemetry`. */
+  /** For `RpcServerOptions.telemetry`, with tracing: only what is recorded can be shown. */
   readonly observers: readonly CallObserver[];
-  /** How calls are recorded if nobody else wants to know: all for those who look here, none to be sent away. */
-  readonly tracing: TracingOptions = { followsParents: true, ratio: 0, followsDecisions: false };
   readonly #options: ConsoleOptions;
   readonly #calls = new RecentCalls();
   readonly #figures = new Figures();
