@@ -6,6 +6,7 @@ import { describe, it } from 'node:test';
 import { createFileRegistry, fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';
 import { base64Decode } from '@bufbuild/protobuf/wire';
 import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
+import { localHostsOnly } from '../../../functions/process/local-hosts.ts';
 import { examples } from '../../../functions/users/examples.ts';
 import type { ConsoleInfo } from '../../../functions/web/console/contract.ts';
 import { frontResource } from '../../../functions/web/front.ts';
@@ -181,6 +182,32 @@ describe('the console', () => {
       assert.equal((await get(path, { 'sec-fetch-site': 'same-origin' })).status, 200);
       assert.equal((await get(path, { 'sec-fetch-site': 'none' })).status, 200);
     }
+  });
+
+  it('answers no page that was rebound to this machine', async (t) => {
+    const { get } = await serveConsole(t, { gate: localHostsOnly() });
+    for (const path of [...files.map(([it]) => it), '/console/service.json', '/console/live']) {
+      assert.equal((await get(path, { host: 'rebound.example' })).status, 403, path);
+      assert.equal((await get(path)).status, 200, path);
+    }
+  });
+
+  it('lets no form of another page call a method', async (t) => {
+    const { serving, live } = await serveConsole(t);
+    // What a page may send to another origin without asking it first (https://fetch.spec.whatwg.org/#simple-header).
+    for (const type of [
+      'text/plain',
+      'application/x-www-form-urlencoded',
+      'multipart/form-data; boundary=x',
+    ]) {
+      const { status, headers } = await fetch(`${serving.url}/Users/CreateUser`, {
+        method: 'POST',
+        headers: { 'content-type': type, origin: 'https://elsewhere.example', connection: 'close' },
+        body: '{"username":"tom"}',
+      });
+      assert.deepEqual([status, headers.get('access-control-allow-origin')], [415, null], type);
+    }
+    assert.ok((await live()).calls.every(({ protocol }) => protocol === 'http'));
   });
 
   it('has no line in the log, nor among the calls', async (t) => {
