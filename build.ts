@@ -2,7 +2,8 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
-import { type BuildOptions, build as esbuild, type Metafile } from 'esbuild';
+import { type BuildOptions, build as esbuild, type Metafile, type Plugin } from 'esbuild';
+import { buildPage, type PageFiles } from './functions/web/console/page-files.ts';
 import packageJson from './package.json' with { type: 'json' };
 
 /**
@@ -21,6 +22,8 @@ export const budgets = {
   serverDynamoBytes: 520_000,
   /** The certificate function: X.509, and the ACM and SSM clients. */
   certificateBytes: 1_150_000,
+  /** What a browser loads of the console: page, style and script. */
+  consoleGzipBytes: 60_000,
 };
 
 /** One bundle: where it begins, and the files it became. */
@@ -33,8 +36,11 @@ interface BundleFile {
   readonly path: string;
   readonly bytes: number;
   readonly gzipBytes: number;
-  /** When it is loaded: with the entry point, with DynamoDB's client, with OTLP, or by something none of them needs. */
-  readonly loaded: 'at start' | 'with DynamoDB' | 'with telemetry' | 'on demand';
+  /**
+   * When it is loaded: with the entry point, with DynamoDB's client, with OTLP, by something none of them needs, or by a
+   * browser.
+   */
+  readonly loaded: 'at start' | 'with DynamoDB' | 'with telemetry' | 'on demand' | 'by browsers';
 }
 
 /** What is loaded with these modules of ours, besides what is loaded at start. */
@@ -79,10 +85,31 @@ function staticClosure(outputs: Metafile['outputs'], start: string, found = new 
   return found;
 }
 
-async function bundle(name: string, entry: string, outdir: string): Promise<Bundle> {
+/** Puts the page's files, built, in the place of the module that builds them. */
+function readyPage(page: PageFiles): Plugin {
+  const contents = `const page = ${JSON.stringify(page)}; export const loadAssets = async () => page;`;
+  return {
+    name: 'page',
+    setup: ({ onLoad }) => onLoad({ filter: /[\\/]web[\\/]console[\\/]assets\.ts$/ }, () => ({ contents })),
+  };
+}
+
+/** The page's files as they are sent. */
+function pageBundle({ html, css, js }: PageFiles): Bundle {
+  const parts = Object.entries({ 'index.html': html, 'app.css': css, 'app.js': js });
+  const files = parts.map(([name, text]): BundleFile => {
+    const content = Buffer.from(text);
+    const gzipBytes = gzipSync(content, { level: 9 }).length;
+    return { path: `console/${name}`, bytes: content.length, gzipBytes, loaded: 'by browsers' };
+  });
+  return { name: 'console', files };
+}
+
+async function bundle(name: string, entry: string, outdir: string, plugins: Plugin[] = []): Promise<Bundle> {
   await rm(outdir, { recursive: true, force: true });
   const result = await esbuild({
     ...options,
+    plugins,
     entryPoints: { main: entry },
     outdir,
     splitting: true,
@@ -113,7 +140,7 @@ async function bundle(name: string, entry: string, outdir: string): Promise<Bund
  *
  * @param outdir where to: `users/`, `certificate/` and `data/` in it are replaced
  * @param server the server's entry point
- * @returns the bundles with the sizes of their files
+ * @returns the bundles with the sizes of their files, and the console's page, which the server's holds
  */
 export async function build(
   outdir = join(root, 'dist'),
@@ -123,24 +150,27 @@ export async function build(
   await rm(data, { recursive: true, force: true });
   await mkdir(data, { recursive: true });
   await writeFile(join(data, '.keep'), ''); // an empty folder does not survive every copy
-  return Promise.all([
-    bundle('users', server, join(outdir, 'users')),
+  const page = await buildPage();
+  const bundles = await Promise.all([
+    bundle('users', server, join(outdir, 'users'), [readyPage(page)]),
     bundle('certificate', 'functions/certificate/main.ts', join(outdir, 'certificate')),
   ]);
+  return [...bundles, pageBundle(page)];
 }
 
 /** What is heavier than its budget, in words; empty when all is well. */
 export function overBudget(bundles: readonly Bundle[], limits: typeof budgets = budgets): string[] {
-  const weigh = (name: string, loaded?: BundleFile['loaded']) =>
+  const weigh = (name: string, loaded?: BundleFile['loaded'], size: 'bytes' | 'gzipBytes' = 'bytes') =>
     bundles
       .filter((bundle) => bundle.name === name)
       .flatMap(({ files }) => files.filter((file) => loaded === undefined || file.loaded === loaded))
-      .reduce((sum, { bytes }) => sum + bytes, 0);
+      .reduce((sum, file) => sum + file[size], 0);
   const weights = [
     ['serverStartBytes', weigh('users', 'at start')],
     ['serverDynamoBytes', weigh('users', 'with DynamoDB')],
     ['serverTelemetryBytes', weigh('users', 'with telemetry')],
     ['certificateBytes', weigh('certificate')],
+    ['consoleGzipBytes', weigh('console', undefined, 'gzipBytes')],
   ] as const;
   return weights
     .filter(([name, bytes]) => bytes > limits[name])

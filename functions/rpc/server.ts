@@ -90,7 +90,7 @@ export interface ServerFacts {
   readonly scopes: ScopeTable;
   /** Whether callers have to say who they are. */
   readonly knowsCallers: boolean;
-  readonly health: Pick<Health, 'isServing'>;
+  readonly health: Pick<Health, 'isShutDown' | 'problems'>;
   /** What is in use now. */
   usage(): Usage;
 }

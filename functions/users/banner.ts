@@ -25,12 +25,20 @@ export function banner(
   const url = urlOf(config, port);
   const place = host in loopback ? `all addresses, port ${port}` : url;
   const encrypted = tls ? ', with TLS' : '';
+  const more: string[] = [];
+  if (admin !== undefined) {
+    more.push(`    admin port   ${plainUrl(admin.address, admin.port)}   (metrics, readiness, log level)\n`);
+  }
+  // Browsers know no sockets of the machine.
+  if (config.hasConsole && !host.startsWith('unix:')) {
+    more.push(`    in browsers  open ${url}/   (try every method, see every call)\n`);
+  }
   return `
   Users service
     listens at   ${place}   (gRPC, gRPC-Web, Connect${encrypted})
     keeps users  ${storePlace(config.store)}
     open to      ${callers(config)}
-${admin === undefined ? '' : `    admin port   ${plainUrl(admin.address, admin.port)}   (metrics, readiness, log level)\n`}
+${more.join('')}
   Try, in another terminal:
 ${commands(config, url, hasCli)
   .map((line) => `    ${line}\n`)

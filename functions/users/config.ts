@@ -19,6 +19,8 @@ export interface Config extends ServerConfig {
   /** Whether to add the sample users at the start. */
   readonly samples: boolean;
   readonly telemetry: TelemetryConfig;
+  /** Whether `/` is the console. */
+  readonly hasConsole: boolean;
   readonly limits: Limits;
 }
 
@@ -28,7 +30,7 @@ export interface Config extends ServerConfig {
  * Those of every server (`functions/process/server-settings.ts`) and of who may call
  * (`functions/process/auth-settings.ts`), of the admin port (`functions/process/admin-settings.ts`), of telemetry
  * (`functions/process/otlp/settings.ts`), USERS_STORE (sqlite), USERS_DATA (./data), USERS_TABLE, DYNAMODB_ENDPOINT,
- * USERS_SAMPLES (0), and every limit of `functions/limits.ts` under its name in upper case.
+ * USERS_SAMPLES (0), CONSOLE (0), and every limit of `functions/limits.ts` under its name in upper case.
  *
  * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
  * @throws ConfigError with everything that is wrong
@@ -42,6 +44,7 @@ export function readConfig(
   const admin = readAdminSettings(settings, server);
   const store = readStore(settings);
   const samples = settings.flag('USERS_SAMPLES');
+  const hasConsole = settings.flag('CONSOLE');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
   const limits = readLimits(settings, defaults, limitRanges);
   const auth = readAuthSettings(settings, server, scopeNames, limits);
@@ -52,7 +55,7 @@ export function readConfig(
     );
   }
   settings.check();
-  return { ...server, auth, admin, store, samples, telemetry, limits };
+  return { ...server, auth, admin, store, samples, telemetry, hasConsole, limits };
 }
 
 function readStore(settings: Settings): StoreConfig {

@@ -14,12 +14,13 @@ import { describeStartFailure } from '../process/start-failure.ts';
 import { readTls, tlsProblems } from '../process/tls-files.ts';
 import { renewTlsFrom } from '../process/tls-renewal.ts';
 import { Metrics, RpcServer, shareOf } from '../rpc/index.ts';
+import { frontResource } from '../web/front.ts';
 import { usersResource } from '../web/users.ts';
 import { banner } from './banner.ts';
 import { readConfig } from './config.ts';
 import { Readiness } from './readiness.ts';
 import { addSamples } from './samples.ts';
-import { scopes } from './scopes.ts';
+import { scopesWhere } from './scopes.ts';
 import { createUsersService } from './service.ts';
 import { StoreError } from './store.ts';
 import { storeMetrics } from './store-metrics.ts';
@@ -49,6 +50,11 @@ async function start(): Promise<Running> {
   const store = watchedStore(opened, [measured.of(opened.system), readiness]);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf, metrics });
   if (config.samples) await addSamples(users);
+  const scopes = scopesWhere(config.auth.isReflectionOpen);
+  // Its code is loaded only where it is on.
+  const page = config.hasConsole
+    ? (await import('./console.ts')).usersConsole({ storeKind: opened.system, metrics })
+    : undefined;
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
@@ -57,12 +63,21 @@ async function start(): Promise<Running> {
     keepsMessages: true,
     limits: config.limits,
     log,
-    telemetry: { metrics, tracing: telemetry.tracing, observers: telemetry.observers },
+    telemetry: {
+      metrics,
+      // For those who look at the console alone, nothing is recorded to be sent.
+      tracing:
+        telemetry.tracing ?? (page && { ...config.telemetry.tracing, followsDecisions: false, ratio: 0 }),
+      observers: [...telemetry.observers, ...(page?.observers ?? [])],
+    },
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
-    http: (local) => [usersResource(createClient(Users, local))],
+    http: (local, facts) => [
+      usersResource(createClient(Users, local)),
+      ...(page?.resources(facts) ?? [frontResource()]),
+    ],
   });
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
@@ -84,6 +99,7 @@ async function start(): Promise<Running> {
     log,
     async stop() {
       await server.drain();
+      page?.close();
       readiness.close();
       await telemetry.close();
       await store.close();

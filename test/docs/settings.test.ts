@@ -28,7 +28,7 @@ it('lists each setting', () => {
 });
 
 it('names the defaults', () => {
-  const { host, port, store, log, samples, trustedProxies, telemetry } = readConfig({});
+  const { host, port, store, log, samples, hasConsole, trustedProxies, telemetry } = readConfig({});
   const defaults = {
     HOST: host,
     PORT: String(port),
@@ -38,6 +38,7 @@ it('names the defaults', () => {
     LOG_LEVEL: log.level,
     LOG_FORMAT: log.format,
     USERS_SAMPLES: samples ? '1' : '0',
+    CONSOLE: hasConsole ? '1' : '0',
     TRACE_PARENTS: telemetry.tracing.followsParents ? 'follow' : 'link',
   };
   const documented = rows

@@ -37,6 +37,18 @@ it('a path with spaces stays one word', () => {
   assert.equal(lines.filter((line) => words.some((word) => line.includes(` ${word}`))).length, 5);
 });
 
+it('names the console where that is on, and a browser can get there', () => {
+  const shown = (env: Record<string, string>) => banner(readConfig(env), address);
+  assert.match(
+    shown({ CONSOLE: '1', HOST: '::', AUTH: 'none' }),
+    / {4}in browsers {2}open http:\/\/\[::1\]:4000\/ /,
+  );
+  const tls = { TLS_CERT_FILE: '/tls/cert.pem', TLS_KEY_FILE: '/tls/key.pem' };
+  assert.match(shown({ CONSOLE: '1', ...tls }), /open https:\/\/127\.0\.0\.1:4000\/ /);
+  assert.doesNotMatch(shown({}), /browsers/);
+  assert.doesNotMatch(shown({ CONSOLE: '1', HOST: 'unix:/run/users.sock' }), /browsers/);
+});
+
 it('the bundle, which has no command line, names those of curl alone', () => {
   const lines = commandsOf(banner(readConfig({}), address, undefined, false));
   assert.equal(lines.length, 2);

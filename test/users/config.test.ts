@@ -32,6 +32,7 @@ describe('readConfig', () => {
       trustedProxies: 0,
       log: { level: 'info', format: 'json' },
       samples: false,
+      hasConsole: false,
       telemetry: {
         tracing: { followsParents: true, followsDecisions: true, ratio: 1 },
         otlp: undefined,
@@ -57,6 +58,7 @@ describe('readConfig', () => {
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'pretty',
       USERS_SAMPLES: '1',
+      CONSOLE: '1',
       DRAIN_TIMEOUT_MS: '7',
       TRACE_PARENTS: 'link',
       OTEL_TRACES_SAMPLER: 'traceidratio',
@@ -78,6 +80,7 @@ describe('readConfig', () => {
       trustedProxies: 2,
       log: { level: 'debug', format: 'pretty' },
       samples: true,
+      hasConsole: true,
       telemetry: {
         tracing: { followsParents: false, followsDecisions: false, ratio: 0.25 },
         otlp: undefined,

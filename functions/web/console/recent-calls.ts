@@ -1,0 +1,80 @@
+import { type CallObserver, type CallRecord, isRefusal } from '../../rpc/index.ts';
+import { consoleLimits } from './limits.ts';
+import { liveCallOf } from './live-call.ts';
+
+/** A call that is remembered, as the JSON of a `LiveCall`. */
+interface Remembered {
+  readonly seq: number;
+  readonly json: string;
+}
+
+/** What has happened since a call. */
+export interface Since {
+  /** The latest call that there was. */
+  readonly last: number;
+  /** Calls since then that are no longer remembered. */
+  readonly missed: number;
+  /** The others, the oldest first, each in JSON. */
+  readonly calls: readonly string[];
+}
+
+type Limits = Pick<
+  Record<keyof typeof consoleLimits, number>,
+  'maxRecentCalls' | 'maxRecentBytes' | 'maxRefusedStrangersPerSecond'
+>;
+
+/** Remembers the latest calls of a server, but those of which nobody is told, such as health checks. */
+export class RecentCalls implements CallObserver {
+  readonly #limits: Limits;
+  readonly #calls: Remembered[] = [];
+  #bytes = 0;
+  #last = 0;
+  #strangersSecond = 0;
+  #strangers = 0;
+
+  /** `limits`: those of `limits.ts` by default. */
+  constructor(limits: Limits = consoleLimits) {
+    this.#limits = limits;
+  }
+
+  ended(call: CallRecord, status: number): void {
+    if (call.isQuiet || (isRefusal(status) && call.caller === undefined && this.#isFlood())) return;
+    this.#last += 1;
+    const seq = this.#last;
+    const json = JSON.stringify({ seq, ...liveCallOf(call, status) });
+    this.#calls.push({ seq, json });
+    this.#bytes += bytesOf(json);
+    const { maxRecentCalls, maxRecentBytes } = this.#limits;
+    while (this.#calls.length > maxRecentCalls || this.#bytes > maxRecentBytes) {
+      this.#bytes -= bytesOf(this.#calls.shift()?.json ?? '');
+    }
+  }
+
+  /**
+   * The calls after the one with a number.
+   *
+   * @param after 0 for all; a number that is yet to come, of a server that was there before this one, counts as 0
+   */
+  since(after: number): Since {
+    const from = after > this.#last ? 0 : after;
+    const calls = this.#calls.filter(({ seq }) => seq > from);
+    return {
+      last: this.#last,
+      missed: this.#last - from - calls.length,
+      calls: calls.map(({ json }) => json),
+    };
+  }
+
+  #isFlood(): boolean {
+    const second = Math.floor(performance.now() / 1000);
+    if (second !== this.#strangersSecond) this.#strangers = 0;
+    this.#strangersSecond = second;
+    this.#strangers += 1;
+    return this.#strangers > this.#limits.maxRefusedStrangersPerSecond;
+  }
+}
+
+/** What a text takes at most in memory. */
+function bytesOf(text: string): number {
+  return text.length * 2;
+}
