@@ -1,19 +1,21 @@
 // Proves that docs/settings.md lists every setting that the server reads, with its default, and every scope; that the
-// certificate it shows how to make serves, and is trusted; and that a server with the key it shows how to make is closed.
+// certificate it shows how to make serves, and is trusted; that the admin port answers as it shows; and that a server with the key it shows how to make is closed.
 import assert from 'node:assert/strict';
-import { execFileSync } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { it } from 'node:test';
+import { promisify } from 'node:util';
 import { createUsersClient } from '../../client/client.ts';
 import { limits } from '../../functions/limits.ts';
+import { defaultAdminHost } from '../../functions/process/admin-settings.ts';
 import { limitVariable } from '../../functions/process/limit-settings.ts';
 import type { Environment } from '../../functions/process/settings.ts';
 import { readConfig } from '../../functions/users/config.ts';
 import { scopeNames, scopes } from '../../functions/users/scopes.ts';
 import { runMain } from '../support/process.ts';
-import { blocksOf } from './blocks.ts';
+import { blocksOf, examples, matches } from './blocks.ts';
 import { closeServer } from './closed-server.ts';
 import { page, rowsOf } from './tables.ts';
 
@@ -32,6 +34,7 @@ it('names the defaults', () => {
   const defaults = {
     HOST: host,
     PORT: String(port),
+    ADMIN_HOST: defaultAdminHost,
     USERS_STORE: store.kind,
     USERS_DATA: store.kind === 'sqlite' ? store.dataFolder : '',
     TRUSTED_PROXIES: String(trustedProxies),
@@ -75,4 +78,22 @@ it('makes a certificate that serves', async (t) => {
     tls: { ca: readFileSync(file('cert.pem')) },
   });
   assert.equal((await users.createUser({ username: 'tom' })).user?.username, 'tom');
+});
+
+it('shows what the admin port answers', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'users-admin-'));
+  t.after(() => rmSync(folder, { recursive: true }));
+  const block = blocksOf('docs/settings.md').find(({ section }) => section === 'The admin port');
+  const commands = examples(block ?? assert.fail('no commands'));
+  assert.ok(commands.length > 4);
+  const main = runMain(t, { ADMIN_PORT: '0' });
+  const { adminPort } = await main.line('listening');
+  for (const { command, output } of commands) {
+    const script = command.replace('127.0.0.1:9464', `127.0.0.1:${adminPort}`);
+    const { stdout } = await promisify(execFile)('bash', ['-c', script], { cwd: folder });
+    assert.ok(matches(stdout, output), `${command}: ${stdout}`);
+  }
+  const snapshot: unknown = JSON.parse(readFileSync(join(folder, 'users.heapsnapshot'), 'utf8'));
+  assert.ok(typeof snapshot === 'object' && snapshot !== null && 'snapshot' in snapshot);
+  await main.stop();
 });

@@ -30,6 +30,19 @@ function faults(endpoint: string): void {
     assert.equal((await store.signUp(ann, unbounded)).outcome, 'created');
     assert.deepEqual(await store.find([{ username: 'ann', userId: 0 }], unbounded), [ann]);
     assert.deepEqual(Object.fromEntries(proxy.seen), { TransactWriteItems: 2, BatchGetItem: 2 });
+    assert.deepEqual(setting.events, { retries: 2, throttles: 2 }, 'they are counted');
+  });
+
+  withProxy(endpoint, 'a probe writes nothing, and fails as calls do', async (setting) => {
+    const { store, proxy } = setting;
+    await store.probe(unbounded);
+    assert.deepEqual(Object.fromEntries(proxy.seen), { TransactWriteItems: 1, BatchGetItem: 1 });
+    assert.deepEqual(await itemsOf(setting.table), []);
+    for (const action of ['BatchGetItem', 'TransactWriteItems']) {
+      const denied = { status: 400, type: 'AccessDeniedException' };
+      proxy.fault = (passing) => (passing.action === action ? denied : 'pass');
+      await assert.rejects(store.probe(unbounded), failsWith(/AccessDenied/, false));
+    }
   });
 
   withProxy(

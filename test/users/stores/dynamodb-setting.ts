@@ -24,6 +24,8 @@ export interface Setting {
   readonly store: UserStore;
   readonly proxy: DynamoProxy;
   readonly table: TestTable;
+  /** How often the store has sent a request again, and was throttled. */
+  readonly events: { retries: number; throttles: number };
 }
 
 /** Defines a test of a store behind a proxy. */
@@ -36,10 +38,23 @@ export function withProxy(
   test(`DynamoDB store: ${name}`, async () => {
     const table = await testTable(endpoint);
     const proxy = await dynamoProxy(endpoint);
-    const store = await openDynamoStore({ table: table.name, endpoint: proxy.url, limits: options });
+    const events = { retries: 0, throttles: 0 };
+    const store = await openDynamoStore({
+      table: table.name,
+      endpoint: proxy.url,
+      limits: options,
+      events: {
+        retried() {
+          events.retries += 1;
+        },
+        throttled() {
+          events.throttles += 1;
+        },
+      },
+    });
     proxy.seen.clear();
     try {
-      await use({ store, proxy, table });
+      await use({ store, proxy, table, events });
     } finally {
       proxy.fault = () => 'pass';
       await store.close();
