@@ -66,6 +66,31 @@ test("on DynamoDB it loads the client, and says in one line that the table can't
   });
 });
 
+test('it has the console ready, and loads it only where that is on', async () => {
+  const sourcesOf = (path: string): string[] =>
+    JSON.parse(readFileSync(`${resolve(path)}.map`, 'utf8')).sources;
+  const atStart = bundles.flatMap(({ files }) => files).filter(({ loaded }) => loaded === 'at start');
+  assert.ok(!atStart.some(({ path }) => sourcesOf(path).some((it) => it.includes('functions/web/console/'))));
+  await using server = new ServerProcess({
+    args: ['main.mjs'],
+    folder: users,
+    settings: { USERS_STORE: 'memory', CONSOLE: '1' },
+  });
+  const url = await server.url();
+  const get = async (path: string) => {
+    const response = await fetch(url + path, { headers: { connection: 'close' } });
+    assert.equal(response.status, 200, path);
+    return response.text();
+  };
+  const html = await get('/');
+  for (const [, path = ''] of html.matchAll(/(?:src|href)="(\/[^"]+)"/g))
+    assert.ok((await get(path)).length > 0);
+  assert.match(html, /\/console\/app\.js/);
+  assert.match(await get('/console/service.json'), /^\{"title":"Users service"/);
+  assert.equal(JSON.parse(await get('/console/live')).figures.store.kind, 'memory');
+  await server.stop();
+});
+
 test('the certificate function has its handler', async () => {
   const script = 'const { handler } = await import("./main.mjs"); console.log(typeof handler);';
   const { stdout } = await run(process.execPath, ['--input-type=module', '-e', script], {
@@ -76,7 +101,8 @@ test('the certificate function has its handler', async () => {
 });
 
 test('every file has a source map, and what is for development is left out', () => {
-  const files = bundles.flatMap((bundle) => bundle.files.map(({ path }) => path));
+  const built = bundles.flatMap((bundle) => bundle.files).filter(({ loaded }) => loaded !== 'by browsers');
+  const files = built.map(({ path }) => path);
   for (const path of files) {
     const { sources, sourcesContent } = JSON.parse(readFileSync(`${resolve(path)}.map`, 'utf8'));
     assert.equal(sourcesContent, undefined, path);

@@ -1,6 +1,7 @@
 // Proves that requests of a resource are calls like any other: they have an id, a deadline, a line in the log, an end at
 // the drain, and calls of their own within the process; that an HTTP method that is not its own gets 405; that a
-// client which reads slowly is waited for; and that a URL in absolute form is the same request.
+// client which reads slowly is waited for; that a resource sends text, bytes and headers of its own; and that a URL in absolute
+// form is the same request.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { it } from 'node:test';
@@ -173,3 +174,42 @@ for (const path of ['http://a.example/healthz', 'HTTP://a.example:80/healthz', '
     assert.equal(await response.setEncoding('utf8').reduce((text, some) => text + some, ''), 'SERVING\n');
   });
 }
+
+it('sends bytes and headers of its own, and none of those with an error', async (t) => {
+  const bytes = Uint8Array.from({ length: 300_000 }, (_, at) => at % 251);
+  const answer: HttpResource['answer'] = async ({ query }, response) => {
+    response.setHeader('content-type', 'application/octet-stream');
+    response.setHeader('content-length', String(bytes.length + 6));
+    if (query.has('fails')) throw new ConnectError('no', Code.NotFound);
+    response.send('before');
+    await response.send(bytes);
+  };
+  const errorText: HttpResource['errorText'] = (error, request, response) => {
+    response.setHeader('x-status', `${response.status} ${response.isBegun}`);
+    return `${request.requestId}: ${error.rawMessage}\n`;
+  };
+  const { url } = await serve(t, {}, { http: () => [resource(answer, { errorText })] });
+  const got = await fetch(`${url}/here`, { headers: { connection: 'close' } });
+  assert.equal(got.headers.get('content-type'), 'application/octet-stream');
+  assert.deepEqual(Buffer.from(await got.arrayBuffer()), Buffer.concat([Buffer.from('before'), bytes]));
+
+  const failed = await fetch(`${url}/here?fails`, {
+    headers: { connection: 'close', 'x-request-id': 'mine' },
+  });
+  assert.deepEqual(
+    [failed.status, failed.headers.get('content-type'), failed.headers.get('x-status'), await failed.text()],
+    [404, 'text/plain', '404 false', 'mine: no\n'],
+  );
+});
+
+it('has an error at the end of what was sent before', async (t) => {
+  const answer: HttpResource['answer'] = async (_request, response) => {
+    await response.send(Buffer.from('bytes, then '));
+    throw new ConnectError('no', Code.NotFound);
+  };
+  const errorText: HttpResource['errorText'] = (_error, _request, { status, isBegun }) =>
+    `${status} ${isBegun}`;
+  const { url } = await serve(t, {}, { http: () => [resource(answer, { errorText })] });
+  const got = await fetch(`${url}/here`, { headers: { connection: 'close' } });
+  assert.deepEqual([got.status, await got.text()], [200, 'bytes, then 200 true']);
+});

@@ -19,7 +19,10 @@ export interface ConsoleInfo {
   readonly needsCredential: boolean;
 }
 
-/** Answer of `GET /console/live?after=SEQ`: the calls that have ended since, and how the server is. */
+/**
+ * Answer of `GET /console/live?after=SEQ`: the calls that have ended since, and how the server is. 0 asks for all, and so does a
+ * number that is yet to come: the server has been started anew.
+ */
 export interface LiveAnswer {
   /** The `after` of the next question. */
   readonly last: number;

@@ -18,19 +18,21 @@ interface KeptPage {
  * @param load gives the page's files. It is asked at each request of `/`, so that whoever edits the page sees it at reload
  */
 export function pageResources(load: () => Promise<PageFiles>): readonly HttpResource[] {
-  let page: Promise<KeptPage> | undefined;
+  let kept: KeptPage | undefined;
+  let building: Promise<KeptPage> | undefined;
+  // One at a time, however many ask: the page is open to everybody.
   const refresh = (): Promise<KeptPage> => {
-    const before = page;
-    const next = Promise.all([load(), before?.catch(() => undefined)]).then(([files, kept]) =>
-      kept?.files === files ? kept : keep(files),
-    );
-    page = next;
-    // What could not be built is built again.
-    next.catch(() => {
-      if (page === next) page = undefined;
-    });
-    return next;
+    building ??= load()
+      .then((files) => {
+        kept = kept?.files === files ? kept : keep(files);
+        return kept;
+      })
+      .finally(() => {
+        building = undefined;
+      });
+    return building;
   };
+  const latest = async () => building ?? kept ?? refresh();
   const resource = (path: string, get: () => Promise<KeptFile>): HttpResource => ({
     paths: [path],
     methods: ['GET'],
@@ -41,8 +43,8 @@ export function pageResources(load: () => Promise<PageFiles>): readonly HttpReso
   });
   return [
     resource('/', async () => (await refresh()).html),
-    resource('/console/app.css', async () => (await (page ?? refresh())).css),
-    resource('/console/app.js', async () => (await (page ?? refresh())).js),
+    resource('/console/app.css', async () => (await latest()).css),
+    resource('/console/app.js', async () => (await latest()).js),
   ];
 }
 

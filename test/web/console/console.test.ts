@@ -9,6 +9,7 @@ import { FileDescriptorSetSchema } from '@bufbuild/protobuf/wkt';
 import { localHostsOnly } from '../../../functions/process/local-hosts.ts';
 import { examples } from '../../../functions/users/examples.ts';
 import type { ConsoleInfo } from '../../../functions/web/console/contract.ts';
+import { pageResources } from '../../../functions/web/console/page-resource.ts';
 import { frontResource } from '../../../functions/web/front.ts';
 import { serve } from '../../support/server.ts';
 import { page, serveConsole } from './serving.ts';
@@ -105,6 +106,29 @@ describe('the page', () => {
     assert.equal(broken.headers['content-length'], undefined);
     assert.equal((await get('/')).text, 'edition 3');
     assert.equal((await get('/console/app.js')).text, 'script 3');
+  });
+
+  it('is built once for all who ask meanwhile', async () => {
+    let builds = 0;
+    const built = Promise.withResolvers<typeof page>();
+    const resources = pageResources(() => {
+      builds += 1;
+      return built.promise;
+    });
+    const request = {
+      query: new URLSearchParams(),
+      headers: {},
+      requestId: 'id',
+      signal: new AbortController().signal,
+    };
+    const answers = [...resources, ...resources].map((it) => {
+      const sent: unknown[] = [];
+      const response = { status: 200, setHeader() {}, send: (part: unknown) => void sent.push(part) };
+      return it.answer({ ...request, callOptions: () => ({}) }, response).then(() => sent.length);
+    });
+    built.resolve(page);
+    assert.deepEqual(await Promise.all(answers), [1, 1, 1, 1, 1, 1]);
+    assert.equal(builds, 1);
   });
 
   it('is open where callers have to be known, and what it asks for is not', async (t) => {
