@@ -3,6 +3,7 @@ import { type Figure, figureOf } from './figure.ts';
 import { drive } from './h2load.ts';
 import { type Load, policyLoads, protocolLoads, unaryLoads } from './loads.ts';
 import { type Effort, measure, withServers } from './measure.ts';
+import { openOtlpSink } from './otlp-sink.ts';
 import { start } from './process.ts';
 import {
   bundled,
@@ -86,9 +87,30 @@ export async function measureCold(effort: Effort): Promise<Single[]> {
 
 /** The cost of a call with each policy alone. */
 export async function measurePolicies(effort: Effort): Promise<Policy[]> {
+  const sink = await openOtlpSink();
+  try {
+    return await measureEach(sink.url, effort);
+  } finally {
+    sink.close();
+  }
+}
+
+/** `collector`: where traces go. */
+async function measureEach(collector: string, effort: Effort): Promise<Policy[]> {
   const { plain, requestId, timeout } = policyLoads;
-  const kinds = ['', 'deadline', 'log', 'interceptor', 'metadata', 'signal', 'bucket', 'service'] as const;
-  const subjects = new Map(kinds.map((it) => [it, withPolicies(it)]));
+  const kinds = [
+    '',
+    'deadline',
+    'log',
+    'interceptor',
+    'metadata',
+    'signal',
+    'bucket',
+    'service',
+    'unsampled',
+    'sampled',
+  ] as const;
+  const subjects = new Map(kinds.map((it) => [it, withPolicies(it, { COLLECTOR: collector })]));
   const table: readonly (readonly [string, (typeof kinds)[number], Load])[] = [
     ['none', '', requestId],
     ['a request id is made', '', plain],
@@ -100,6 +122,8 @@ export async function measurePolicies(effort: Effort): Promise<Policy[]> {
     ['a method that asks for its signal', 'signal', requestId],
     ['a quota: a bucket of tokens', 'bucket', requestId],
     ['the Users service, over the store in memory', 'service', requestId],
+    ['traces, not sampled', 'unsampled', requestId],
+    ['traces, sampled, and sent by OTLP', 'sampled', requestId],
   ];
   const cases = [
     ...table.map(([title, kind, load]) => ({

@@ -158,9 +158,10 @@ function imageFlags(folder: string): string[] {
   return flags;
 }
 
-/** Ours with some policies on. */
-export function withPolicies(policies: string): Subject {
-  return { ...inNode(`policies ${policies}`, policies, 'servers/policies.ts'), env: { POLICIES: policies } };
+/** Ours with some policies on. `env`: what these need besides. */
+export function withPolicies(policies: string, env: Readonly<Record<string, string>> = {}): Subject {
+  const subject = inNode(`policies ${policies}`, policies, 'servers/policies.ts');
+  return { ...subject, env: { ...env, POLICIES: policies } };
 }
 
 /** Ours where callers need a key, which is made anew. */

@@ -2,7 +2,10 @@
 import type { Interceptor } from '@connectrpc/connect';
 import { limits } from '../../functions/limits.ts';
 import { createLog } from '../../functions/process/log.ts';
-import { apiKeyWay, type Way } from '../../functions/rpc/index.ts';
+import { readTelemetrySettings } from '../../functions/process/otlp/settings.ts';
+import { startTelemetry } from '../../functions/process/otlp/telemetry.ts';
+import { Settings } from '../../functions/process/settings.ts';
+import { apiKeyWay, Metrics, type Way } from '../../functions/rpc/index.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
 import { scopes } from '../../functions/users/scopes.ts';
 import { createUsersService } from '../../functions/users/service.ts';
@@ -34,6 +37,18 @@ if (policies.has('key')) {
 if (policies.has('jwt')) ways.push(await jwtPolicy(readSigner()));
 if (policies.has('fresh jwt')) ways.push(await freshJwtPolicy(readSigner()));
 
+// Traces go to a collector that is not there: what is measured is to record and to convert them.
+const metrics = new Metrics();
+const traces = {
+  OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: process.env.COLLECTOR,
+  OTEL_TRACES_SAMPLER: policies.has('sampled') ? 'always_on' : 'always_off',
+  OTEL_BSP_MAX_QUEUE_SIZE: '100000',
+};
+const isTracing = policies.has('sampled') || policies.has('unsampled');
+const telemetry = isTracing
+  ? await startTelemetry(readTelemetrySettings(new Settings(traces), 'bench'), limits, metrics, console)
+  : { tracing: undefined, observers: [] };
+
 const noDeadline = { defaultDeadlineMs: Number.POSITIVE_INFINITY, maxDeadlineMs: Number.POSITIVE_INFINITY };
 /** Never used up. */
 const quota = { tokensPerSecondPerCaller: 1_000_000, maxTokensPerCaller: 1_000_000_000 };
@@ -57,6 +72,7 @@ const server = new RpcServer({
   interceptors,
   ...(ways.length > 0 && { auth: { scopes, ways } }),
   ...(policies.has('log') && { log: await createLog({ level: 'info', format: 'json' }) }),
+  telemetry: { metrics, tracing: telemetry.tracing, observers: telemetry.observers },
   limits: { ...(!policies.has('deadline') && noDeadline), ...(policies.has('bucket') && quota) },
 });
 await server.listen({ host: '127.0.0.1', port: Number(process.env.PORT) });
