@@ -36,7 +36,11 @@ function stages(): Part[][] {
   // They take a machine to themselves, and as long as all others together: `npm run test:attacks`.
   const measured = paths.length > 0 ? files.filter(isIn('attacks')) : [];
   const withCdk = files.filter((file) => isIn('infra')(file) || isIn('docs/operating.')(file));
-  const others = files.filter((file) => !isIn('attacks')(file) && !withCdk.includes(file));
+  // They need programs of others: `npm run test:telemetry`.
+  const isElsewhere = (file: string) => paths.length === 0 && isIn('telemetry')(file);
+  const others = files.filter(
+    (file) => !isIn('attacks')(file) && !withCdk.includes(file) && !isElsewhere(file),
+  );
   const tests = (name: string, isLive: boolean, option: string, of: string[]): Part[] => {
     const args = ['--test', option, ...options, ...of];
     return of.length > 0 ? [{ name, command: process.execPath, args, isLive }] : [];

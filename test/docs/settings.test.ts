@@ -1,5 +1,6 @@
 // Proves that docs/settings.md lists every setting that the server reads, with its default, and every scope; that the
-// certificate it shows how to make serves, and is trusted; that the admin port answers as it shows; and that a server with the key it shows how to make is closed.
+// certificate it shows how to make serves, and is trusted; that the admin port answers as it shows; that a server with the key
+// it shows how to make is closed; and that one with telemetry as it shows sends traces.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -14,6 +15,7 @@ import { limitVariable } from '../../functions/process/limit-settings.ts';
 import type { Environment } from '../../functions/process/settings.ts';
 import { readConfig } from '../../functions/users/config.ts';
 import { scopeNames, scopes } from '../../functions/users/scopes.ts';
+import { receiveOtlp } from '../support/otlp-receiver.ts';
 import { runMain } from '../support/process.ts';
 import { blocksOf, examples, matches } from './blocks.ts';
 import { closeServer } from './closed-server.ts';
@@ -64,6 +66,27 @@ it('has each scope, and what it lets call', () => {
     [...documented].map(([, scope, what]) => [scope, what]),
     calls,
   );
+});
+
+it('sends traces to the collector that it names', async (t) => {
+  const block = blocksOf('docs/settings.md').find(
+    ({ section, language }) => section === 'Telemetry' && language === 'sh',
+  );
+  const line = block?.text.split('\n').find((it) => it.endsWith(' npm start')) ?? assert.fail('no command');
+  const given = Object.fromEntries(
+    [...line.matchAll(/(\w+)=(\S+)/g)].map(([, name, value]) => [name, value]),
+  );
+  const receiver = await receiveOtlp(t);
+  const { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, ...others } = given;
+  assert.equal(endpoint, 'http://127.0.0.1:4318');
+  const main = runMain(t, { ...others, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+  using users = createUsersClient({ endpoint: await main.url() });
+  await users.createUser({ username: 'tom' });
+  await main.stop();
+  const [sent, ...more] = receiver.received;
+  assert.deepEqual(more, []);
+  assert.equal(sent?.path, '/v1/traces');
+  assert.ok(sent.body.includes('Users/CreateUser'));
 });
 
 it('makes a certificate that serves', async (t) => {

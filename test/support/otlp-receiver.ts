@@ -1,8 +1,10 @@
+import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
 import { gunzipSync } from 'node:zlib';
+import { withPatience } from './patience.ts';
 
 /** A request that a receiver got, its body without compression. */
 export interface Received {
@@ -17,7 +19,7 @@ export interface OtlpReceiver {
   readonly port: number;
   /** What it got so far. */
   readonly received: readonly Received[];
-  /** Resolves with the first request that fits, there already or to come. */
+  /** Resolves with the first request that fits, there already or to come; fails if none does in any bearable time. */
   next(matches: (received: Received) => boolean): Promise<Received>;
 }
 
@@ -52,7 +54,7 @@ export async function receiveOtlp(
     url: `http://127.0.0.1:${port}`,
     port,
     received,
-    next(matches) {
+    async next(matches) {
       const { promise, resolve } = Promise.withResolvers<Received>();
       const look = () => {
         const found = received.find(matches);
@@ -60,7 +62,10 @@ export async function receiveOtlp(
       };
       waiting.add(look);
       look();
-      return promise.finally(() => waiting.delete(look));
+      const found = await withPatience(promise);
+      waiting.delete(look);
+      assert.ok(found, `no such request among ${received.map(({ path }) => path).join()}`);
+      return found;
     },
   };
 }

@@ -76,7 +76,6 @@ export class SignedTransport implements IExporterTransport {
       headers: {
         ...this.#endpoint.headers,
         host,
-        'content-length': String(body.length),
         ...(isZipped && { 'content-encoding': 'gzip' }),
       },
       body,
