@@ -1,0 +1,31 @@
+import { h, put } from './dom.ts';
+
+const shownForMs = 2_000;
+
+/** A button that copies a text, and says for a moment that it has. Where the browser lets no page copy, `fallback` is selected. */
+export function copyButton(
+  label: string,
+  text: () => string,
+  fallback?: () => HTMLElement,
+): HTMLButtonElement {
+  const said = h('span', { class: 'said', role: 'status' });
+  const button = h(
+    'button',
+    { type: 'button', class: 'small', on: { click: () => void copy() } },
+    label,
+    said,
+  );
+  async function copy(): Promise<void> {
+    try {
+      await navigator.clipboard.writeText(text());
+      put(said, ' copied');
+    } catch {
+      // Over plain HTTP from another machine there is no clipboard.
+      const element = fallback?.();
+      if (element !== undefined) getSelection()?.selectAllChildren(element);
+      put(said, element === undefined ? ' can’t copy here' : ' selected: copy it now');
+    }
+    setTimeout(() => put(said), shownForMs);
+  }
+  return button;
+}
