@@ -7,6 +7,7 @@ import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
 import { buildPage } from '../../functions/web/console/page-files.ts';
+import { ServerProcess } from '../support/process.ts';
 import { axeFindings, launch, open } from './chromium.ts';
 import { type ConsoleServer, serveConsole } from './console-server.ts';
 
@@ -118,6 +119,20 @@ describe('the page of the console', () => {
     await page.reload();
     await page.getByText('Give a key or token above').waitFor();
     assert.equal(await page.getByLabel('Credential').inputValue(), '');
+  });
+
+  it('is what the Users function serves with CONSOLE=1', async () => {
+    await using own = new ServerProcess({
+      settings: { CONSOLE: '1', USERS_STORE: 'memory', USERS_SAMPLES: '1' },
+    });
+    await using watched = await open(browser, `${await own.url()}/#/try/Users/GetUsers`);
+    const { page } = watched;
+    await page.getByRole('heading', { name: 'GetUsers' }).waitFor();
+    await page.keyboard.press('Control+Enter');
+    await page.locator('.status-line .ok').waitFor();
+    await page.keyboard.press('Alt+2');
+    await page.locator('button.open').first().click();
+    await page.locator('.waterfall').getByText('store.find').waitFor();
   });
 
   it('says which scope Live needs', async () => {

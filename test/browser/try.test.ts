@@ -201,7 +201,7 @@ describe('Try', () => {
       await page.getByLabel('metadata value').last().fill(value);
     }
     await page.getByRole('button', { name: 'Copy link' }).click();
-    await page.getByText('copied').waitFor();
+    await page.getByText('copied, without password, x-api-key').waitFor();
     const link = String(await page.evaluate('navigator.clipboard.readText()'));
     assert.doesNotMatch(link, /the-/);
     await using other = await open(browser, link);

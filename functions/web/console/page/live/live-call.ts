@@ -21,13 +21,20 @@ export function callDetail(call: LiveCall): HTMLElement {
         ['request id', call.requestId],
         ['trace id', call.traceId],
       ]),
-      list('Metadata', Object.entries(call.metadata)),
+      list('Metadata', metadataOf(call)),
     ),
     call.log.length === 0 ? undefined : h('h3', {}, 'Log'),
     call.log.length === 0
       ? undefined
       : h('pre', { tabindex: '0', 'aria-label': 'Log' }, call.log.map((it) => JSON.stringify(it)).join('\n')),
   );
+}
+
+/** What callers say themselves first, and then what every browser says. */
+function metadataOf({ metadata }: LiveCall): [string, string][] {
+  const all = Object.entries(metadata);
+  const isOfBrowsers = ([name]: [string, string]) => name.startsWith('sec-');
+  return [...all.filter((it) => !isOfBrowsers(it)), ...all.filter(isOfBrowsers)];
 }
 
 /** The parts of a call, each where it was in the time of the whole. */

@@ -172,9 +172,9 @@ export class MethodView {
     );
   }
 
-  #link(): string {
-    const { hash } = formatLink(pathOf(this.method), this.filled);
+  #link(): { text: string; note: string } {
+    const { hash, left } = formatLink(pathOf(this.method), this.filled);
     history.replaceState(null, '', hash);
-    return location.href;
+    return { text: location.href, note: left.length === 0 ? '' : `without ${left.join(', ')}` };
   }
 }

@@ -13,7 +13,7 @@ export class RequestEditor {
   readonly #catalog: Catalog;
   readonly #form: RequestForm;
   readonly #text: HTMLTextAreaElement;
-  readonly #error = h('p', { class: 'error', id: 'json-error', role: 'alert' });
+  readonly #error = h('p', { class: 'error', id: 'json-error', role: 'status' });
   readonly #changed: () => void;
   #request: JsonValue = {};
 
