@@ -1,5 +1,6 @@
 // npm test: types, lint and contract, and beside them every test. npm test -- PATH...: the tests of those folders or
-// files, and no more, the attacks among them, which run only so; what begins with a dash goes to Node's test runner, such as --test-name-pattern=drain.
+// files, and no more; attacks and the tests in Chromium run only so. What begins with a dash goes to Node's test runner, such as
+// --test-name-pattern=drain.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';
@@ -35,11 +36,14 @@ function stages(): Part[][] {
   const isIn = (folder: string) => (file: string) => file.startsWith(join('test', folder));
   // They take a machine to themselves, and as long as all others together: `npm run test:attacks`.
   const measured = paths.length > 0 ? files.filter(isIn('attacks')) : [];
+  // They need Chromium: `npm run test:browser`.
+  const browser = paths.length > 0 ? files.filter(isIn('browser')) : [];
   const withCdk = files.filter((file) => isIn('infra')(file) || isIn('docs/operating.')(file));
   // They need programs of others: `npm run test:telemetry`.
   const isElsewhere = (file: string) => paths.length === 0 && isIn('telemetry')(file);
   const others = files.filter(
-    (file) => !isIn('attacks')(file) && !withCdk.includes(file) && !isElsewhere(file),
+    (file) =>
+      ![isIn('attacks'), isIn('browser'), isElsewhere].some((is) => is(file)) && !withCdk.includes(file),
   );
   const tests = (name: string, isLive: boolean, option: string, of: string[]): Part[] => {
     const args = ['--test', option, ...options, ...of];
@@ -53,6 +57,8 @@ function stages(): Part[][] {
       ...(paths.length === 0 ? [checks] : []),
       // Loading CDK and its checks of templates takes 5 s of CPU, so the files that do share a process.
       ...tests('tests with CDK', others.length === 0, '--test-isolation=none', withCdk),
+      // Each file has a Chromium of its own.
+      ...tests('tests in Chromium', true, '--test-concurrency=1', browser),
       // Tests wait for time-outs and other processes: with as many files at once as there are cores, cores idle.
       ...tests('tests', true, `--test-concurrency=${availableParallelism() + 1}`, others),
     ],

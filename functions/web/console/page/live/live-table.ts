@@ -1,0 +1,162 @@
+import type { LiveCall } from '../../contract.ts';
+import { h, put } from '../dom.ts';
+import { counted, duration } from '../duration.ts';
+import { toneOf } from '../status.ts';
+import { callDetail } from './live-call.ts';
+
+/** How many calls are kept, and how many of them have a row. */
+const maxCalls = 500;
+const maxRows = 100;
+
+/** Calls as they end, the latest first; each opens. */
+export class LiveTable {
+  readonly element = h('section', { class: 'calls', 'aria-label': 'Calls' });
+  readonly #body = h('tbody');
+  readonly #note = h('p', { class: 'quiet', role: 'status' });
+  readonly #text = h('input', {
+    type: 'search',
+    placeholder: 'method, caller, request id…',
+    'aria-label': 'Filter by text',
+  });
+  readonly #status = h(
+    'select',
+    { 'aria-label': 'Filter by status' },
+    h('option', { value: '' }, 'every status'),
+    h('option', { value: 'ok' }, 'OK'),
+    h('option', { value: 'refused' }, 'refused'),
+    h('option', { value: 'fault' }, 'fault'),
+  );
+  readonly #pause = h('button', { type: 'button', 'aria-pressed': 'false' }, 'Pause');
+  /** The latest first. */
+  #calls: LiveCall[] = [];
+  /** Those that came while the table stood still, the latest first. */
+  #waiting: LiveCall[] = [];
+  #missed = 0;
+
+  constructor() {
+    this.#text.addEventListener('input', () => this.#rebuild());
+    this.#status.addEventListener('change', () => this.#rebuild());
+    this.#pause.addEventListener('click', () => this.#toggle());
+    const heads = ['Ended', 'Method', 'Caller', 'Status', 'Time'].map((it) => h('th', { scope: 'col' }, it));
+    const table = h('table', {}, h('thead', {}, h('tr', {}, ...heads)), this.#body);
+    const head = h(
+      'div',
+      { class: 'section-head' },
+      h('h2', {}, 'Calls'),
+      this.#text,
+      this.#status,
+      this.#pause,
+    );
+    put(
+      this.element,
+      head,
+      this.#note,
+      h('div', { class: 'scroll', tabindex: '0', role: 'group', 'aria-label': 'Table of calls' }, table),
+    );
+    this.#say();
+  }
+
+  /** Adds calls, the oldest first. */
+  add(calls: readonly LiveCall[], missed: number): void {
+    this.#missed += missed;
+    const latest = [...calls].reverse();
+    if (this.#isPaused) {
+      this.#waiting = [...latest, ...this.#waiting].slice(0, maxCalls);
+    } else {
+      this.#calls = [...latest, ...this.#calls].slice(0, maxCalls);
+      // Rows that are there stay there, so that an open one stays open and keeps the focus.
+      const rows = latest.filter((it) => this.#matches(it)).slice(0, maxRows);
+      this.#body.prepend(...rows.flatMap(rowsOf));
+      while (this.#body.querySelectorAll('tr.call').length > maxRows) this.#body.lastElementChild?.remove();
+    }
+    this.#say();
+  }
+
+  get #isPaused(): boolean {
+    return this.#pause.getAttribute('aria-pressed') === 'true';
+  }
+
+  #toggle(): void {
+    const isPaused = !this.#isPaused;
+    this.#pause.setAttribute('aria-pressed', String(isPaused));
+    if (!isPaused) {
+      const waiting = this.#waiting.reverse();
+      this.#waiting = [];
+      this.add(waiting, 0);
+    }
+    this.#say();
+  }
+
+  #matches(call: LiveCall): boolean {
+    const tone = call.isFault ? 'fault' : toneOf(call.status);
+    if (this.#status.value !== '' && this.#status.value !== tone) return false;
+    const { method, caller, status, peer, requestId, traceId, protocol, error } = call;
+    const words = this.#text.value.toLowerCase().split(/\s+/);
+    const text = [method, caller, status, peer, requestId, traceId, protocol, error].join(' ').toLowerCase();
+    return words.every((it) => text.includes(it));
+  }
+
+  #rebuild(): void {
+    const rows = this.#calls.filter((it) => this.#matches(it)).slice(0, maxRows);
+    put(this.#body, ...rows.flatMap(rowsOf));
+    this.#say();
+  }
+
+  #say(): void {
+    const isFiltered = this.#text.value !== '' || this.#status.value !== '';
+    const rows = this.#body.querySelectorAll('tr.call').length;
+    const text =
+      this.#calls.length === 0
+        ? 'No call has ended yet.'
+        : isFiltered
+          ? `${rows} of the latest ${counted(this.#calls.length, 'call')}`
+          : this.#missed > 0
+            ? `${counted(this.#missed, 'call')} came too fast to be shown.`
+            : '';
+    const waiting = this.#isPaused ? `Paused: ${counted(this.#waiting.length, 'call')} since.` : '';
+    const said = [text, waiting].filter((it) => it !== '').join(' ');
+    if (this.#note.textContent !== said) put(this.#note, said);
+  }
+}
+
+/** The row of a call, and the one below it that holds the rest once it is open. */
+function rowsOf(call: LiveCall): HTMLElement[] {
+  const status = call.isFault ? 'fault' : toneOf(call.status);
+  const detail = h('tr', { class: 'detail-row', hidden: true }, h('td', { colspan: 5 }));
+  const open = h(
+    'button',
+    { type: 'button', class: 'open', 'aria-expanded': 'false' },
+    call.method.replace(/^\//, ''),
+  );
+  open.addEventListener('click', () => {
+    detail.hidden = !detail.hidden;
+    open.setAttribute('aria-expanded', String(!detail.hidden));
+    // Made when it is wanted: most are never opened.
+    if (!detail.hidden && detail.firstElementChild) put(detail.firstElementChild, callDetail(call));
+  });
+  const bar = h('span', { class: 'bar' });
+  // From 0.1 ms to 10 s, each power of ten as wide as the others.
+  bar.style.width = `${Math.min(100, Math.max(2, (Math.log10(Math.max(call.ms, 0.1) * 10) / 5) * 100)).toFixed(1)}%`;
+  const row = h(
+    'tr',
+    { class: 'call' },
+    h('td', { class: 'number' }, timeOf(call.startedAtMs + call.ms)),
+    h('td', {}, open),
+    h('td', { class: 'caller' }, call.caller ?? h('span', { class: 'quiet number' }, call.peer)),
+    h('td', {}, h('span', { class: `status ${status}` }, call.status)),
+    h(
+      'td',
+      { class: 'took' },
+      h('span', { class: 'number' }, duration(call.ms)),
+      h('span', { class: 'track' }, bar),
+    ),
+  );
+  return [row, detail];
+}
+
+function timeOf(ms: number): string {
+  const date = new Date(ms);
+  const two = (value: number) => String(value).padStart(2, '0');
+  const thousandths = String(date.getMilliseconds()).padStart(3, '0');
+  return `${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}.${thousandths}`;
+}

@@ -1,0 +1,122 @@
+// Proves how the console writes calls to be copied: texts that mean something to a shell are quoted, CSV is quoted where buf reads it,
+// what may be secret is read from a file, and `npx users` is offered where it can say the same. That the commands do the call
+// is proven in test/browser/commands.test.ts.
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { describe, it } from 'node:test';
+import type { JsonValue } from '@bufbuild/protobuf';
+import { type WrittenCall, writeCommands } from '../../../functions/web/console/page/try/commands.ts';
+import { quote } from '../../../functions/web/console/page/try/shell.ts';
+import { Users } from '../../../proto/gen/users_pb.js';
+import { Echo } from '../../rpc/gen/echo_pb.js';
+
+function written(call: Partial<WrittenCall>): Record<string, string> {
+  const whole: WrittenCall = {
+    method: Users.method.getUsers,
+    request: {},
+    endpoint: 'http://127.0.0.1:50051',
+    metadata: [],
+    deadlineMs: undefined,
+    hasToken: false,
+    ...call,
+  };
+  return Object.fromEntries(writeCommands(whole).map(({ tool, text }) => [tool, text]));
+}
+
+const users = (method: 'createUser' | 'getUsers', request: JsonValue) =>
+  written({ method: Users.method[method], request })['npx users'];
+
+describe('commands', () => {
+  it('quotes any text for a shell', { skip: process.platform === 'win32' }, () => {
+    const texts = [
+      'plain-1.2/x',
+      '',
+      ' ',
+      "it's",
+      '"$HOME" `id`',
+      '\\',
+      '!x',
+      'a\nb',
+      '☃',
+      '-n',
+      '*',
+      '~',
+      "''",
+    ];
+    const printed = execFileSync('sh', ['-c', `printf '%s\\0' ${texts.map(quote).join(' ')}`], {
+      encoding: 'utf8',
+    });
+    assert.deepEqual(printed.split('\0').slice(0, -1), texts);
+    assert.equal(quote('plain-1.2/x'), 'plain-1.2/x');
+  });
+
+  it('reads from a file what may be secret', () => {
+    const metadata = [
+      ['x-api-key', 'secret 1'],
+      ['Authorization', 'secret 2'],
+      ['cookie', 'secret 3'],
+    ] as const;
+    for (const [tool, text] of Object.entries(
+      written({ metadata, hasToken: true, request: { user: [{ userId: 7 }] } }),
+    )) {
+      assert.doesNotMatch(text, /secret \d/, tool);
+      assert.match(text, /key\.txt/, tool);
+      assert.match(text, /x-api-key\.txt/, tool);
+    }
+    const { 'buf curl': buf = '' } = written({ hasToken: true });
+    assert.match(buf, /-H "authorization: Bearer \$\(cat key\.txt\)" \\\n {2}--reflect-header '\*'/);
+  });
+
+  it('quotes CSV for buf, which reads headers so, and for it alone', () => {
+    const metadata = [['list', 'a, "b"']] as const;
+    const { 'buf curl': buf = '', grpcurl = '' } = written({ metadata });
+    assert.match(buf, /-H '"list: a, ""b"""'/);
+    assert.match(grpcurl, /-H 'list: a, "b"'/);
+  });
+
+  it('names host, port and deadline as each tool takes them', () => {
+    const call = { endpoint: 'https://example.com', deadlineMs: 1500 };
+    const {
+      'buf curl': buf = '',
+      grpcurl = '',
+      Python: python = '',
+      TypeScript: typescript = '',
+    } = written(call);
+    assert.doesNotMatch(buf, /http2-prior-knowledge/);
+    assert.match(grpcurl, /^grpcurl -max-time 1\.5 /);
+    assert.match(grpcurl, /example\.com:443 Users\/GetUsers$/);
+    assert.match(python, /secure_channel\("example\.com:443"/);
+    assert.match(python, /stub\.GetUsers\(request, timeout=1\.5\)/);
+    assert.match(typescript, /timeoutMs: 1500/);
+    assert.match(written({ endpoint: 'http://[::1]' }).grpcurl ?? '', /-plaintext.*'\[::1\]:80'/s);
+  });
+
+  it('offers users where it can say the same', () => {
+    assert.match(
+      users('getUsers', { user: [{ username: 'ann' }, { userId: 7 }, { username: '7' }] }) ?? '',
+      / ann 7 name:7$/,
+    );
+    assert.match(users('getUsers', { user: [{ username: '-x' }] }) ?? '', / -- -x$/);
+    assert.equal(users('getUsers', { user: [{}] }), undefined);
+    assert.equal(users('getUsers', {}), undefined);
+    assert.equal(users('createUser', { username: '' }), undefined);
+    assert.match(
+      users('createUser', { username: 'ann', email: 'a@b', password: 'pw' }) ?? '',
+      /--email a@b \\\n {2}ann --password-stdin < password\.txt$/,
+    );
+    assert.equal(written({ method: Echo.method.unary })['npx users'], undefined);
+  });
+
+  it('writes programs for methods of each kind', () => {
+    const { TypeScript: typescript = '', Python: python = '' } = written({
+      method: Echo.method.clientStream,
+    });
+    assert.match(typescript, /console\.log\(await client\.clientStream\(requests\(\)\)\);/);
+    assert.match(python, /print\(stub\.ClientStream\(iter\(\[request\]\)\)\)/);
+    assert.match(
+      written({ method: Echo.method.bidi }).TypeScript ?? '',
+      /for await \(const message of client\.bidi\(requests\(\)\)\)/,
+    );
+    assert.match(python, /import echo_pb2_grpc as services/);
+  });
+});
