@@ -4,17 +4,7 @@ import { isLoopback } from '../rpc/index.ts';
 import { type AdminHealth, type AdminPage, type AdminSubject, adminPages, send } from './admin-pages.ts';
 import type { AdminConfig } from './admin-settings.ts';
 import { namesThisMachine } from './local-hosts.ts';
-
-/** The admin port can't listen where ADMIN_HOST and ADMIN_PORT say; `cause` is the system's error. */
-export class AdminListenError extends Error {
-  override readonly name = 'AdminListenError';
-  readonly at: AdminConfig;
-
-  constructor(at: AdminConfig, cause: unknown) {
-    super(`the admin port can't listen at port ${at.port} of ${at.host}`, { cause });
-    this.at = at;
-  }
-}
+import { AdminListenError } from './open-admin.ts';
 
 /**
  * Shows those who run the process how it is, over plain HTTP/1.1 on a port of its own: metrics, health, readiness, log level, heap
@@ -142,17 +132,6 @@ export class AdminPort {
     }
     return Buffer.concat(chunks).toString();
   }
-}
-
-/** Opens the admin port of these settings, if there is to be one. @throws AdminListenError */
-export async function openAdminPort(
-  config: AdminConfig | undefined,
-  subject: AdminSubject,
-): Promise<AdminPort | undefined> {
-  if (config === undefined) return undefined;
-  const port = new AdminPort(subject);
-  await port.listen(config);
-  return port;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs';
 import { dirname } from 'node:path';
-import { AdminListenError } from './admin-port.ts';
+import { AdminListenError } from './open-admin.ts';
 import { defaultAddress } from './server-settings.ts';
 import { ConfigError, type Environment } from './settings.ts';
 

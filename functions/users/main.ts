@@ -1,12 +1,12 @@
 import { createClient } from '@connectrpc/connect';
 import { Users } from '../../proto/gen/users_pb.js';
-import { openAdminPort } from '../process/admin-port.ts';
 import { authKinds } from '../process/auth-settings.ts';
 import { authWays } from '../process/auth-ways.ts';
 import { buildInfo } from '../process/build-info.ts';
 import { pageGate } from '../process/local-hosts.ts';
 import { createLog } from '../process/log.ts';
 import { memoryLimitBytes } from '../process/memory.ts';
+import { openAdminPort } from '../process/open-admin.ts';
 import { startTelemetry } from '../process/otlp/telemetry.ts';
 import { watchRuntime } from '../process/runtime-metrics.ts';
 import { type Running, runUntilSignal } from '../process/signals.ts';
