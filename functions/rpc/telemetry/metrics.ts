@@ -125,7 +125,7 @@ class SeriesMap<T extends { readonly point: P }, P> implements Series<T> {
   }
 
   of(labels: Labels): T {
-    const key = JSON.stringify(labels);
+    const key = JSON.stringify(Object.entries(labels).sort());
     const known = this.#series.get(key);
     if (known !== undefined) return known;
     if (this.#series.size >= maxSeriesPerMetric && labels !== overflow) return this.of(overflow);

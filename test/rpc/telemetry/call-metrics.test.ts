@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
-import { Code, ConnectError, createClient } from '@connectrpc/connect';
+import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { ErrorInfoSchema, Metrics } from '../../../functions/rpc/index.ts';
 import type { RpcServerOptions } from '../../../functions/rpc/server.ts';
 import { Health } from '../../../functions/rpc/standard/gen/health/v1/health_pb.js';
@@ -127,6 +127,26 @@ describe('the metrics of calls', () => {
       [2, 3, 1, 1],
       JSON.stringify(metrics.collect().find(({ name }) => name === 'rpc.server.refusals')),
     );
+  });
+
+  it('name the reason of what a page has called within the process', async (t) => {
+    const metrics = new Metrics();
+    const unary = () => {
+      throw new Error('inner');
+    };
+    const http = (local: Transport) => [
+      {
+        paths: ['/page'],
+        methods: ['GET'],
+        headers: [],
+        answer: async () => void (await createClient(Echo, local).unary({})),
+        errorText: () => 'no',
+      },
+    ];
+    const serving = await serve(t, { unary }, { http, telemetry: { metrics } });
+    assert.equal((await fetch(`${serving.url}/page`)).status, 500);
+    // The page learns no cause, which makes another error for it.
+    assert.equal(figureOf(metrics, 'rpc.server.refusals', { reason: 'INTERNAL' }), 2);
   });
 
   it('have no series for what clients and services make up', async (t) => {

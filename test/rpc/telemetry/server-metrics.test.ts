@@ -5,16 +5,19 @@ import { once } from 'node:events';
 import http2 from 'node:http2';
 import net, { type Socket } from 'node:net';
 import { describe, it, type TestContext } from 'node:test';
+import { create, toBinary } from '@bufbuild/protobuf';
 import { Code, createClient } from '@connectrpc/connect';
 import { Metrics } from '../../../functions/rpc/index.ts';
 import { Health } from '../../../functions/rpc/standard/gen/health/v1/health_pb.js';
 import { createAuthority } from '../../support/certificates.ts';
+import { frame } from '../../support/frames.ts';
 import { all, endsWith } from '../../support/outcome.ts';
 import { eventually } from '../../support/patience.ts';
 import { closeBefore, type Serving, type ServingOptions } from '../../support/server.ts';
 import { transportOf } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
 import { echoService } from '../echo-service.ts';
+import { EchoRequestSchema } from '../gen/echo_pb.js';
 import { figureOf } from './readings.ts';
 
 const grpc = { protocol: 'grpc', http: '2' } as const;
@@ -121,6 +124,20 @@ describe('the metrics of a server', () => {
     const stream = session.request(headers, { endStream: false });
     await once(stream.resume(), 'close');
     await reaches(1, 'server.resets', { direction: 'sent' });
+    await reaches(0, 'server.resets', { direction: 'received' });
+  });
+
+  it('tell the reset of a response that nobody reads', async (t) => {
+    const { reaches, serving } = await watch(t, { limits: { stallTimeoutMs: 50 } });
+    const session = http2.connect(serving.url);
+    closeBefore(serving, () => session.destroy());
+    const headers = { ':method': 'POST', 'content-type': 'application/grpc' };
+    const stream = session.request({ ...headers, ':path': '/test.echo.v1.Echo/ServerStream' });
+    const request = create(EchoRequestSchema, { count: 1_000, pad: 10_000 });
+    stream.on('error', () => {}).end(frame(toBinary(EchoRequestSchema, request)));
+    await reaches(1, 'server.streams');
+    await reaches(1, 'server.resets', { direction: 'sent' });
+    await reaches(0, 'server.streams');
     await reaches(0, 'server.resets', { direction: 'received' });
   });
 
