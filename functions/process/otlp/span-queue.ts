@@ -54,7 +54,7 @@ export class SpanQueue implements CallObserver {
     if (this.#spans + this.#calls.length >= this.#maxSpans) return this.#dropped.add(1 + trace.spans.length);
     // After the response, like the lines of the log.
     if (this.#calls.length === 0) setImmediate(() => this.#flush());
-    this.#calls.push({ call, trace, status, endedAtMs: performance.now() });
+    this.#calls.push({ call, trace, status });
   }
 
   /** Sends what waits, and ends. Rejects when it can't be sent. */

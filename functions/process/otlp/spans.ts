@@ -11,8 +11,6 @@ export interface EndedCall {
   readonly call: CallRecord;
   readonly trace: CallTrace;
   readonly status: number;
-  /** On the clock of `performance.now()`. */
-  readonly endedAtMs: number;
 }
 
 /** Whose spans they are, and what tells their times. */
@@ -91,15 +89,15 @@ class EndedSpan implements ReadableSpan {
 
 /** The spans of a call that is recorded: its own first, then those of the work in it. */
 export function spansOf(ended: EndedCall, source: SpanSource): ReadableSpan[] {
-  const { trace, endedAtMs } = ended;
+  const { call, trace } = ended;
   const root = spanOfCall(ended, source);
   const context = root.spanContext();
   const spans: ReadableSpan[] = [root];
-  for (const span of trace.spans) spans.push(spanOfWork(span, endedAtMs, context, source));
+  for (const span of trace.spans) spans.push(spanOfWork(span, call.endedAtMs, context, source));
   return spans;
 }
 
-function spanOfCall({ call, trace, status, endedAtMs }: EndedCall, source: SpanSource): EndedSpan {
+function spanOfCall({ call, trace, status }: EndedCall, source: SpanSource): EndedSpan {
   const { traceId, spanId, parent, link } = trace;
   // Also where the ratio did not take it: it was kept because of a fault.
   const context = { traceId, spanId, traceFlags: TraceFlags.SAMPLED };
@@ -120,12 +118,12 @@ function spanOfCall({ call, trace, status, endedAtMs }: EndedCall, source: SpanS
     kind,
     context,
     parent && remoteContext(parent),
-    [call.startedAtMs, endedAtMs],
+    [call.startedAtMs, call.endedAtMs],
     attributes,
   );
   if (serverErrors.has(statusText)) span.status = failed;
   if (link !== undefined) span.links = [{ context: remoteContext(link) }];
-  span.events = eventsOf(call, trace, endedAtMs, source.clock);
+  span.events = eventsOf(call, trace, source.clock);
   return span;
 }
 
@@ -163,7 +161,7 @@ function addAddresses({ peer, headers }: CallRecord, attributes: Attributes): vo
 }
 
 /** When it was let in, when its request was read; and what kind of error it met, if that is a fault. */
-function eventsOf(call: CallRecord, trace: CallTrace, endedAtMs: number, clock: WallClock): TimedEvent[] {
+function eventsOf(call: CallRecord, trace: CallTrace, clock: WallClock): TimedEvent[] {
   const events: TimedEvent[] = [];
   if (trace.enteredAtMs !== undefined) events.push({ name: 'admitted', time: clock.at(trace.enteredAtMs) });
   if (trace.invokedAtMs !== undefined)
@@ -171,7 +169,7 @@ function eventsOf(call: CallRecord, trace: CallTrace, endedAtMs: number, clock: 
   if (!isFault(call.error)) return events;
   // What an error says may quote a request. The line of the log with this trace's id has it.
   const attributes = { 'exception.type': typeOf(call.error?.cause ?? call.error) };
-  events.push({ name: 'exception', time: clock.at(endedAtMs), attributes });
+  events.push({ name: 'exception', time: clock.at(call.endedAtMs), attributes });
   return events;
 }
 

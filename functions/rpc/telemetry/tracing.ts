@@ -60,7 +60,9 @@ export class Tracing {
   }
 
   #samples({ traceId, isSampled }: RemoteTrace): boolean {
-    const isWanted = (this.#followsDecisions ? isSampled : undefined) ?? this.#draws(traceId);
+    // A load balancer leaves it to us. Its id may be one that its client has chosen, so the id decides nothing.
+    if (isSampled === undefined) return this.#draws(newTraceId());
+    const isWanted = this.#followsDecisions ? isSampled : this.#draws(traceId);
     return isWanted && (this.#remote.admits() || this.#draws(newTraceId()));
   }
 

@@ -97,10 +97,6 @@ describe('a caller that is followed', () => {
     for (const [tracing, headers] of [
       [new Tracing({ ...limit, ratio: 0 }), () => callerSpan(true)],
       [new Tracing({ ...limit, ratio: 1e-6, followsDecisions: false }), () => callerSpan(true, chosen)],
-      [
-        new Tracing({ ...limit, ratio: 1e-6 }),
-        () => ({ 'x-amzn-trace-id': `Root=1-ffffffff-${'f'.repeat(24)}` }),
-      ],
     ] as const) {
       const sampled = sampledOf(tracing, headers);
       // The calls may fall into a few seconds.
@@ -115,6 +111,16 @@ describe('a caller that is followed', () => {
       many,
     );
   });
+});
+
+it('behind a load balancer chance decides, whatever id its client has chosen', () => {
+  const chosen = () => ({ 'x-amzn-trace-id': `Root=1-ffffffff-${'f'.repeat(24)}` });
+  const sampled = (ratio: number) =>
+    sampledOf(new Tracing({ followsParents: true, ratio, maxRemoteSampledPerSecond: 0 }), chosen);
+  assert.ok(sampled(1e-6) <= 1);
+  const half = sampled(0.5);
+  assert.ok(Math.abs(half - many / 2) < 10 * Math.sqrt(many / 4), String(half));
+  assert.equal(sampled(1), many);
 });
 
 it('a rate limit admits so many each second', () => {
