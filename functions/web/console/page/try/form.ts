@@ -167,7 +167,7 @@ export function group(
   return h(
     'div',
     {
-      class: isElement ? 'field group element' : 'field group',
+      class: isElement ? `field group element${isShort(slot.field) ? ' short' : ''}` : 'field group',
       role: 'group',
       'aria-labelledby': id,
       'data-path': slot.path,
@@ -176,6 +176,14 @@ export function group(
     comment === undefined ? undefined : h('p', { class: 'hint' }, comment),
     h('p', { class: 'error' }),
     ...content,
+  );
+}
+
+/** Whether a message's fields fit into a line: few, and none of them a list or a message. */
+function isShort({ message }: DescField): boolean {
+  const fields = message?.fields ?? [];
+  return (
+    fields.length <= 3 && fields.every(({ fieldKind }) => fieldKind === 'scalar' || fieldKind === 'enum')
   );
 }
 
