@@ -5,6 +5,7 @@ const [major, minor] = process.versions.node.split('.').map(Number);
 const platform = process.platform === 'win32' ? 'win' : process.platform;
 const pinned = `node-${platform}-${process.arch}`;
 
+if (platform === 'win') allowExec();
 if (existsSync(`node_modules/${pinned}`)) {
   restoreLink();
 } else if (major < 24 || (major === 24 && minor < 2)) {
@@ -14,6 +15,15 @@ if (existsSync(`node_modules/${pinned}`)) {
 install one from https://nodejs.org. (This is ${process.version}.)`,
   );
   process.exit(1);
+}
+
+/**
+ * The scripts say `exec node`, so that no shell stands between npm and Node, and swallows SIGTERM. The shell of Windows
+ * has no `exec`; npm finds this one.
+ */
+function allowExec() {
+  mkdirSync('node_modules/.bin', { recursive: true });
+  writeFileSync('node_modules/.bin/exec.cmd', '@%*\r\n');
 }
 
 /** npm 10 drops `node` from node_modules/.bin with the packages of other platforms, which have the same name for it; npm 11 doesn't. */
