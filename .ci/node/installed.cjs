@@ -1,4 +1,5 @@
-// Runs at the end of `npm ci`, so that every script runs on the pinned Node. CommonJS and old JavaScript: any Node starts it.
+// Runs at the end of `npm ci`, so that every script runs on the pinned Node; and before the scripts with which people
+// begin, since `ignore-scripts` keeps it from running there. CommonJS and old JavaScript: any Node starts it.
 const { existsSync, mkdirSync, symlinkSync, writeFileSync } = require('node:fs');
 
 const [major, minor] = process.versions.node.split('.').map(Number);
@@ -26,7 +27,10 @@ function allowExec() {
   writeFileSync('node_modules/.bin/exec.cmd', '@%*\r\n');
 }
 
-/** npm 10 drops `node` from node_modules/.bin with the packages of other platforms, which have the same name for it; npm 11 doesn't. */
+/**
+ * npm 10 drops `node` from node_modules/.bin with the packages of other platforms, which have the same name for it;
+ * npm 11 doesn't.
+ */
 function restoreLink() {
   const link = `node_modules/.bin/node${platform === 'win' ? '.cmd' : ''}`;
   if (existsSync(link)) return;
