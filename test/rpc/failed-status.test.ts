@@ -40,7 +40,9 @@ for (const wire of wires) {
     it('no status that can be had by asking for it is a fault of the server', async (t) => {
       const serving = await serve(t, { unary: () => new Promise<never>(() => {}) });
       const isConnect = wire.protocol === 'connect';
-      const timeout = isConnect ? { 'connect-timeout-ms': '1' } : { 'grpc-timeout': '1m' };
+      const timeout: Record<string, string> = isConnect
+        ? { 'connect-timeout-ms': '1' }
+        : { 'grpc-timeout': '1m' };
       assertFailed(wire, await call(serving, wire, { headers: timeout }), 504, Code.DeadlineExceeded);
       const encoding = { [isConnect ? 'content-encoding' : 'grpc-encoding']: 'br' };
       assertFailed(wire, await call(serving, wire, { headers: encoding }), 501, Code.Unimplemented);
