@@ -1,5 +1,5 @@
-// Proves that SIGTERM to `npm start` and to `npm run dev` drains the server, and leaves no process behind: npm passes the
-// signal on to what it has started, which must be Node and no shell (https://github.com/npm/run-script/issues/237).
+// Proves that SIGTERM to `npm start` and to `npm run dev` drains the server, and leaves no process behind: npm passes
+// the signal on to what it has started, which must be Node and no shell (https://github.com/npm/run-script/issues/237).
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

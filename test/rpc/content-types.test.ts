@@ -1,5 +1,5 @@
-// Proves that a content type is read as HTTP has it: with parameters, quoted or not, with spaces around them, in any case
-// (RFC 9110 sections 5.6.6 and 8.3.1); and that 415 says in its body and in `accept-post` what would be taken.
+// Proves that a content type is read as HTTP has it: with parameters, quoted or not, with spaces around them, in any
+// case (RFC 9110 sections 5.6.6 and 8.3.1); and that 415 says in its body and in `accept-post` what would be taken.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { nameOf, wires } from '../support/transports.ts';

@@ -1,6 +1,6 @@
-// Proves that no call holds up the event loop, in no protocol: while thousands of users are read and answered, the loop turns
-// again and again; large requests take turns, small ones do not wait for them; and a call that ends is not worked for any
-// more. The clock is the test's own, and there is no network: what is counted are turns of the loop, not time.
+// Proves that no call holds up the event loop, in no protocol: while thousands of users are read and answered, the loop
+// turns again and again; large requests take turns, small ones do not wait for them; and a call that ends is not worked
+// for any more. The clock is the test's own, and there is no network: what is counted are turns of the loop, not time.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';

@@ -1,5 +1,5 @@
-// Proves what a client meets that has as many streams on a connection as it may: calls that come in one segment with the
-// resets of others cost themselves at most, however many they are, and never the connection.
+// Proves what a client meets that has as many streams on a connection as it may: calls that come in one segment with
+// the resets of others cost themselves at most, however many they are, and never the connection.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net from 'node:net';

@@ -1,6 +1,6 @@
-// Proves that what is wrong with one stream of HTTP/2 costs that stream and not its connection: DATA that does not fit the
-// content-length (RFC 9113 section 8.1.1). A fault of the connection ends it all the same, and so does a client that is not
-// there any more.
+// Proves that what is wrong with one stream of HTTP/2 costs that stream and not its connection: DATA that does not fit
+// the content-length (RFC 9113 section 8.1.1). A fault of the connection ends it all the same, and so does a client
+// that is not there any more.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net from 'node:net';
