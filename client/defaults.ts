@@ -25,8 +25,8 @@ export const defaults = {
   /** How long its answer may take, as with grpc-go. */
   keepaliveTimeoutMs: 20_000,
   /**
-   * A connection that is silent for the whole of a call that its caller cancels is left after this: longer than any round
-   * trip.
+   * A connection that is silent for the whole of a call that its caller cancels is left after this: longer than any
+   * round trip.
    */
   silenceMs: 1_000,
   /**

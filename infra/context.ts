@@ -63,7 +63,11 @@ export interface Options {
  */
 export function readOptions(node: Node): Options {
   const problems: string[] = [];
-  const isGiven = (name: string): boolean => !['', undefined].includes(node.tryGetContext(name));
+  const known = new Set<string>();
+  const isGiven = (name: string): boolean => {
+    known.add(name);
+    return !['', undefined].includes(node.tryGetContext(name));
+  };
   const text = (name: string, pattern?: RegExp, expected = ''): string | undefined => {
     const value: unknown = node.tryGetContext(name);
     if (!isGiven(name)) return undefined;
@@ -151,6 +155,12 @@ export function readOptions(node: Node): Options {
         : undefined,
     disposable: flag('disposable'),
   };
+
+  // CDK's own context has other names, such as aws:cdk:… and @aws-cdk/….
+  for (const name of Object.keys(node.getAllContext())) {
+    if (/^[a-z]+$/i.test(name) && !known.has(name))
+      problems.push(`${name} is no option: use ${[...known].join(', ')}`);
+  }
 
   // Of what was given, used or not: one that is refused above has not been forgotten.
   const [domainName, hostedZone, certificateArn] = ['domainName', 'hostedZone', 'certificateArn'].map(

@@ -1,5 +1,6 @@
-// npm run check:node [-- VERSION]: names the known holes of the pinned Node, or of that version (of an image, such as v24.22.3), and
-// fails when there are any. Of the pinned one, those that advisories.json accepts are named, and fail nothing.
+// npm run check:node [-- VERSION]: names the known holes of the pinned Node, or of that version (of an image, such as
+// v24.22.3), and fails when there are any. Of the pinned one, those that advisories.json accepts are named, and fail
+// nothing.
 import { isAffected, knownAdvisories } from './advisories.ts';
 import { pinnedNode } from './pinned.ts';
 

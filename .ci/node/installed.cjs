@@ -1,10 +1,12 @@
-// Runs at the end of `npm ci`, so that every script runs on the pinned Node. CommonJS and old JavaScript: any Node starts it.
+// Runs at the end of `npm ci`, so that every script runs on the pinned Node; and before the scripts with which people
+// begin, since `ignore-scripts` keeps it from running there. CommonJS and old JavaScript: any Node starts it.
 const { existsSync, mkdirSync, symlinkSync, writeFileSync } = require('node:fs');
 
 const [major, minor] = process.versions.node.split('.').map(Number);
 const platform = process.platform === 'win32' ? 'win' : process.platform;
 const pinned = `node-${platform}-${process.arch}`;
 
+if (platform === 'win') allowExec();
 if (existsSync(`node_modules/${pinned}`)) {
   restoreLink();
 } else if (major < 24 || (major === 24 && minor < 2)) {
@@ -16,7 +18,19 @@ install one from https://nodejs.org. (This is ${process.version}.)`,
   process.exit(1);
 }
 
-/** npm 10 drops `node` from node_modules/.bin with the packages of other platforms, which have the same name for it; npm 11 doesn't. */
+/**
+ * The scripts say `exec node`, so that no shell stands between npm and Node, and swallows SIGTERM. The shell of Windows
+ * has no `exec`; npm finds this one.
+ */
+function allowExec() {
+  mkdirSync('node_modules/.bin', { recursive: true });
+  writeFileSync('node_modules/.bin/exec.cmd', '@%*\r\n');
+}
+
+/**
+ * npm 10 drops `node` from node_modules/.bin with the packages of other platforms, which have the same name for it;
+ * npm 11 doesn't.
+ */
 function restoreLink() {
   const link = `node_modules/.bin/node${platform === 'win' ? '.cmd' : ''}`;
   if (existsSync(link)) return;

@@ -1,6 +1,6 @@
-// npm run raise:node [-- LINE]: pins the latest Node of the release line (the present one without LINE, such as 26) that npm has for
-// every platform, with its hashes in package-lock.json, and checks it. `npm ci && npm test` is what comes next.
-// With --dry-run it only looks, and fails when there is a later one.
+// npm run raise:node [-- LINE]: pins the latest Node of the release line (the present one without LINE, such as 26)
+// that npm has for every platform, with its hashes in package-lock.json, and checks it. `npm ci && npm test` is what
+// comes next. With --dry-run it only looks, and fails when there is a later one.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';

@@ -28,7 +28,10 @@ export class CallError extends ConnectError {
   readonly reason: string | undefined;
   /** After how long a retry makes sense, as the server says (google.rpc.RetryInfo). */
   readonly retryAfterMs: number | undefined;
-  /** True if no attempt of the call can have reached the server: there was no connection, or its metadata was refused here. */
+  /**
+   * True if no attempt of the call can have reached the server: there was no connection, or its metadata was refused
+   * here.
+   */
   readonly neverSent: boolean;
 
   constructor(error: ConnectError, init: { message?: string; code?: Code; neverSent?: boolean } = {}) {

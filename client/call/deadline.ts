@@ -15,7 +15,8 @@ export interface Deadline {
 }
 
 /**
- * A deadline that many milliseconds from now, or the longest there can be. 0, undefined and Infinity mean that there is none.
+ * A deadline that many milliseconds from now, or the longest there can be. 0, undefined and Infinity mean that there is
+ * none.
  *
  * @throws ConnectError DEADLINE_EXCEEDED if it has passed already, INVALID_ARGUMENT if it is not a number.
  */

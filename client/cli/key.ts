@@ -35,7 +35,8 @@ export function newKey(name: string, scopes: string): NewKey {
 }
 
 /**
- * Shows a new key, once: on standard output the key and its entry, a line each, and on standard error what to do with them.
+ * Shows a new key, once: on standard output the key and its entry, a line each, and on standard error what to do with
+ * them.
  *
  * @param out a file for the key, which must not exist yet; then only the entry is shown
  * @throws UsageError if it can't be written

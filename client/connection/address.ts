@@ -34,8 +34,8 @@ thisMachine.addAddress('::1', 'ipv6');
  * With a server name the connection goes to the endpoint's host and port, but the call and the certificate are for
  * that name: for a load balancer whose name doesn't resolve here.
  *
- * @throws TypeError if the endpoint is neither an origin with http: or https: nor a Unix socket, the server name is not a
- * DNS name, a certificate or key can't be used, or `https_proxy` is needed and not a URL.
+ * @throws TypeError if the endpoint is neither an origin with http: or https: nor a Unix socket, the server name is not
+ * a DNS name, a certificate or key can't be used, or `https_proxy` is needed and not a URL.
  */
 export function parseAddress(endpoint: string, serverName?: string, trust: TlsOptions = {}): Address {
   if (serverName !== undefined && !isDnsName(serverName)) {

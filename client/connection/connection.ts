@@ -7,8 +7,8 @@ import { noteFate } from './fate.ts';
 import { Session, type SessionOptions } from './session.ts';
 
 /**
- * The connection to an endpoint over HTTP/2: opened for the first call, and replaced once it is closed, lost, silent, or
- * told to go away. It keeps the process alive only while a call is running.
+ * The connection to an endpoint over HTTP/2: opened for the first call, and replaced once it is closed, lost, silent,
+ * or told to go away. It keeps the process alive only while a call is running.
  *
  * It is a session manager as connect-node's transports take one, and stands in for theirs, because behind a load
  * balancer connections end all the time:

@@ -34,7 +34,10 @@ interface Begun {
 const { NGHTTP2_CANCEL, NGHTTP2_ENHANCE_YOUR_CALM, NGHTTP2_NO_ERROR, NGHTTP2_REFUSED_STREAM } =
   http2.constants;
 
-/** NGHTTP2_ERR_PROTO: Node reports it if the first thing that a server says is no HTTP/2 (`Http2Session::OnNghttpError`). */
+/**
+ * NGHTTP2_ERR_PROTO: Node reports it if the first thing that a server says is no HTTP/2
+ * (`Http2Session::OnNghttpError`).
+ */
 const notHttp2 = -505;
 
 /** One HTTP/2 connection, from its socket to its end. */
@@ -216,7 +219,9 @@ function lost(message: string): ConnectError {
   return new ConnectError(message, Code.Unavailable);
 }
 
-/** What the calls of a connection that the server ended fail with; the error is what the socket says of it, if anything. */
+/**
+ * What the calls of a connection that the server ended fail with; the error is what the socket says of it, if anything.
+ */
 function closedByServer(socket: net.Socket, error?: Error): Error {
   const reset = error && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
   if (socket instanceof TLSSocket || socket.bytesRead > 0 || (error && !reset)) {

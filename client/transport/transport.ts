@@ -46,7 +46,8 @@ export function openTransport(
     baseUrl: address.origin,
     interceptors: [judgeFailure, trailersOnly, exactTimeout, ...init.interceptors],
     useBinaryFormat: true,
-    // gzip alone: Node's Brotli decoder has had a write out of bounds (CVE-2026-111497), and no server of ours speaks it.
+    // gzip alone: Node's Brotli decoder has had a write out of bounds (CVE-2026-111497), and no server of ours speaks
+    // it.
     acceptCompression: [compressionGzip],
     sendCompression: null,
     compressMinBytes: 0,

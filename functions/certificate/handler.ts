@@ -6,7 +6,10 @@ export interface RenewalEvent {
   readonly renew: { readonly arn: string; readonly properties: Readonly<Record<string, unknown>> };
 }
 
-/** Makes the Lambda handler: for the custom resource's create, update and delete, and for the daily look whether to renew. */
+/**
+ * Makes the Lambda handler: for the custom resource's create, update and delete, and for the daily look whether to
+ * renew.
+ */
 export function createHandler(certificates: SelfIssuedCertificates) {
   return async (event: ResourceEvent | RenewalEvent): Promise<void> => {
     if ('renew' in event) {

@@ -46,9 +46,9 @@ const decisions = ['API_KEYS', 'API_KEYS_FILE', 'API_KEY', 'AUTH_ISSUER'] as con
 const certificateDecisions = ['TLS_CLIENT_CA_FILE', 'TLS_CLIENT_HEADERS'] as const;
 
 /**
- * Reads AUTH, API_KEYS, API_KEYS_FILE, API_KEY, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, TLS_CLIENTS, TLS_CLIENT_HEADERS
- * and OPEN_REFLECTION. Bad ones become problems of the settings, and so does a server that others can reach without a
- * decision who may call. No problem shows what was set.
+ * Reads AUTH, API_KEYS, API_KEYS_FILE, API_KEY, AUTH_ISSUER, AUTH_AUDIENCE, AUTH_JWKS_URL, TLS_CLIENTS,
+ * TLS_CLIENT_HEADERS and OPEN_REFLECTION. Bad ones become problems of the settings, and so does a server that others
+ * can reach without a decision who may call. No problem shows what was set.
  *
  * @param server where it listens, and behind what
  * @param scopeNames the scopes that the service has; `*` is one besides

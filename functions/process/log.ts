@@ -13,9 +13,9 @@ export interface LogConfig {
 }
 
 /**
- * Makes the log on standard output: JSON lines for machines, or one readable line each (`pretty`), which needs the package
- * pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in both,
- * whatever it comes from. What waits to be written is written when the process exits.
+ * Makes the log on standard output: JSON lines for machines, or one readable line each (`pretty`), which needs the
+ * package pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in
+ * both, whatever it comes from. What waits to be written is written when the process exits.
  *
  * @throws Error when pino-pretty is not installed, with a line that says what to do
  */
@@ -30,7 +30,9 @@ export async function createLog({ level, format }: LogConfig): Promise<Logger> {
 
 const serializers = { err: loggedError };
 
-/** Nearly every line is ASCII, which pino has escaped where it must be: that is found out for a tenth of a microsecond. */
+/**
+ * Nearly every line is ASCII, which pino has escaped where it must be: that is found out for a tenth of a microsecond.
+ */
 const notAscii = /[^\n\x20-\x7e]/;
 
 /** A JSON line of the same meaning. */

@@ -19,6 +19,7 @@ export class ConfigError extends Error {
 export class Settings {
   readonly #environment: Environment;
   readonly #problems: string[] = [];
+  readonly #known = new Set<string>();
 
   constructor(environment: Environment) {
     this.#environment = environment;
@@ -26,6 +27,7 @@ export class Settings {
 
   /** Any text; undefined when it is not set. */
   text(name: string): string | undefined {
+    this.#known.add(name);
     return this.#environment[name] || undefined;
   }
 
@@ -98,8 +100,37 @@ export class Settings {
     this.#problems.push(...lines);
   }
 
+  /**
+   * Tells of variables that nobody has read, and whose name is nearly that of a setting: a line each. Call it when all
+   * are read. An environment has many names that are not ours, so only those count that are one slip away from a name
+   * of two words or more.
+   */
+  slips(): string[] {
+    const ours = [...this.#known].filter((name) => name.includes('_'));
+    return Object.entries(this.#environment).flatMap(([name, value]) => {
+      if (!value || this.#known.has(name)) return [];
+      const meant = ours.find((it) => isSlip(name, it));
+      return meant === undefined ? [] : [`unknown setting ${name}: did you mean ${meant}?`];
+    });
+  }
+
   /** @throws ConfigError with everything that was wrong so far */
   check(): void {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
+}
+
+/** Whether names differ by one character: it is missing, too much, another, or has changed places with the next. */
+function isSlip(name: string, meant: string): boolean {
+  if (Math.abs(name.length - meant.length) > 1) return false;
+  let at = 0;
+  while (at < name.length && name[at] === meant[at]) at++;
+  const rest = (text: string, skipped: number) => text.slice(at + skipped);
+  const isSwapped = name[at] === meant[at + 1] && name[at + 1] === meant[at];
+  return (
+    rest(name, 1) === rest(meant, 1) ||
+    rest(name, 1) === rest(meant, 0) ||
+    rest(name, 0) === rest(meant, 1) ||
+    (isSwapped && rest(name, 2) === rest(meant, 2))
+  );
 }

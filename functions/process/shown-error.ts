@@ -2,8 +2,8 @@
 const frame = /^ {4}at (?:.+ \()?(?:file:|node:|\/|[A-Za-z]:\\|<anonymous>).*\)?$/;
 
 /**
- * Describes an error that nobody has caught: its type, and where it came from. Its message and its other properties may hold what
- * a client has sent, such as a key or a password, and are left out.
+ * Describes an error that nobody has caught: its type, and where it came from. Its message and its other properties may
+ * hold what a client has sent, such as a key or a password, and are left out.
  */
 export function describeCrash(error: unknown): string {
   if (!(error instanceof Error)) return `a ${typeof error} was thrown, and nobody has caught it`;
@@ -19,8 +19,8 @@ export function describeCrash(error: unknown): string {
 }
 
 /**
- * What the log shows of an error: type, message, code, stack and cause. Other properties may hold requests, answers or rows
- * of a store.
+ * What the log shows of an error: type, message, code, stack and cause. Other properties may hold requests, answers or
+ * rows of a store.
  */
 export function loggedError(error: unknown): unknown {
   if (!(error instanceof Error)) return error;

@@ -16,8 +16,9 @@ const lastLinesTimeoutMs = 1_000;
 
 /**
  * Starts a process, and ends it at SIGTERM or SIGINT: with 0 once all is stopped, or while it still starts; at once and
- * with 1 at a second signal, and at an error that nobody catches, of which standard error gets what can be no secret. Call
- * it before all else: without a handler a signal does nothing to process 1, which this is in a container (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
+ * with 1 at a second signal, and at an error that nobody catches, of which standard error gets what can be no secret.
+ * Call it before all else: without a handler a signal does nothing to process 1, which this is in a container
+ * (https://man7.org/linux/man-pages/man7/pid_namespaces.7.html).
  *
  * @param describe makes what is written to standard error if the start or the end fails; the process then exits with 1
  */

@@ -22,6 +22,8 @@ export interface Config extends ServerConfig {
   /** Whether `/` is the console. */
   readonly hasConsole: boolean;
   readonly limits: Limits;
+  /** Variables whose name is nearly that of a setting: a line each, for the log. */
+  readonly slips: readonly string[];
 }
 
 /**
@@ -55,7 +57,7 @@ export function readConfig(
     );
   }
   settings.check();
-  return { ...server, auth, admin, store, samples, telemetry, hasConsole, limits };
+  return { ...server, auth, admin, store, samples, telemetry, hasConsole, limits, slips: settings.slips() };
 }
 
 function readStore(settings: Settings): StoreConfig {

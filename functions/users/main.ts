@@ -34,6 +34,7 @@ await runUntilSignal(start, (error) => describeStartFailure(error, process.env, 
 async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
+  for (const slip of config.slips) log.warn(slip);
   const metrics = new Metrics();
   const runtime = watchRuntime(metrics, { 'service.name': 'users', ...buildInfo() });
   const admin = await openAdminPort(config.admin, { metrics, log, limits: config.limits });

@@ -7,8 +7,8 @@ import { CreateUserRequestSchema } from '../../proto/gen/users_types_pb.js';
 export const sampleUsernames = ['alexa', 'christie'] as const;
 
 /**
- * Adds the sample users that are not there yet. The service is called without a server: nobody has asked for these users,
- * so no gate has to let them in, and they have no line in the log.
+ * Adds the sample users that are not there yet. The service is called without a server: nobody has asked for these
+ * users, so no gate has to let them in, and they have no line in the log.
  *
  * @returns the names of those that were added
  * @throws what `CreateUser` answers, but for a name that is taken

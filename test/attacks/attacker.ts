@@ -1,6 +1,6 @@
-// The thread of an attacker. It does its orders, closes its connections, and tells what came of them. It has a thread of
-// its own so that its work is not on the clock of the quiet client. Whatever its orders are, it knows no other address
-// than 127.0.0.1.
+// The thread of an attacker. It does its orders, closes its connections, and tells what came of them. It has a thread
+// of its own so that its work is not on the clock of the quiet client. Whatever its orders are, it knows no other
+// address than 127.0.0.1.
 import { once } from 'node:events';
 import net, { type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -10,7 +10,10 @@ import { Http1Peer } from './http1-peer.ts';
 import { Http2Peer, widestWindow } from './http2-peer.ts';
 
 const paceMs = 10;
-/** More at once, and the kernel's queue of connections to be accepted would overflow, which nothing in a server prevents. */
+/**
+ * More at once, and the kernel's queue of connections to be accepted would overflow, which nothing in a server
+ * prevents.
+ */
 const connectionsPerSecond = 2_500;
 
 const { attacks, forMs }: AttackOrders = workerData;

@@ -1,5 +1,5 @@
-// Proves that requests which gzip or HPACK makes a thousand times smaller than they are cost the server what they weigh,
-// in every protocol.
+// Proves that requests which gzip or HPACK makes a thousand times smaller than they are cost the server what they
+// weigh, in every protocol.
 import { test } from 'node:test';
 import type { Attack, AttackRequest } from './attack.ts';
 import { call, connectUnary, getOneMiBOfUsers, getUsers, type Way } from './requests.ts';

@@ -1,4 +1,5 @@
-// Proves that one peer gets no more than its share of what may last for ever: connections, watches and reflection calls.
+// Proves that one peer gets no more than its share of what may last for ever: connections, watches and reflection
+// calls.
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { createClient } from '@connectrpc/connect';

@@ -1,5 +1,5 @@
-// Proves that calls whose requests never end, of which HPACK makes each some bytes on the wire, cost the server's memory
-// what they are, with large headers and with hardly any, however many connections they come over.
+// Proves that calls whose requests never end, of which HPACK makes each some bytes on the wire, cost the server's
+// memory what they are, with large headers and with hardly any, however many connections they come over.
 import { test } from 'node:test';
 import type { Attack, AttackRequest } from './attack.ts';
 import { getUsers } from './requests.ts';

@@ -1,6 +1,6 @@
 // Loaded into the watched server before its bundle (`--import`, with `--expose-gc`). Asked over the channel of the
-// process, it tells what no file of the system does: what is held when all garbage is collected (what has been freed may
-// stay mapped, so RSS does not say), and what has been allocated, garbage included, between two questions.
+// process, it tells what no file of the system does: what is held when all garbage is collected (what has been freed
+// may stay mapped, so RSS does not say), and what has been allocated, garbage included, between two questions.
 import { Session } from 'node:inspector/promises';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { ProbeAnswer, ProbeQuestion } from './watched-server.ts';

@@ -192,7 +192,9 @@ export class Http2Peer {
   }
 }
 
-/** A header field with a new name, without Huffman code; 0x40 enters it into the dynamic table (RFC 7541 section 6.2). */
+/**
+ * A header field with a new name, without Huffman code; 0x40 enters it into the dynamic table (RFC 7541 section 6.2).
+ */
 function literal(pattern: 0x00 | 0x40, name: string, value: string): Buffer {
   return Buffer.concat([Buffer.of(pattern), hpackString(name), hpackString(value)]);
 }

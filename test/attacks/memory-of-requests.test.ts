@@ -17,13 +17,16 @@ bundleOnce();
 const maxRequestBytes = 4_096;
 /**
  * What each byte of a request of that size may make. It is as much because 61 bytes of gzip are a proper request for
- * 10,000 users, who take up to 14 MiB with the answer that is queued; what was 1 KB for 1 MiB of users took 76 to 229 MiB.
+ * 10,000 users, who take up to 14 MiB with the answer that is queued; what was 1 KB for 1 MiB of users took 76 to 229
+ * MiB.
  */
 const maxMultiple = 5_000;
 /** What a message may be before it is compressed: twice the most that the server reads. */
 const maxMessageBytes = 2 ** 21;
 const runs = 60;
-/** An error fits into this window; a long answer stops there until its deadline, so that the rest is not on the bill. */
+/**
+ * An error fits into this window; a long answer stops there until its deadline, so that the rest is not on the bill.
+ */
 const windowBytes = 4_096;
 const timeoutMs = 100;
 const patienceMs = 10_000;

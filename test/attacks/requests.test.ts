@@ -1,5 +1,5 @@
-// Proves that what the attackers send is understood: the same requests, made small, are answered. Attacks that the server
-// refuses for a fault of theirs would prove nothing.
+// Proves that what the attackers send is understood: the same requests, made small, are answered. Attacks that the
+// server refuses for a fault of theirs would prove nothing.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { Attack, AttackRequest } from './attack.ts';

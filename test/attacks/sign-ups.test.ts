@@ -1,4 +1,5 @@
-// Proves that whoever signs up with passwords as fast as it can leaves others their turn: a hash takes 19 MiB and a core.
+// Proves that whoever signs up with passwords as fast as it can leaves others their turn: a hash takes 19 MiB and a
+// core.
 import { test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { createUsersClient } from '../../client/client.ts';

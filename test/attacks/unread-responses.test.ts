@@ -1,5 +1,5 @@
-// Proves that a client which does not read what it asked for, or does not end what it sends, holds little of the server's
-// memory, and that one which reads does not make others wait, in every protocol.
+// Proves that a client which does not read what it asked for, or does not end what it sends, holds little of the
+// server's memory, and that one which reads does not make others wait, in every protocol.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';

@@ -10,7 +10,9 @@ export const bounds = {
   peakMiB: 300,
   /** From the end of the attack until calls are as quick as before. */
   recoveryMs: 2_000,
-  /** What may stay of an attack that is over: compiled code, caches, lines of the log. What attacks hold is far more. */
+  /**
+   * What may stay of an attack that is over: compiled code, caches, lines of the log. What attacks hold is far more.
+   */
   keptMiB: 20,
 } as const;
 
@@ -58,8 +60,8 @@ export function stretchOf(before: CpuTimes, after: CpuTimes): number {
 }
 
 /**
- * The bounds that were not kept, a line each. That of the slowest call grows with the slowness of the machine, with what
- * others took of its cores from the server, and by what kept the quiet client itself from running: a server can do
+ * The bounds that were not kept, a line each. That of the slowest call grows with the slowness of the machine, with
+ * what others took of its cores from the server, and by what kept the quiet client itself from running: a server can do
  * nothing about these.
  */
 export function problemsOf(course: Course, quietMs: number = bounds.slowestMs): string[] {

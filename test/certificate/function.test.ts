@@ -1,6 +1,6 @@
 // Proves what the certificate function does and answers when CloudFormation creates, updates and deletes the resource,
-// that a renewal keeps the ARN and the authority, and that CloudFormation gets an answer when AWS fails. ACM and SSM are
-// stood in for, so that they can fail; the SDK's clients are real.
+// that a renewal keeps the ARN and the authority, and that CloudFormation gets an answer when AWS fails. ACM and SSM
+// are stood in for, so that they can fail; the SDK's clients are real.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,5 +1,5 @@
-// Proves that the check of the pinned Node fails for a version with known holes, names them, and lets pass what is accepted of the
-// pinned version alone; and that no acceptance outlives its reason.
+// Proves that the check of the pinned Node fails for a version with known holes, names them, and lets pass what is
+// accepted of the pinned version alone; and that no acceptance outlives its reason.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { describe, it } from 'node:test';

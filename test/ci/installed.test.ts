@@ -1,5 +1,6 @@
-// Proves what happens at the end of `npm ci`: a Node that npm has unpacked and not linked (npm 10) is linked, and where npm has
-// none, an old Node of the machine's own ends it with one line.
+// Proves what happens at the end of `npm ci`, or with `ignore-scripts` before the first script: a Node that npm has
+// unpacked and not linked (npm 10) is linked, and where npm has none, an old Node of the machine's own ends it with one
+// line.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -51,4 +52,12 @@ for (const version of ['20.20.2', '22.22.0', '24.1.0']) {
 
 it('is content with a Node of the machine that is new enough', () => {
   for (const version of ['24.2.0', '26.0.0']) assert.equal(run(version).status, 0, version);
+});
+
+it('comes before the scripts with which people begin: `ignore-scripts` keeps npm from running it by itself', () => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  for (const name of ['dev', 'start', 'build', 'test']) {
+    // `exec` looks for the Node anew: one that a shell has found before it would stay the old one.
+    assert.match(scripts[name], /^node \.ci\/node\/installed\.cjs && exec node /, name);
+  }
 });

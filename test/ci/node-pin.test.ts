@@ -1,5 +1,5 @@
-// Proves that the Node which `npm ci` brings is covered by the lockfile: it comes in packages whose hashes are there, no install
-// script fetches anything, and the Node that runs this test is the one of those packages.
+// Proves that the Node which `npm ci` brings is covered by the lockfile: it comes in packages whose hashes are there,
+// no install script fetches anything, and the Node that runs this test is the one of those packages.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { readFileSync, realpathSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Proves that .ci/run lists its steps, runs the named ones and fails as they do, and that `npm test -- PATH` runs a part and fails
-// where there is no test.
+// Proves that .ci/run lists its steps, runs the named ones and fails as they do, and that `npm test -- PATH` runs a
+// part and fails where there is no test.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Proves that `users key new` makes a key that a server takes by its entry, asks no server, shows the key once or writes it
-// where only its owner reads it, and refuses what no server would take.
+// Proves that `users key new` makes a key that a server takes by its entry, asks no server, shows the key once or
+// writes it where only its owner reads it, and refuses what no server would take.
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';

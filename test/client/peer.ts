@@ -1,5 +1,6 @@
-// A process of its own for connection.test.ts: `node peer.ts stock|ours ENDPOINT CALLS` makes calls one after the other,
-// `node peer.ts leave ENDPOINT` reads one message of a stream. It never closes its client, and ends when nothing keeps it.
+// A process of its own for connection.test.ts: `node peer.ts stock|ours ENDPOINT CALLS` makes calls one after the
+// other, `node peer.ts leave ENDPOINT` reads one message of a stream. It never closes its client, and ends when nothing
+// keeps it.
 import { createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { createUsersClient } from '../../client/client.ts';

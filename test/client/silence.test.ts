@@ -1,6 +1,6 @@
-// Proves that a client gets out of a black hole, a connection on which nothing comes and nobody says so: after the first
-// call that passes its deadline, by PING where there is no deadline, while idle too if it is asked to; and that it
-// throws no healthy connection away: not for early aborts, and not because a load balancer answers no PING.
+// Proves that a client gets out of a black hole, a connection on which nothing comes and nobody says so: after the
+// first call that passes its deadline, by PING where there is no deadline, while idle too if it is asked to; and that
+// it throws no healthy connection away: not for early aborts, and not because a load balancer answers no PING.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type AddressInfo, type Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// Proves that a deployment is read from its outputs with the key that USERS_TOKEN holds, and that without it a sentence says
-// where the key is.
+// Proves that a deployment is read from its outputs with the key that USERS_TOKEN holds, and that without it a sentence
+// says where the key is.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

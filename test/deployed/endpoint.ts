@@ -15,8 +15,8 @@ export interface Endpoint {
  * Reads where a service was deployed: the file that `cdk deploy --outputs-file` wrote, or the endpoint.json of a
  * rehearsal.
  *
- * @throws Error that says how to make the file, when it can't be read or holds something else; or how to get the key, when
- *   the deployment has one and USERS_TOKEN is not set
+ * @throws Error that says how to make the file, when it can't be read or holds something else; or how to get the key,
+ *   when the deployment has one and USERS_TOKEN is not set
  */
 export function readEndpoint(file: string): Endpoint {
   const token = process.env.USERS_TOKEN || undefined;

@@ -11,8 +11,8 @@ import { blocksOf } from './blocks.ts';
 const run = promisify(execFile);
 
 /**
- * Follows the block of a page that makes a key, starts a server that knows it, and calls that with the key, a line each; and
- * calls without the key.
+ * Follows the block of a page that makes a key, starts a server that knows it, and calls that with the key, a line
+ * each; and calls without the key.
  */
 export async function closeServer(t: TestContext, page: string): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'users-closed-'));

@@ -1,4 +1,5 @@
-// Proves that docs/limits.md names every limit with its default, its variable and its worth, and none that does not exist.
+// Proves that docs/limits.md names every limit with its default, its variable and its worth, and none that does not
+// exist.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { limits } from '../../functions/limits.ts';

@@ -1,6 +1,6 @@
-// Proves that README.md is true: it runs what `npm run dev` runs, compares the banner and runs its commands, then runs every command
-// of the console blocks and the TypeScript block against it, and compares what they print. The Python block is run by
-// `npm run test:peers`; installing, testing and deploying, which the README shows too, by `.ci/run`.
+// Proves that README.md is true: it runs what `npm run dev` runs, compares the banner and runs its commands, then runs
+// every command of the console blocks and the TypeScript block against it, and compares what they print. The Python
+// block is run by `npm run test:peers`; installing, testing and deploying, which the README shows too, by `.ci/run`.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';

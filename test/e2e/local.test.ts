@@ -1,5 +1,5 @@
-// The end-to-end suite against servers of its own, one that everybody may call and one that needs a key: the sources, or
-// with USERS_MAIN another entry point, such as the bundle (`npm run test:bundle`).
+// The end-to-end suite against servers of its own, one that everybody may call and one that needs a key: the sources,
+// or with USERS_MAIN another entry point, such as the bundle (`npm run test:bundle`).
 import { randomBytes } from 'node:crypto';
 import { endToEnd } from './suite.ts';
 import { startTarget } from './target.ts';

@@ -1,6 +1,6 @@
-// Proves that a default deployment makes a key that is nowhere but in its secret, gives it to the tasks and lets nobody else
-// read it; that each option says by the settings of the tasks who may call and how much; and that what can't be meant
-// together is refused.
+// Proves that a default deployment makes a key that is nowhere but in its secret, gives it to the tasks and lets nobody
+// else read it; that each option says by the settings of the tasks who may call and how much; and that what can't be
+// meant together is refused.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';

@@ -1,6 +1,6 @@
 // Proves what GrpcService promises of its template: gRPC and HTTP/1.1 to one port by the right rules, health checks of
-// both kinds, lifetimes that fit the server's own, hardened containers, closed security groups, scaling, and a roll-back
-// when a deployment fails. And that the environment it sets is one the server takes.
+// both kinds, lifetimes that fit the server's own, hardened containers, closed security groups, scaling, and a
+// roll-back when a deployment fails. And that the environment it sets is one the server takes.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';

@@ -191,6 +191,8 @@ describe('options that can not be meant', () => {
     [{ deployment: 'blue' }, /deployment must be rolling or canary, not "blue"/],
     [{ privateSubnets: 'yes' }, /privateSubnets must be true or false, not "yes"/],
     [{ cpu: 'much' }, /cpu must be a whole number, not "much"/],
+    [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: use auth, .*, allowedCidrs, /],
+    [{ domainname: 'users.example.com' }, /^domainname is no option: /],
     [{ alarmTopicArn: 'me@example.com' }, /alarmTopicArn must be the ARN of an SNS topic/],
   ];
   for (const [context, message] of refused) {
@@ -198,6 +200,11 @@ describe('options that can not be meant', () => {
       assert.throws(() => readOptions(makeApp(context).node), { message });
     });
   }
+
+  test("context of CDK's own is none of the options", () => {
+    const context = { '@aws-cdk/core:x': true, 'aws:cdk:y': true, 'availability-zones:account=1': [] };
+    assert.doesNotThrow(() => readOptions(makeApp(context).node));
+  });
 
   test('what is refused still counts as given', () => {
     const domainName = 'a.example.com';

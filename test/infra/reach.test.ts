@@ -1,5 +1,5 @@
-// Proves that the options which say who may connect, and how often, close the load balancer to all others, and that those
-// which contradict each other are refused.
+// Proves that the options which say who may connect, and how often, close the load balancer to all others, and that
+// those which contradict each other are refused.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';

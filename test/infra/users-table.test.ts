@@ -1,5 +1,5 @@
-// Proves that the table is what the DynamoDB store needs, that users survive mistakes, and that the tasks may do with it
-// what the store's code calls and nothing else.
+// Proves that the table is what the DynamoDB store needs, that users survive mistakes, and that the tasks may do with
+// it what the store's code calls and nothing else.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -1,5 +1,5 @@
-// Proves that the worst bill of a day follows from what bounds it: each bound lowers it, nobody without a credential reaches
-// the table, and closing a deployment makes it cheaper for whoever means harm.
+// Proves that the worst bill of a day follows from what bounds it: each bound lowers it, nobody without a credential
+// reaches the table, and closing a deployment makes it cheaper for whoever means harm.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

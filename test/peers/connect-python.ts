@@ -7,7 +7,9 @@ import type { Peer, PeerTarget } from './peer.ts';
 import { relayChecks } from './report.ts';
 import { startServer } from './server.ts';
 
-/** Connect for Python, on Rust's hyper: Connect, gRPC-Web and gRPC, with stubs from the first version of the contract. */
+/**
+ * Connect for Python, on Rust's hyper: Connect, gRPC-Web and gRPC, with stubs from the first version of the contract.
+ */
 export const connectPython: Peer = {
   name: 'Connect for Python, on hyper',
   async run(target, check) {

@@ -1,6 +1,6 @@
-// Proves that settings say who may call as docs/settings.md has it: that no server which others can reach starts without a
-// decision, that contradictions and what can't be used are told in a line each, and that no line shows anything of what was
-// set, whatever it is and in whichever setting: it may be a secret.
+// Proves that settings say who may call as docs/settings.md has it: that no server which others can reach starts
+// without a decision, that contradictions and what can't be used are told in a line each, and that no line shows
+// anything of what was set, whatever it is and in whichever setting: it may be a secret.
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,7 @@
 // Proves that a web page which rebinds its own name to this machine can't call a server that is open because it is this
-// machine's alone: requests for another host are refused, whatever they ask for and by HTTP/1.1 and HTTP/2; that all names of
-// the machine are taken; and that the gate stands where everybody may call at a loopback address, and nowhere else.
+// machine's alone: requests for another host are refused, whatever they ask for and by HTTP/1.1 and HTTP/2; that all
+// names of the machine are taken; and that the gate stands where everybody may call at a loopback address, and nowhere
+// else.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { hostname } from 'node:os';

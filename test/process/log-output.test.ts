@@ -1,5 +1,6 @@
-// Proves, with real files, pipes and devices, that a log that can't be written holds up nothing and ends nothing: a full
-// disk and a slow reader cost lines, which are counted and told when there is room again; only a closed pipe is final.
+// Proves, with real files, pipes and devices, that a log that can't be written holds up nothing and ends nothing: a
+// full disk and a slow reader cost lines, which are counted and told when there is room again; only a closed pipe is
+// final.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, truncateSync } from 'node:fs';

@@ -1,5 +1,6 @@
-// Proves that no text that is logged, wherever in a line it stands, steers a terminal, begins a line of its own, or turns
-// or hides what stands beside it; that a JSON line still means the same; and that the command line has the same rule.
+// Proves that no text that is logged, wherever in a line it stands, steers a terminal, begins a line of its own, or
+// turns or hides what stands beside it; that a JSON line still means the same; and that the command line has the same
+// rule.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { text as textOf } from 'node:stream/consumers';

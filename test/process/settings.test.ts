@@ -1,5 +1,5 @@
 // Proves that each kind of setting is read, that an empty one counts as not set, and that everything that can't be used
-// is told at once, a line each, whatever the texts are.
+// is told at once, a line each, whatever the texts are; and that names are told of that are nearly those of settings.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
@@ -139,4 +139,38 @@ describe('what can not be used is told', () => {
       { numRuns: 1000 },
     );
   });
+});
+
+describe('a variable whose name is nearly that of a setting', () => {
+  const slipsOf = (env: Environment) => {
+    const settings = new Settings(env);
+    readServerSettings(settings);
+    return settings.slips();
+  };
+
+  for (const [name, meant] of [
+    ['LOG_LEVL', 'LOG_LEVEL'],
+    ['LOG_LEVELS', 'LOG_LEVEL'],
+    ['LOG_LABEL', undefined],
+    ['LOG_FROMAT', 'LOG_FORMAT'],
+    ['TLS_CERT_FILES', 'TLS_CERT_FILE'],
+    ['TLS_CRT_FILE', 'TLS_CERT_FILE'],
+    ['TSL_KEY_FILE', 'TLS_KEY_FILE'],
+    ['CORS_ORIGIN', 'CORS_ORIGINS'],
+    ['CORS_ORIGINZ', 'CORS_ORIGINS'],
+    ['XCORS_ORIGINS', 'CORS_ORIGINS'],
+    ['LOG_LEVEL', undefined],
+    ['LOG', undefined],
+    ['CORS_ORIGINAL', undefined],
+    ['POST', undefined],
+    ['HOSTS', undefined],
+    ['COST', undefined],
+  ] as const) {
+    it(`${name}: ${meant ?? 'is none'}`, () => {
+      const expected = meant === undefined ? [] : [`unknown setting ${name}: did you mean ${meant}?`];
+      assert.deepEqual(slipsOf({ [name]: name === 'LOG_LEVEL' ? 'info' : 'secret' }), expected);
+    });
+  }
+
+  it('counts as not set if it is empty', () => assert.deepEqual(slipsOf({ LOG_LEVELS: '' }), []));
 });

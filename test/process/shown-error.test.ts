@@ -1,5 +1,5 @@
-// Proves that of an error that nobody has caught only its type and its frames are shown, whatever it says and carries; and that the
-// log has what helps of any other error, and nothing that merely hangs on it.
+// Proves that of an error that nobody has caught only its type and its frames are shown, whatever it says and carries;
+// and that the log has what helps of any other error, and nothing that merely hangs on it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
 // Proves, with the process of a second service, that functions/process serves any service: its settings are read and
-// its log written, SIGTERM and SIGINT end it with exit code 0, also while it starts, a second signal ends it at once, and
-// a start or an end that can't be is one line.
+// its log written, SIGTERM and SIGINT end it with exit code 0, also while it starts, a second signal ends it at once,
+// and a start or an end that can't be is one line.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { createClient } from '@connectrpc/connect';

@@ -68,7 +68,10 @@ for (const wire of wires) {
       const body = wire.protocol === 'connect' ? Buffer.from([0xff]) : Buffer.from([0, 0, 0, 0, 1, 0xff]);
       await call(serving, wire, { body });
       const line = await serving.line(() => true);
-      assert.ok(line.code === 'INVALID_ARGUMENT' || line.code === 'INTERNAL', String(line.code));
+      assert.deepEqual(
+        [line.code, line.error, line.fault],
+        ['INVALID_ARGUMENT', 'the request is not a valid message', undefined],
+      );
       assert.equal(serving.lines.length, 1);
     });
 

@@ -1,5 +1,6 @@
 // Proves that what a client can make a connection hold has a limit: connections and streams in parallel, the time to
-// say what it wants, resets, idleness, and headers that come before the client has heard of their limit.
+// say what it wants, resets, idleness, and headers that come before the client has heard of their limit; that it may
+// send as much ahead as the windows say; and that a connection has an age if that is asked for.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';
@@ -7,6 +8,7 @@ import net, { type Socket } from 'node:net';
 import { describe, it } from 'node:test';
 import { beginning } from '../support/http2-bytes.ts';
 import { eventually, withPatience } from '../support/patience.ts';
+import { requestHttp2 } from '../support/raw-request.ts';
 import { closeBefore, type Serving } from '../support/server.ts';
 import { wires } from '../support/transports.ts';
 import { echoOf, serve } from './echo.ts';
@@ -155,7 +157,62 @@ describe('limits of a connection', () => {
     assert.ok(await withPatience(closed));
     assert.equal(stream.rstCode, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
+
+  for (const [maxHeaderBytes, status] of [
+    [64 * 1024, undefined],
+    [128 * 1024, '0'],
+  ] as const) {
+    it(`of ${maxHeaderBytes} bytes of headers cost the call that has more, and no other`, async (t) => {
+      const go = Promise.withResolvers<void>();
+      const unary = async () => {
+        await go.promise;
+        return {};
+      };
+      const serving = await serve(t, { unary }, { limits: { maxHeaderBytes } });
+      // By default, node's own client sends no more than 64 KiB.
+      const session = http2.connect(serving.url, { maxSendHeaderBlockLength: 256 * 1024 });
+      closeBefore(serving, () => session.destroy());
+      session.on('error', () => {});
+      await once(session, 'remoteSettings');
+      const other = begin(session);
+      const large = begin(session, { 'x-large': 'a'.repeat(66_000) });
+      if (status === undefined) {
+        assert.ok(await withPatience(large.closed.then(() => true)), 'its stream is open');
+        assert.equal(large.resetCode, http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
+      }
+      go.resolve();
+      await withPatience(Promise.all([other.ended, large.ended]));
+      assert.equal(large.trailers['grpc-status'], status);
+      assert.equal(other.trailers['grpc-status'], '0');
+      assert.equal(session.destroyed, false);
+    });
+  }
+
+  for (const [limits, stream, connection] of [
+    [{}, 1024 * 1024, 4 * 1024 * 1024],
+    [{ streamWindowBytes: 100_000, connectionWindowBytes: 300_000 }, 100_000, 300_000],
+  ] as const) {
+    it(`let a client send ${stream} bytes ahead on a stream, and ${connection} on a connection`, async (t) => {
+      const serving = await serve(t, {}, { limits });
+      const session = http2.connect(serving.url);
+      closeBefore(serving, () => session.destroy());
+      await once(session, 'remoteSettings');
+      assert.equal(session.remoteSettings.initialWindowSize, stream);
+      assert.ok(await eventually(() => session.state.remoteWindowSize === connection));
+    });
+  }
 });
+
+/** Begins an empty call of gRPC. */
+function begin(session: http2.ClientHttp2Session, headers: Record<string, string> = {}) {
+  const exchange = requestHttp2(session, {
+    path: '/test.echo.v1.Echo/Unary',
+    headers: { 'content-type': 'application/grpc', te: 'trailers', ...headers },
+  });
+  exchange.read();
+  exchange.request.end(Buffer.alloc(5));
+  return exchange;
+}
 
 /** Opens a socket that is closed at the end of the test. */
 async function connect(serving: Serving): Promise<Socket> {
@@ -197,6 +254,32 @@ describe('a connection that is too old', () => {
     assert.equal(trailers['grpc-status'], '0');
     await once(session, 'close');
   });
+
+  it('is cut when its calls take longer than the grace', async (t) => {
+    const limits = { maxConnectionAgeMs: 50, connectionAgeGraceMs: 50 };
+    const serving = await serve(t, { unary: () => new Promise<never>(() => {}) }, { limits });
+    const session = http2.connect(serving.url);
+    session.on('error', () => {});
+    closeBefore(serving, () => session.destroy());
+    assert.ok(await withPatience(begin(session).closed.then(() => true)), 'the call goes on');
+    assert.equal((await serving.line(({ code }) => code !== undefined)).code, 'CANCELLED');
+  });
+
+  for (const [chance, ageMs] of [
+    [0, 900_000],
+    [0.5, 1_000_000],
+    [0.999, 1_099_800],
+  ] as const) {
+    it(`is so ${ageMs} ms old by chance, so that not all clients come anew at once`, async (t) => {
+      const serving = await serve(t, {}, { limits: { maxConnectionAgeMs: 1_000_000 } });
+      t.mock.method(Math, 'random', () => chance);
+      const timers = t.mock.method(globalThis, 'setTimeout');
+      const session = http2.connect(serving.url);
+      closeBefore(serving, () => session.destroy());
+      await once(session, 'remoteSettings');
+      assert.ok(timers.mock.calls.some(({ arguments: [, ms] }) => ms === ageMs));
+    });
+  }
 
   it('is closed after its next response over HTTP/1.1', async (t) => {
     const limits = { maxConnectionAgeMs: 20 };

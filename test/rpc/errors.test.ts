@@ -1,5 +1,5 @@
-// Proves that refusing costs no new error each time: of each time that a caller is told to wait there is one, of few times, none
-// shorter than what is left, none much longer; and that calls leave nothing in errors that others share.
+// Proves that refusing costs no new error each time: of each time that a caller is told to wait there is one, of few
+// times, none shorter than what is left, none much longer; and that calls leave nothing in errors that others share.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';

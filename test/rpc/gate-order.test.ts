@@ -1,5 +1,5 @@
-// Proves that a gate which takes its time keeps nobody longer than deadline, drain and the client itself allow; that what
-// a request says wrongly in its headers is refused before the gate, and all else after it; and what a gate learns.
+// Proves that a gate which takes its time keeps nobody longer than deadline, drain and the client itself allow; that
+// what a request says wrongly in its headers is refused before the gate, and all else after it; and what a gate learns.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

@@ -1,6 +1,6 @@
-// Proves that application/grpc-web-text says in base64 what application/grpc-web+proto says in bytes: the same calls get the
-// same answers, however the text of a request is cut into pieces and padded; and that what is no base64 is refused, not
-// skipped. Answers are decoded here, four characters at a time.
+// Proves that application/grpc-web-text says in base64 what application/grpc-web+proto says in bytes: the same calls
+// get the same answers, however the text of a request is cut into pieces and padded; and that what is no base64 is
+// refused, not skipped. Answers are decoded here, four characters at a time.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
-// Proves that a call from within the process ends when it must, whatever hangs, the method or its caller's own requests: by
-// deadline, by the caller's signal or because that reads no further, and by a drain, which waits for it first. The method
-// hears of it, the promises settle, and the log has one line.
+// Proves that a call from within the process ends when it must, whatever hangs, the method or its caller's own
+// requests: by deadline, by the caller's signal or because that reads no further, and by a drain, which waits for it
+// first. The method hears of it, the promises settle, and the log has one line.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { type CallOptions, Code, ConnectError, createClient, type ServiceImpl } from '@connectrpc/connect';

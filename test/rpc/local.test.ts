@@ -1,5 +1,5 @@
-// Proves that a call from within the process, by `server.local`, is a call like any other: all kinds of methods, metadata,
-// gate and interceptors, errors, of which the log alone has the causes, and one line in the log.
+// Proves that a call from within the process, by `server.local`, is a call like any other: all kinds of methods,
+// metadata, gate and interceptors, errors, of which the log alone has the causes, and one line in the log.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {

@@ -40,6 +40,21 @@ describe('TLS', async () => {
     });
   }
 
+  for (const [who, options, reason] of [
+    ['nobody knows', stranger, /^TLS: CERT_SIGNATURE_FAILURE$/],
+    ['has no certificate', {}, /^TLS: .*PEER_DID_NOT_RETURN_A_CERTIFICATE$/],
+  ] as const) {
+    it(`tells the log of a client that ${who}, where it is mutual`, async (t) => {
+      const serving = await serve(t, unary, { tls: { ...server, clientCa: authority.ca } });
+      const socket = tls.connect({ port: serving.port, host: '127.0.0.1', ...trust, ...options });
+      closeBefore(serving, () => socket.destroy());
+      socket.on('error', () => {}).resume();
+      const line = await serving.line(({ message }) => message === 'a connection was refused');
+      assert.deepEqual([line.level, line.peer], ['warn', '127.0.0.1']);
+      assert.match(String(line.reason), reason);
+    });
+  }
+
   it('without ALPN is HTTP/1.1', async (t) => {
     const serving = await serve(t, unary, { tls: server });
     const socket = tls.connect({ port: serving.port, host: '127.0.0.1', ...trust });

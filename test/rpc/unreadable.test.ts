@@ -1,5 +1,5 @@
-// Proves that a request which can't be read, such as JSON with a password of the wrong type, is refused, and that what it
-// holds reaches no log, over gRPC and Connect.
+// Proves that a request which can't be read, such as JSON with a password of the wrong type, is refused, and that what
+// it holds reaches no log, over gRPC and Connect.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { it } from 'node:test';

@@ -1,5 +1,6 @@
-// Proves that what a method gives and no client can be sent, a detail that is not of its type or metadata that HTTP/2 has
-// no place for, ends that call alone: as INTERNAL in every protocol, with the cause in the log, and the server goes on.
+// Proves that what a method gives and no client can be sent, a detail that is not of its type or metadata that HTTP/2
+// has no place for, ends that call alone: as INTERNAL in every protocol, with the cause in the log, and the server goes
+// on.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

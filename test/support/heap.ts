@@ -15,8 +15,8 @@ const keptBytes = 100_000;
 const maxAttempts = 4;
 
 /**
- * Fails if a value takes more memory than so many bytes, buffers outside of the heap included. Many copies of it are kept to
- * find out.
+ * Fails if a value takes more memory than so many bytes, buffers outside of the heap included. Many copies of it are
+ * kept to find out.
  */
 export function assertHeapBytes(make: () => unknown, maxBytes: number, what: string): void {
   let bytes = Number.POSITIVE_INFINITY;

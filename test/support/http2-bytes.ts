@@ -1,10 +1,16 @@
-/** What a client sends first, without settings of its own, and its acknowledgement of the server's (RFC 9113 section 3.4). */
+/**
+ * What a client sends first, without settings of its own, and its acknowledgement of the server's (RFC 9113 section
+ * 3.4).
+ */
 export function beginning(settings: Buffer = Buffer.alloc(0)): Buffer {
   const preface = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n');
   return Buffer.concat([preface, http2Frame(4, 0, 0, settings), http2Frame(4, 1, 0, Buffer.alloc(0))]);
 }
 
-/** A frame of HTTP/2 (RFC 9113 section 4.1). Types: 0 DATA, 1 HEADERS, 3 RST_STREAM, 4 SETTINGS, 6 PING, 7 GOAWAY, 8 WINDOW_UPDATE. */
+/**
+ * A frame of HTTP/2 (RFC 9113 section 4.1). Types: 0 DATA, 1 HEADERS, 3 RST_STREAM, 4 SETTINGS, 6 PING, 7 GOAWAY, 8
+ * WINDOW_UPDATE.
+ */
 export function http2Frame(type: number, flags: number, stream: number, payload: Buffer): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);

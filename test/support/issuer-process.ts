@@ -1,5 +1,5 @@
-// An issuer of tokens as a process of its own: it describes itself (OpenID Connect Discovery), shows its keys, and does what
-// its test says at /control. It signs with node:crypto, not with what verifies.
+// An issuer of tokens as a process of its own: it describes itself (OpenID Connect Discovery), shows its keys, and does
+// what its test says at /control. It signs with node:crypto, not with what verifies.
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import http from 'node:http';
 import { json } from 'node:stream/consumers';

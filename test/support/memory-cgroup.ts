@@ -3,7 +3,9 @@ import { mkdirSync, readFileSync, rmdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { eventually } from './patience.ts';
 
-/** A cgroup whose processes may take so much memory together, as a container. Disposal removes it when they have ended. */
+/**
+ * A cgroup whose processes may take so much memory together, as a container. Disposal removes it when they have ended.
+ */
 export interface MemoryCgroup extends AsyncDisposable {
   /** What runs a command in it, as the first words of the command. */
   readonly launcher: readonly string[];
@@ -11,7 +13,9 @@ export interface MemoryCgroup extends AsyncDisposable {
   oomKills(): number;
 }
 
-/** Makes one below that of this process. Undefined where that can't be: it takes root on Linux, or a delegated cgroup. */
+/**
+ * Makes one below that of this process. Undefined where that can't be: it takes root on Linux, or a delegated cgroup.
+ */
 export function memoryCgroup(bytes: number): MemoryCgroup | undefined {
   const place = ownPlace();
   if (place === undefined) return undefined;
@@ -48,7 +52,9 @@ export function memoryCgroup(bytes: number): MemoryCgroup | undefined {
   };
 }
 
-/** Where the memory of this process is limited, by cgroup v1 or v2 (https://docs.kernel.org/admin-guide/cgroup-v2.html). */
+/**
+ * Where the memory of this process is limited, by cgroup v1 or v2 (https://docs.kernel.org/admin-guide/cgroup-v2.html).
+ */
 function ownPlace(): { folder: string; limitFile: string; eventsFile: string } | undefined {
   let memberships: string;
   try {

@@ -29,8 +29,8 @@ export interface Serving {
 }
 
 /**
- * Those of a server; limits that are not given have their defaults, but for short time-outs of the drain, and a line of the
- * log for every call that is refused.
+ * Those of a server; limits that are not given have their defaults, but for short time-outs of the drain, and a line of
+ * the log for every call that is refused.
  */
 export type ServingOptions = Omit<RpcServerOptions, 'limits'> & { readonly limits?: Partial<Limits> };
 

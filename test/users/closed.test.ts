@@ -1,5 +1,5 @@
-// Proves, with the real process, that the Users service lets in whom its settings name, and nobody else: by keys, tokens and
-// certificates, at its methods and at /users/; and that its log says who may call, and who did.
+// Proves, with the real process, that the Users service lets in whom its settings name, and nobody else: by keys,
+// tokens and certificates, at its methods and at /users/; and that its log says who may call, and who did.
 import assert from 'node:assert/strict';
 import { hash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -38,6 +38,7 @@ describe('readConfig', () => {
         otlp: undefined,
       },
       limits: defaults,
+      slips: [],
     });
   });
 
@@ -86,12 +87,28 @@ describe('readConfig', () => {
         otlp: undefined,
       },
       limits: { ...defaults, drainTimeoutMs: 7 },
+      slips: [],
     });
     assert.deepEqual(readConfig({ USERS_STORE: 'memory' }).store, { kind: 'memory' });
     assert.deepEqual(readConfig({ USERS_DATA: '/var/users' }).store, {
       kind: 'sqlite',
       dataFolder: '/var/users',
     });
+  });
+
+  it('tells of names that are nearly those of settings, of any kind', () => {
+    const env = {
+      API_KEY_FILE: 'x',
+      USER_STORE: 'memory',
+      DRAIN_TIMEOUT_MS: '7',
+      DRAIN_TIMEOUT_M: '8',
+      HOME: '/',
+    };
+    assert.deepEqual(readConfig(env).slips, [
+      'unknown setting API_KEY_FILE: did you mean API_KEYS_FILE?',
+      'unknown setting USER_STORE: did you mean USERS_STORE?',
+      'unknown setting DRAIN_TIMEOUT_M: did you mean DRAIN_TIMEOUT_MS?',
+    ]);
   });
 
   it('takes what is empty as not set', () => {

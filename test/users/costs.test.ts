@@ -1,5 +1,5 @@
-// Proves what each call costs of its caller's quota, by the table in functions/users/costs.ts and by docs/limits.md, also
-// through /users/; and that it is paid before a user is read or a password hashed.
+// Proves what each call costs of its caller's quota, by the table in functions/users/costs.ts and by docs/limits.md,
+// also through /users/; and that it is paid before a user is read or a password hashed.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';

@@ -1,5 +1,5 @@
-// Proves, with real processes under load of every protocol, that SIGTERM ends one with exit code 0 while no call fails for
-// clients that reconnect, and that one whose store does not answer yet ends too.
+// Proves, with real processes under load of every protocol, that SIGTERM ends one with exit code 0 while no call fails
+// for clients that reconnect, and that one whose store does not answer yet ends too.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';

@@ -1,6 +1,6 @@
 // Proves that the sample users are there after the start, each once, however often the server starts; and that a
-// store which fails is not mistaken for one that has them. That they leave no line in the log is test/docs/readme.test.ts's:
-// the banner of `npm run dev` comes first.
+// store which fails is not mistaken for one that has them. That they leave no line in the log is
+// test/docs/readme.test.ts's: the banner of `npm run dev` comes first.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';

@@ -1,6 +1,7 @@
-// Proves that no secret leaves the process: one that is marked goes in by every way there is, well and wrongly, with a key and
-// without, and is neither in what the process writes, whatever the format and level of its log, nor in what others get. Only
-// what is there to be logged may hold one: `x-request-id`, and with LOG_FORMAT=pretty the values that are known to be harmless.
+// Proves that no secret leaves the process: one that is marked goes in by every way there is, well and wrongly, with a
+// key and without, and is neither in what the process writes, whatever the format and level of its log, nor in what
+// others get. Only what is there to be logged may hold one: `x-request-id`, and with LOG_FORMAT=pretty the values that
+// are known to be harmless.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';

@@ -1,5 +1,6 @@
 // However many sign-ups one client sends, others sign up beside it: one that sends many with passwords fills its own
-// share of the queue for hashes alone, that of the caller where it is known, and a taken name costs no hash at all, whoever sends it.
+// share of the queue for hashes alone, that of the caller where it is known, and a taken name costs no hash at all,
+// whoever sends it.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

@@ -26,8 +26,8 @@ export interface AuthOptions {
 }
 
 /**
- * Makes the gate that lets in whom it knows and who has the scopes of the method. Calls from within the process are those
- * of the caller on whose behalf they are made, else the process's own.
+ * Makes the gate that lets in whom it knows and who has the scopes of the method. Calls from within the process are
+ * those of the caller on whose behalf they are made, else the process's own.
  *
  * @param paths of all methods and resources of the server
  * @throws Error when one has no row in the table of scopes

@@ -9,8 +9,8 @@ export type BadTokenLimits = Pick<
 >;
 
 /**
- * Bounds the signatures that are verified in vain. Verifying one costs the server more than it costs a client to make one
- * up. Each client has a share, which fills again with time; a token that turns out right takes nothing of it.
+ * Bounds the signatures that are verified in vain. Verifying one costs the server more than it costs a client to make
+ * one up. Each client has a share, which fills again with time; a token that turns out right takes nothing of it.
  */
 export class BadTokens {
   readonly #shares: TokenBuckets;

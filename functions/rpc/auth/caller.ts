@@ -4,8 +4,8 @@ import { createContextKey, type HandlerContext } from '@connectrpc/connect';
 /** Who calls, as a credential tells. */
 export interface Caller {
   /**
-   * How it is known: by an API key, a token (JWT) about somebody, a token about no one but the client that it was issued to,
-   * or a certificate.
+   * How it is known: by an API key, a token (JWT) about somebody, a token about no one but the client that it was
+   * issued to, or a certificate.
    */
   readonly kind: 'key' | 'token' | 'client' | 'certificate';
   /** The name that the credential gives, at most `maxNameCharacters` long. */

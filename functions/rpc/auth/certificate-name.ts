@@ -8,8 +8,9 @@ interface AlternativeName {
 }
 
 /**
- * One name as Node writes it: the type, a colon, and the value. A value with a comma, a quote or anything else that could
- * pass for another name is a string of JSON (https://nodejs.org/api/crypto.html#x509subjectaltname, CVE-2021-44532).
+ * One name as Node writes it: the type, a colon, and the value. A value with a comma, a quote or anything else that
+ * could pass for another name is a string of JSON (https://nodejs.org/api/crypto.html#x509subjectaltname,
+ * CVE-2021-44532).
  */
 const writtenName = /([^:,"]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/y;
 
@@ -22,8 +23,8 @@ const visible = /^[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?$/;
 /**
  * The name of whoever has a certificate: its first SPIFFE id, else its first DNS name, else its common name.
  *
- * @returns undefined if it has none, more than one common name, or one that is not visible ASCII: people could not tell it
- *   from others
+ * @returns undefined if it has none, more than one common name, or one that is not visible ASCII: people could not tell
+ *   it from others
  */
 export function certificateName(certificate: X509Certificate): string | undefined {
   const names = alternativeNames(certificate.subjectAltName ?? '');

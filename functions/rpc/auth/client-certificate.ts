@@ -9,14 +9,14 @@ import { certificateName } from './certificate-name.ts';
 /** How clients are known by their certificates. */
 export interface CertificateOptions {
   /**
-   * The scopes of clients, by the names of their certificates (`certificateName`); those of `*` are for clients without a
-   * row. Whoever has neither is known, but may do nothing that needs a scope.
+   * The scopes of clients, by the names of their certificates (`certificateName`); those of `*` are for clients without
+   * a row. Whoever has neither is known, but may do nothing that needs a scope.
    */
   readonly clients: Readonly<Record<string, readonly string[]>>;
   /**
-   * `alb`: the certificate is in the header that an Application Load Balancer sets whose listener verifies clients. Nobody
-   * must reach the server but by that listener: all others could write the header themselves. Default: the certificate
-   * of the TLS connection.
+   * `alb`: the certificate is in the header that an Application Load Balancer sets whose listener verifies clients.
+   * Nobody must reach the server but by that listener: all others could write the header themselves. Default: the
+   * certificate of the TLS connection.
    */
   readonly header?: 'alb' | undefined;
   /** Default: that of `limits.ts`. */

@@ -18,8 +18,8 @@ export interface IssuerKey {
 }
 
 /**
- * Fetches the issuer's keys when they are needed first, and keeps them. One fetch serves all who wait. Keys that have become
- * old are fetched anew while calls go on with them; while the issuer is away, they stay.
+ * Fetches the issuer's keys when they are needed first, and keeps them. One fetch serves all who wait. Keys that have
+ * become old are fetched anew while calls go on with them; while the issuer is away, they stay.
  */
 export class IssuerKeys {
   readonly #options: JwtOptions;

@@ -15,8 +15,8 @@ loopback.addSubnet('127.0.0.0', 8);
 loopback.addAddress('::1', 'ipv6');
 
 /**
- * Whether only this machine can reach a host, which may be in brackets as in a URL. Of names that is `localhost` alone: all
- * others, its subdomains too, may be asked of DNS, and be elsewhere.
+ * Whether only this machine can reach a host, which may be in brackets as in a URL. Of names that is `localhost` alone:
+ * all others, its subdomains too, may be asked of DNS, and be elsewhere.
  */
 export function isLoopback(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1');

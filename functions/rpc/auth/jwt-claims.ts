@@ -32,8 +32,8 @@ export function checkClaims(claims: JWTPayload, expected: Expected, nowMs: numbe
 }
 
 /**
- * Who has a token: who it is about, else the client that it was issued to, which is another caller whatever its name. With
- * at most `maxScopes` scopes.
+ * Who has a token: who it is about, else the client that it was issued to, which is another caller whatever its name.
+ * With at most `maxScopes` scopes.
  */
 export function callerOfClaims(claims: JWTPayload, maxScopes: number): Caller {
   const scopes = scopesOf(claims, maxScopes);

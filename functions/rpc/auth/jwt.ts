@@ -27,9 +27,9 @@ interface Looks {
 /**
  * Learns who calls from tokens (JWT, RFC 7519) that an issuer has signed. Load it by `loadJwtWay`.
  *
- * A token is looked at first: one that could never be valid here costs no signature and no fetch of keys. One that has been
- * verified is remembered: then its caller is known at once. Signatures that are wrong, and large tokens that are not valid,
- * count as `BadTokens`.
+ * A token is looked at first: one that could never be valid here costs no signature and no fetch of keys. One that has
+ * been verified is remembered: then its caller is known at once. Signatures that are wrong, and large tokens that are
+ * not valid, count as `BadTokens`.
  *
  * @throws Error when a URL is neither `https` nor of this machine
  */

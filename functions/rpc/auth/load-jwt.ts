@@ -17,8 +17,8 @@ export interface JwtOptions {
 }
 
 /**
- * Makes the way in for callers with tokens. What verifies them is loaded by this alone: who needs no tokens does not load
- * it.
+ * Makes the way in for callers with tokens. What verifies them is loaded by this alone: who needs no tokens does not
+ * load it.
  *
  * @throws Error when a URL is neither `https` nor of this machine
  */

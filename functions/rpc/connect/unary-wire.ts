@@ -19,7 +19,10 @@ export function connectUnaryWire(exchange: Exchange): UnaryWire | undefined {
   return new UnaryWire(exchange, match[1] === undefined, exchange.headers['content-encoding']);
 }
 
-/** A unary call of Connect by GET, with its message in the URL. Source: https://connectrpc.com/docs/protocol#unary-get-request */
+/**
+ * A unary call of Connect by GET, with its message in the URL. Source:
+ * https://connectrpc.com/docs/protocol#unary-get-request
+ */
 export function connectGetWire(exchange: Exchange): UnaryWire | undefined {
   const query = new URLSearchParams(exchange.url.slice(exchange.url.indexOf('?') + 1));
   const encoding = query.get('encoding');
@@ -28,7 +31,10 @@ export function connectGetWire(exchange: Exchange): UnaryWire | undefined {
   return new UnaryWire(exchange, encoding === 'proto', compression, query);
 }
 
-/** A call with one message in each direction, bare in the bodies. Source: https://connectrpc.com/docs/protocol#unary-rpcs */
+/**
+ * A call with one message in each direction, bare in the bodies. Source:
+ * https://connectrpc.com/docs/protocol#unary-rpcs
+ */
 class UnaryWire implements Wire {
   readonly protocol = 'connect';
   readonly isFramed = false;

@@ -36,7 +36,10 @@ export interface Codec {
    * @throws BAD_MESSAGE, which quotes nothing of what came: it may be a password
    */
   parse(bytes: Uint8Array): Message;
-  /** As `parse`, for a message that is too large to be read in one turn of the event loop. @throws CANCELED once the call is over */
+  /**
+   * As `parse`, for a message that is too large to be read in one turn of the event loop. @throws CANCELED once the
+   * call is over
+   */
   parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message>;
   /** @throws what protobuf says of a message that is not of the type */
   serialize(message: Message): Uint8Array;

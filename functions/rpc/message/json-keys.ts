@@ -35,9 +35,9 @@ export function hasKeyTwice(text: string): boolean {
 }
 
 /**
- * Looks whether an object of a JSON text, at any depth, has a key twice. JSON.parse keeps the last and drops the others, so
- * what a proxy has checked might not be what is read. The text must be one that JSON.parse takes. Yields now and then, for
- * others to have their turn.
+ * Looks whether an object of a JSON text, at any depth, has a key twice. JSON.parse keeps the last and drops the
+ * others, so what a proxy has checked might not be what is read. The text must be one that JSON.parse takes. Yields now
+ * and then, for others to have their turn.
  */
 export function* lookForKeyTwice(text: string): Generator<undefined, boolean> {
   /** Arrays have no keys. */

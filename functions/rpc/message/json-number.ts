@@ -22,8 +22,8 @@ function fieldsOf(type: DescMessage): ReadonlyMap<string, DescField> {
 }
 
 /**
- * The same JSON, but a string such as "0x10" for a number is one that can't be read: protobuf-es 2.17.0 asks JavaScript,
- * which takes it for 16.
+ * The same JSON, but a string such as "0x10" for a number is one that can't be read: protobuf-es 2.17.0 asks
+ * JavaScript, which takes it for 16.
  */
 export function decimalsOnly(type: DescMessage, json: JsonValue): JsonValue {
   if (typeof json !== 'object' || json === null || Array.isArray(json)) return json;

@@ -15,9 +15,9 @@ import { afterValue, afterVarint, maxDepth, varint } from './wire-format.ts';
 const heapBytesPerByte = 2;
 
 /**
- * Counts what a message in protobuf would become, for the price of reading its tags. Two things are refused that protobuf-es
- * reads in ways of its own, for what is counted must be what is read: a value of another type than its field's, and one
- * that ends beyond its message.
+ * Counts what a message in protobuf would become, for the price of reading its tags. Two things are refused that
+ * protobuf-es reads in ways of its own, for what is counted must be what is read: a value of another type than its
+ * field's, and one that ends beyond its message.
  *
  * @returns how many bytes of the heap the decoded message takes at most
  * @throws as `Measure.check`; BAD_MESSAGE. Other faults of the bytes are left to the decoder

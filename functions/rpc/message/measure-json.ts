@@ -16,13 +16,13 @@ const letterU = 0x75;
 const noKeys = -(2 ** 31);
 
 /**
- * Counts what a message in JSON would become, for the price of reading its bytes once. A key that comes twice counts twice,
- * since JSON.parse makes both. An object with more keys than any type has is refused at once: JSON.parse takes longest for
- * those.
+ * Counts what a message in JSON would become, for the price of reading its bytes once. A key that comes twice counts
+ * twice, since JSON.parse makes both. An object with more keys than any type has is refused at once: JSON.parse takes
+ * longest for those.
  *
  * @returns how many bytes of the heap parsing and decoding take at most
- * @throws as `Measure.check`; BAD_MESSAGE for too many keys, and for what is nested too deeply. Other faults of the text are left
- * to the parser
+ * @throws as `Measure.check`; BAD_MESSAGE for too many keys, and for what is nested too deeply. Other faults of the
+ * text are left to the parser
  */
 export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: MeasureLimits): number {
   const { messageBytes, objectBytes, arrayBytes, valueBytes, heapBytesPerByte, maxKeys } = shape;
@@ -93,7 +93,9 @@ function isEmpty(bytes: Uint8Array, openedAt: number): boolean {
   return bytes[at] === closeBracket || bytes[at] === closeBrace;
 }
 
-/** Whether this is written there, perhaps with escapes: `\u0075ser` is `user`. For ASCII, as the names of fields are. */
+/**
+ * Whether this is written there, perhaps with escapes: `\u0075ser` is `user`. For ASCII, as the names of fields are.
+ */
 function isText(bytes: Uint8Array, start: number, end: number, text: string): boolean {
   let at = start;
   for (let index = 0; index < text.length; index++) {

@@ -35,7 +35,10 @@ export async function readBinary(
   return message;
 }
 
-/** What is cut between two fields and merged is the same message: https://protobuf.dev/programming-guides/encoding/#last-one-wins */
+/**
+ * What is cut between two fields and merged is the same message:
+ * https://protobuf.dev/programming-guides/encoding/#last-one-wins
+ */
 async function merge(
   type: DescMessage,
   message: Message,

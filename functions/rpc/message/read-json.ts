@@ -12,8 +12,8 @@ import {
 const sliceElements = 128;
 
 /**
- * Makes a message of JSON that is too large for one turn: of all but its long lists first, and then these, slice by slice.
- * What is within a field is bounded by what `measureJson` lets through.
+ * Makes a message of JSON that is too large for one turn: of all but its long lists first, and then these, slice by
+ * slice. What is within a field is bounded by what `measureJson` lets through.
  *
  * @param prepare what is done to JSON of the type before a message is made of it
  * @param turn awaited before each slice, if it is a promise

@@ -60,7 +60,7 @@ export class Port {
     this.#listener.on('connection', (socket: Socket) => this.#accept(socket));
     // Node tells of a handshake that fails or takes too long, but leaves the socket open.
     this.#listener.on('tlsClientError', (error: NodeJS.ErrnoException, socket: tls.TLSSocket) => {
-      this.#refusals.note(socket.remoteAddress, 'tls', `TLS: ${error.code ?? error.message}`);
+      this.#refusals.note(addressOf(socket), 'tls', `TLS: ${reasonOf(error, socket)}`);
       socket.destroy();
     });
     // With TLS the client has already said by ALPN what it speaks.
@@ -166,6 +166,19 @@ export class Port {
     socket.once('close', () => clients.leave(client));
     return client;
   }
+}
+
+/** Node ends the connection of a client whose certificate nobody vouches for before it tells of it as a hang-up. */
+function reasonOf(error: NodeJS.ErrnoException, { authorizationError }: tls.TLSSocket): unknown {
+  return authorizationError ?? error.code ?? error.message;
+}
+
+/** By then only the socket within, for which the type has no name, knows whose it was. */
+function addressOf(socket: tls.TLSSocket): string | undefined {
+  if (socket.remoteAddress !== undefined) return socket.remoteAddress;
+  return '_parent' in socket && socket._parent instanceof net.Socket
+    ? socket._parent.remoteAddress
+    : undefined;
 }
 
 function createTls(options: TlsOptions, { handshakeTimeoutMs }: RpcLimits): tls.Server {

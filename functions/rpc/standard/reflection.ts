@@ -31,8 +31,8 @@ export class Reflection {
   }
 
   /**
-   * The method `ServerReflectionInfo`, for the services of v1 and of v1alpha. The call has paid for its first question; each
-   * other one costs a token, since one call has any number of them.
+   * The method `ServerReflectionInfo`, for the services of v1 and of v1alpha. The call has paid for its first question;
+   * each other one costs a token, since one call has any number of them.
    *
    * @throws QUOTA_EXCEEDED
    */
@@ -107,7 +107,10 @@ class Index {
   }
 }
 
-/** The full names of what a type declares: the values of an enum are its siblings, as in C++ (protobuf's descriptor.proto). */
+/**
+ * The full names of what a type declares: the values of an enum are its siblings, as in C++ (protobuf's
+ * descriptor.proto).
+ */
 function membersOf(type: DescEnum | DescExtension | DescMessage | DescService): string[] {
   switch (type.kind) {
     case 'message':

@@ -39,8 +39,8 @@ import users.UsersTypes.GetUsersResult;
 import users.UsersTypes.User;
 
 /**
- * Calls the service with grpc-java and says of each check how it went. The environment names the server: HOST, PORT, and
- * CA_FILE and TOKEN if it needs them; NAME is a user name that nobody has.
+ * Calls the service with grpc-java and says of each check how it went. The environment names the server: HOST, PORT,
+ * and CA_FILE and TOKEN if it needs them; NAME is a user name that nobody has.
  */
 public final class UsersClient {
   private interface Work {

@@ -1,5 +1,5 @@
-// Proves that a key is known by its hash alone, whatever stands around it in the header, that keys of one name are one caller,
-// and that a token which is no key is left to the next way.
+// Proves that a key is known by its hash alone, whatever stands around it in the header, that keys of one name are one
+// caller, and that a token which is no key is left to the next way.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { apiKeyWay, type Caller } from '../../../functions/rpc/index.ts';

@@ -1,4 +1,5 @@
-// Proves that a caller's name is short and is text, and that two callers never have one id, however long or odd their names.
+// Proves that a caller's name is short and is text, and that two callers never have one id, however long or odd their
+// names.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -1,5 +1,6 @@
-// Proves that a client is known by the name in its certificate, over real TLS and as a load balancer tells it, by the same rules;
-// and that no certificate whose authority has been careless passes for another's: whatever stands in a name stays one name.
+// Proves that a client is known by the name in its certificate, over real TLS and as a load balancer tells it, by the
+// same rules; and that no certificate whose authority has been careless passes for another's: whatever stands in a name
+// stays one name.
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';

@@ -1,6 +1,7 @@
-// Proves that the keys of an issuer are asked for no more than is needed, by counting its requests: one fetch for all who wait, a
-// pause after one in vain, another only when keys are old; that keys come and go under load without a valid token being
-// refused; that those which are known outlast their issuer; and that an issuer which is away or out of order is said to be.
+// Proves that the keys of an issuer are asked for no more than is needed, by counting its requests: one fetch for all
+// who wait, a pause after one in vain, another only when keys are old; that keys come and go under load without a valid
+// token being refused; that those which are known outlast their issuer; and that an issuer which is away or out of
+// order is said to be.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';

@@ -1,6 +1,6 @@
-// Proves that no token that its issuer has not signed lets anybody in, however it is made: with other algorithms, keys that it
-// brings along, random parts, huge numbers, or what a token that is right was changed to. Each is refused as a credential,
-// never as a fault of the server, and the issuer is not asked for more than its keys, once.
+// Proves that no token that its issuer has not signed lets anybody in, however it is made: with other algorithms, keys
+// that it brings along, random parts, huge numbers, or what a token that is right was changed to. Each is refused as a
+// credential, never as a fault of the server, and the issuer is not asked for more than its keys, once.
 import assert from 'node:assert/strict';
 import { createHmac, createPublicKey, generateKeyPairSync, sign } from 'node:crypto';
 import { describe, it, type TestContext } from 'node:test';

@@ -1,6 +1,6 @@
-// Proves that a token lets in whom its issuer has signed it for, over every protocol: with each algorithm, the caller's name,
-// scopes in whatever form issuers write them; that it must be by this issuer, for this service and for now; and that it is
-// verified once, and known until it expires.
+// Proves that a token lets in whom its issuer has signed it for, over every protocol: with each algorithm, the caller's
+// name, scopes in whatever form issuers write them; that it must be by this issuer, for this service and for now; and
+// that it is verified once, and known until it expires.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { inspect } from 'node:util';

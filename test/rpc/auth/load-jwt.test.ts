@@ -1,5 +1,5 @@
-// Proves that only who lets callers in by tokens loads what verifies them: in a bundle it is a chunk that the start does not
-// import. And that it is the way in.
+// Proves that only who lets callers in by tokens loads what verifies them: in a bundle it is a chunk that the start
+// does not import. And that it is the way in.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { build } from 'esbuild';

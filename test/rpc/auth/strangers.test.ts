@@ -1,6 +1,6 @@
 // Proves that callers without a credential can't take the memory of those who have one: what is refused and not read is
-// bounded, whatever number of addresses it comes from, and known callers are let in meanwhile; and that what is found of those
-// that were cut ends nothing.
+// bounded, whatever number of addresses it comes from, and known callers are let in meanwhile; and that what is found
+// of those that were cut ends nothing.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { it, type TestContext } from 'node:test';

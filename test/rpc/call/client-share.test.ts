@@ -1,6 +1,6 @@
-// Proves that memory, watches and calls are shared by caller once that is known, and by address before: two connections of
-// one caller share, two callers on one connection do not; and that all that was taken is given back, whatever happens,
-// also where a caller has no memory left for a call that is its own.
+// Proves that memory, watches and calls are shared by caller once that is known, and by address before: two connections
+// of one caller share, two callers on one connection do not; and that all that was taken is given back, whatever
+// happens, also where a caller has no memory left for a call that is its own.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { type CallOptions, Code } from '@connectrpc/connect';

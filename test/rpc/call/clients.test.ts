@@ -1,6 +1,6 @@
 // Proves who counts as one client: an address of IPv4, or a network of IPv6 however it is written, and behind trusted
-// proxies the address that the outermost of them has seen, and nothing that a client says itself; and that each has its own
-// share of connections and calls, which is there again afterwards.
+// proxies the address that the outermost of them has seen, and nothing that a client says itself; and that each has its
+// own share of connections and calls, which is there again afterwards.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net from 'node:net';

@@ -1,6 +1,6 @@
 // Proves that what calls hold in memory is counted, and given back to the last byte, whatever happens to them and in
-// whatever order; that a connection, a client and all together have a share each, beyond which a call is refused before its
-// message is inflated; and that others do not notice.
+// whatever order; that a connection, a client and all together have a share each, beyond which a call is refused before
+// its message is inflated; and that others do not notice.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';

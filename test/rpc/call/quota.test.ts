@@ -1,6 +1,6 @@
-// Proves that every call costs a token of its caller, else of its address, by whatever way it comes in, and more where the
-// service says so; that whoever has none left is told when to come again, before its body is read; and what costs nothing:
-// health, calls that are refused, calls from within the process, and all of it without a quota.
+// Proves that every call costs a token of its caller, else of its address, by whatever way it comes in, and more where
+// the service says so; that whoever has none left is told when to come again, before its body is read; and what costs
+// nothing: health, calls that are refused, calls from within the process, and all of it without a quota.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, type ConnectError, createClient } from '@connectrpc/connect';

@@ -1,6 +1,6 @@
-// Proves that calls which anybody can make without end have no line each in the log: those that are refused, and those of
-// nobody where callers have to say who they are. The rest are counted by code, those of known callers by caller too, and a
-// flood of strangers hides none of them. Other calls of known callers, and faults, lose no line.
+// Proves that calls which anybody can make without end have no line each in the log: those that are refused, and those
+// of nobody where callers have to say who they are. The rest are counted by code, those of known callers by caller too,
+// and a flood of strangers hides none of them. Other calls of known callers, and faults, lose no line.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

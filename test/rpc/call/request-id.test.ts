@@ -1,5 +1,5 @@
-// Proves that a request id of the client's is taken as it is where it is fit for a log, and that one which could end a text in it
-// is not taken.
+// Proves that a request id of the client's is taken as it is where it is fit for a log, and that one which could end a
+// text in it is not taken.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { requestId } from '../../../functions/rpc/call/request-id.ts';

@@ -1,6 +1,6 @@
-// Proves that a response of which a client reads nothing is reset long before its deadline, in every protocol, whether its
-// status is decided or not, and whether it is the stream or the whole connection that is not read; that its memory is given
-// back then; and that a client which reads slowly, but reads, is not cut off.
+// Proves that a response of which a client reads nothing is reset long before its deadline, in every protocol, whether
+// its status is decided or not, and whether it is the stream or the whole connection that is not read; that its memory
+// is given back then; and that a client which reads slowly, but reads, is not cut off.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -1,6 +1,6 @@
-// Proves that a caller never spends more than its bucket and what came in since, whatever it does in which order; that the
-// time it is told is the time it has to wait; that one call may cost more than a bucket holds; and that callers, however many
-// are invented, take up no more memory than they may and make nobody's debt be forgotten.
+// Proves that a caller never spends more than its bucket and what came in since, whatever it does in which order; that
+// the time it is told is the time it has to wait; that one call may cost more than a bucket holds; and that callers,
+// however many are invented, take up no more memory than they may and make nobody's debt be forgotten.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -1,6 +1,6 @@
-// Proves that work which takes turns shares the event loop: a turn ends when its time is used up, those that wait go on in
-// their order, one in each turn of the loop, and between two of them all else that is ready has its turn. The clock is the
-// test's own.
+// Proves that work which takes turns shares the event loop: a turn ends when its time is used up, those that wait go on
+// in their order, one in each turn of the loop, and between two of them all else that is ready has its turn. The clock
+// is the test's own.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Turns } from '../../../functions/rpc/call/turns.ts';

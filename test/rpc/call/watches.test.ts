@@ -1,5 +1,5 @@
-// Proves that calls which last as long as their clients want are bounded: those of one client, those of all, and the time of
-// each; that reflection counts as watches do; and that a call with a deadline is not one.
+// Proves that calls which last as long as their clients want are bounded: those of one client, those of all, and the
+// time of each; that reflection counts as watches do; and that a call with a deadline is not one.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';

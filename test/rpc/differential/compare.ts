@@ -18,7 +18,9 @@ interface Side {
   readonly observed: Observed;
 }
 
-/** Makes each call to a server of ours and to connect-node's own, and compares all that a client sees of the answers. */
+/**
+ * Makes each call to a server of ours and to connect-node's own, and compares all that a client sees of the answers.
+ */
 export function compareWithStock(
   { name, wire }: Dialect,
   cases: readonly Case[],

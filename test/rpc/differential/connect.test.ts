@@ -1,5 +1,5 @@
-// Proves that our Connect is the same protocol as connect-node's own, over both versions of HTTP, with protobuf and with
-// JSON, by POST and by GET: as grpc.test.ts does.
+// Proves that our Connect is the same protocol as connect-node's own, over both versions of HTTP, with protobuf and
+// with JSON, by POST and by GET: as grpc.test.ts does.
 import { behaviourCases } from './behaviour.ts';
 import { compareWithStock } from './compare.ts';
 import { Dialect } from './dialect.ts';

@@ -83,7 +83,10 @@ const unknownFlags: Difference = {
   ourStatus: String(Code.InvalidArgument),
 };
 
-/** The flag that ends responses: stock refuses it too where the method takes one message, and else ends the stream by it. */
+/**
+ * The flag that ends responses: stock refuses it too where the method takes one message, and else ends the stream by
+ * it.
+ */
 function ended(method: Method): Difference {
   const why = 'No request has this flag: ours refuses it as any other.';
   const parts: Part[] = ['status', 'message'];

@@ -1,5 +1,5 @@
-// Proves that our gRPC-Web is the same protocol as connect-node's own, over both versions of HTTP: as grpc.test.ts does.
-// (connect-node has no grpc-web-text: ../grpc-web-text.test.ts.)
+// Proves that our gRPC-Web is the same protocol as connect-node's own, over both versions of HTTP: as grpc.test.ts
+// does. (connect-node has no grpc-web-text: ../grpc-web-text.test.ts.)
 import { behaviourCases } from './behaviour.ts';
 import { compareWithStock } from './compare.ts';
 import { Dialect } from './dialect.ts';

@@ -110,7 +110,9 @@ const cancels = (dialect: Dialect): Case[] => {
   return cases.map((it) => ({ ...it, chance: ['observed'] }));
 };
 
-/** Streams of responses and of requests, both at once, and what clients break off. `details`: of an error at the end. */
+/**
+ * Streams of responses and of requests, both at once, and what clients break off. `details`: of an error at the end.
+ */
 export const streamCases = (dialect: Dialect, details: readonly Any[]): Case[] => [
   ...responseStreams(dialect, details),
   ...requestStreams(dialect),

@@ -1,13 +1,13 @@
-// Proves that what is wrong with one stream of HTTP/2 costs that stream and not its connection: DATA that does not fit the
-// content-length (RFC 9113 section 8.1.1). A fault of the connection ends it all the same, and so does a client that is not
-// there any more.
+// Proves that what is wrong with one stream of HTTP/2 costs that stream and not its connection: DATA that does not fit
+// the content-length (RFC 9113 section 8.1.1). A fault of the connection ends it all the same, and so does a client
+// that is not there any more.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { describe, it } from 'node:test';
 import { frame } from '../../support/frames.ts';
 import { beginning, callHeaders, http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
-import { eventually, withPatience } from '../../support/patience.ts';
+import { eventually, patienceMs, withPatience } from '../../support/patience.ts';
 import { requestHttp2 } from '../../support/raw-request.ts';
 import { closeBefore, type Serving } from '../../support/server.ts';
 import { serve } from '../echo.ts';
@@ -15,6 +15,9 @@ import { serve } from '../echo.ts';
 const path = '/test.echo.v1.Echo/Unary';
 const empty = frame(Buffer.alloc(0));
 const { NGHTTP2_PROTOCOL_ERROR } = http2.constants;
+
+/** The client has this long to answer the PING by which the server finds out that the connection is sound. */
+const limits = { goawayTimeoutMs: patienceMs };
 
 function connect(serving: Serving): http2.ClientHttp2Session {
   const session = http2.connect(serving.url);
@@ -42,13 +45,12 @@ describe('a request with a content-length', () => {
     it(`of ${what} costs its stream, and not another nor the connection`, async (t) => {
       const go = Promise.withResolvers<void>();
       let begun = 0;
-      const serving = await serve(t, {
-        unary: async () => {
-          begun += 1;
-          await go.promise;
-          return { text: 'a' };
-        },
-      });
+      const unary = async () => {
+        begun += 1;
+        await go.promise;
+        return { text: 'a' };
+      };
+      const serving = await serve(t, { unary }, { limits });
       const session = connect(serving);
       const other = begin(session);
       other.read();
@@ -72,7 +74,7 @@ describe('a request with a content-length', () => {
   }
 
   it('that is wrong again and again takes no room from the connection', async (t) => {
-    const serving = await serve(t, { unary: () => ({}) });
+    const serving = await serve(t, { unary: () => ({}) }, { limits });
     const session = connect(serving);
     // Together far more than the window of the connection.
     for (let count = 0; count < 100; count++) {

@@ -1,6 +1,6 @@
-// Proves that a message which is read in turns is the same as one that is read at once, in protobuf and in JSON, whatever
-// is in it and wherever it is cut; that it is looked at the clock often enough, however little the message holds at its
-// top; and that nothing more is read for a call that has ended.
+// Proves that a message which is read in turns is the same as one that is read at once, in protobuf and in JSON,
+// whatever is in it and wherever it is cut; that it is looked at the clock often enough, however little the message
+// holds at its top; and that nothing more is read for a call that has ended.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { isDeepStrictEqual } from 'node:util';

@@ -1,5 +1,6 @@
 // Proves that a compressed message becomes no more than it says, and that what it says is bounded in size and in ratio
-// before anything is inflated; and that bytes which are no gzip, or lie, or are cut short, are refused, and nothing else.
+// before anything is inflated; and that bytes which are no gzip, or lie, or are cut short, are refused, and nothing
+// else.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';

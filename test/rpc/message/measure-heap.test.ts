@@ -1,5 +1,5 @@
-// Proves that a message takes no more memory than was counted for it before it was made, whatever it is made of; and that
-// for real messages no more is counted than a stated multiple of their size.
+// Proves that a message takes no more memory than was counted for it before it was made, whatever it is made of; and
+// that for real messages no more is counted than a stated multiple of their size.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {

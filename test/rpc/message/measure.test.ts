@@ -1,6 +1,6 @@
-// Proves that what a message would become is counted before it is made, to the element, in protobuf and in JSON, however the
-// bytes are laid out; that bytes which the decoder would read otherwise than they are counted are refused; and that counting
-// hostile bytes costs little more than reading them.
+// Proves that what a message would become is counted before it is made, to the element, in protobuf and in JSON,
+// however the bytes are laid out; that bytes which the decoder would read otherwise than they are counted are refused;
+// and that counting hostile bytes costs little more than reading them.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import {
@@ -398,7 +398,8 @@ describe('counting', () => {
       const counting = quickestMs(measureOf(whole));
       const ofQuarter = quickestMs(measureOf(bytes(mebibyte / 4)));
       assert.ok(counting < 20 * reading, `${counting} ms for what is read in ${reading} ms`);
-      // Four times as long for four times as much, and room for a busy machine: what is quadratic takes 16 times as long.
+      // Four times as long for four times as much, and room for a busy machine: what is quadratic takes 16 times as
+      // long.
       assert.ok(
         counting < 10 * ofQuarter + reading,
         `${counting} ms, and ${ofQuarter} ms for a quarter of it`,

@@ -1,6 +1,6 @@
-// Proves that a call over HTTP/1.1 that is answered before its request has ended is not read to the end: the answer says
-// `connection: close`, clients that are still sending see it, and the connection ends soon. A small body that is there costs
-// nobody its connection.
+// Proves that a call over HTTP/1.1 that is answered before its request has ended is not read to the end: the answer
+// says `connection: close`, clients that are still sending see it, and the connection ends soon. A small body that is
+// there costs nobody its connection.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';

@@ -1,5 +1,5 @@
-// Proves that a request which names no host, or two, or what is none, gets 400 (RFC 9112 section 3.2), whatever it asks for,
-// and reaches no method; and that those that name one are taken in every form that they may have.
+// Proves that a request which names no host, or two, or what is none, gets 400 (RFC 9112 section 3.2), whatever it asks
+// for, and reaches no method; and that those that name one are taken in every form that they may have.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -1,6 +1,6 @@
-// Proves that a connection of HTTP/1.1 has one request under way, however many its client sends at once: the next ones wait,
-// in their order, in a bounded part of the memory, and then in the socket; all of them are answered; and those that wait on a
-// connection which ends are never begun.
+// Proves that a connection of HTTP/1.1 has one request under way, however many its client sends at once: the next ones
+// wait, in their order, in a bounded part of the memory, and then in the socket; all of them are answered; and those
+// that wait on a connection which ends are never begun.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import net, { type Socket } from 'node:net';

@@ -1,5 +1,5 @@
-// To whom a request id belongs: each caller has its own, which says nothing of another's; those whom nobody knows share theirs,
-// and find what earlier releases have stored.
+// To whom a request id belongs: each caller has its own, which says nothing of another's; those whom nobody knows share
+// theirs, and find what earlier releases have stored.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, type MessageInitShape } from '@bufbuild/protobuf';

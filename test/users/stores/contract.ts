@@ -1,6 +1,6 @@
 // What every store promises (functions/users/store.ts), as one suite that each runs: who wins when many sign up
-// at once, that a request id gives one user to everybody, and is its caller's, the order of the rules, reads of 10,000 users, and
-// what cancelling and closing leave behind.
+// at once, that a request id gives one user to everybody, and is its caller's, the order of the rules, reads of 10,000
+// users, and what cancelling and closing leave behind.
 import { describe } from 'node:test';
 import { callers } from './contract-callers.ts';
 import { endings } from './contract-endings.ts';

@@ -1,5 +1,6 @@
 // Whatever is asked of them in whatever order, the SQLite store and the store in memory answer the same: sign-ups
-// one by one and many at once, prechecks, look-ups, time that passes, and (for SQLite) closing and opening the file again.
+// one by one and many at once, prechecks, look-ups, time that passes, and (for SQLite) closing and opening the file
+// again.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -5,9 +5,10 @@ import type { Connection } from '../../call/connection.ts';
 const protocolError = -505;
 
 /**
- * Lets a session outlive the fault of one of its streams, such as more DATA than its content-length (RFC 9113 section 8.1.1).
- * nghttp2 has reset the stream then, and yet node ends the session, as after a fault of the connection. Both have the same
- * number; but after the latter nghttp2 has sent GOAWAY and hears nothing any more, also no answer to a PING.
+ * Lets a session outlive the fault of one of its streams, such as more DATA than its content-length (RFC 9113 section
+ * 8.1.1). nghttp2 has reset the stream then, and yet node ends the session, as after a fault of the connection. Both
+ * have the same number; but after the latter nghttp2 has sent GOAWAY and hears nothing any more, also no answer to a
+ * PING.
  *
  * @param timeoutMs a round trip
  */

@@ -1,0 +1,57 @@
+// Proves that a content type is read as HTTP has it: with parameters, quoted or not, with spaces around them, in any
+// case (RFC 9110 sections 5.6.6 and 8.3.1); and that 415 says in its body and in `accept-post` what would be taken.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { nameOf, wires } from '../support/transports.ts';
+import { serve } from './echo.ts';
+import { call, contentType } from './raw.ts';
+
+const unary = ({ text }: { text: string }) => ({ text });
+
+for (const wire of wires) {
+  describe(`a content type of ${nameOf(wire)}`, () => {
+    const type = contentType(wire, 'Unary');
+    for (const form of [
+      `${type}; charset="utf-8"`,
+      `${type} ;charset=utf-8`,
+      `${type};charset=utf-8`,
+      `${type}\t; a=1 ; b="2;3"`,
+      type.toUpperCase(),
+    ]) {
+      it(`may be ${JSON.stringify(form)}`, async (t) => {
+        const serving = await serve(t, { unary });
+        const { status, headers } = await call(serving, wire, { headers: { 'content-type': form } });
+        assert.equal(status, 200);
+        if (wire.protocol !== 'connect') assert.match(headers, /grpc-status: 0/);
+      });
+    }
+  });
+}
+
+it('JSON may have parameters too', async (t) => {
+  const serving = await serve(t, { unary });
+  for (const type of ['application/json; charset="utf-8"', 'application/json ;charset=utf-8']) {
+    const answer = await call(
+      serving,
+      { protocol: 'connect', http: '1.1' },
+      { headers: { 'content-type': type }, body: Buffer.from('{"text":"a"}') },
+    );
+    assert.deepEqual([answer.status, answer.body], [200, '{"text":"a"}']);
+  }
+});
+
+for (const http of ['1.1', '2'] as const) {
+  it(`415 says what would be taken, over HTTP/${http}`, async (t) => {
+    const serving = await serve(t, { unary });
+    for (const type of ['text/plain', 'application/jsonx', 'application/json+proto']) {
+      const answer = await call(
+        serving,
+        { protocol: 'connect', http },
+        { headers: { 'content-type': type } },
+      );
+      assert.equal(answer.status, 415);
+      assert.match(answer.body, /^This method takes application\/proto, application\/json, /);
+      assert.match(answer.headers, /^accept-post: application\/proto, application\/json, /m);
+    }
+  });
+}
