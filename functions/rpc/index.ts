@@ -12,7 +12,7 @@ export type { CallObserver, CallRecord } from './call/call-record.ts';
 export { clientOf, shareOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
 export { spend } from './call/quota.ts';
-export { connectCodeName, isFault, statusName } from './call/status.ts';
+export { connectCodeName, isFault, isServerError, statusName } from './call/status.ts';
 export { type RpcErrorReason, retryInfo, rpcError, rpcErrors } from './errors.ts';
 export type { ErrorResponse, HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
 export { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './http/page.ts';

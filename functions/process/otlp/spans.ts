@@ -3,7 +3,14 @@ import { SpanKind, SpanStatusCode, TraceFlags } from '@opentelemetry/api';
 import type { InstrumentationScope } from '@opentelemetry/core';
 import type { Resource } from '@opentelemetry/resources';
 import type { ReadableSpan, TimedEvent } from '@opentelemetry/sdk-trace';
-import { type CallRecord, type CallTrace, isFault, type Span, statusName } from '../../rpc/index.ts';
+import {
+  type CallRecord,
+  type CallTrace,
+  isFault,
+  isServerError,
+  type Span,
+  statusName,
+} from '../../rpc/index.ts';
 import type { WallClock } from './wall-clock.ts';
 
 /** A call whose status is decided. */
@@ -24,16 +31,6 @@ const unset: SpanStatus = { code: SpanStatusCode.UNSET };
 const failed: SpanStatus = { code: SpanStatusCode.ERROR };
 const noLinks: Link[] = [];
 const noEvents: TimedEvent[] = [];
-
-/** The codes that are errors of a server (https://opentelemetry.io/docs/specs/semconv/rpc/grpc/#grpc-status). */
-const serverErrors: ReadonlySet<string> = new Set([
-  'UNKNOWN',
-  'DEADLINE_EXCEEDED',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-]);
 
 /** A span that is over, in the form in which OpenTelemetry's SDK exports it. */
 class EndedSpan implements ReadableSpan {
@@ -121,7 +118,7 @@ function spanOfCall({ call, trace, status }: EndedCall, source: SpanSource): End
     [call.startedAtMs, call.endedAtMs],
     attributes,
   );
-  if (serverErrors.has(statusText)) span.status = failed;
+  if (isServerError(status)) span.status = failed;
   if (link !== undefined) span.links = [{ context: remoteContext(link) }];
   span.events = eventsOf(call, trace, source.clock);
   return span;

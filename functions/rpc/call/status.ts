@@ -51,6 +51,20 @@ export function httpStatusOf(code: Code): number {
   return httpStatuses[code] ?? 500;
 }
 
+/** The codes that count as errors of a server: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/#grpc-status */
+const serverErrorCodes: ReadonlySet<number> = new Set([
+  ...[Code.Unknown, Code.DeadlineExceeded, Code.Unimplemented],
+  ...[Code.Internal, Code.Unavailable, Code.DataLoss],
+]);
+
+/**
+ * Whether a status is an error of the server by OpenTelemetry's conventions, which go by the code alone: a client can make
+ * one. `isFault` says whether the server is to blame.
+ */
+export function isServerError(status: number): boolean {
+  return serverErrorCodes.has(status);
+}
+
 /** Codes of what should not happen in a server. */
 const faultCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 

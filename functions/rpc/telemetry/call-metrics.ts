@@ -1,6 +1,6 @@
 import { Code } from '@connectrpc/connect';
 import { type CallObserver, type CallRecord, unknownPath } from '../call/call-record.ts';
-import { isFault, ok, statusName } from '../call/status.ts';
+import { isFault, isServerError, ok, statusName } from '../call/status.ts';
 import { reasonOf } from '../errors.ts';
 import type { Count, Distribution, Labels, Metrics, Series } from './metrics.ts';
 
@@ -173,19 +173,13 @@ class MethodMetrics {
       'rpc.method': this.#method,
       'rpc.system.name': systems[protocol] ?? protocol,
       'rpc.status_code': name,
-      ...(failures.has(known) && { 'error.type': name }),
+      ...(isServerError(known) && { 'error.type': name }),
     };
     const duration = durations[known] ?? this.#instruments.durations.of(labels);
     durations[known] = duration;
     return duration;
   }
 }
-
-/** The codes by which a server has failed, and not its client: https://opentelemetry.io/docs/specs/semconv/rpc/grpc/ */
-const failures: ReadonlySet<number> = new Set([
-  ...[Code.Unknown, Code.DeadlineExceeded, Code.Unimplemented, Code.Internal],
-  ...[Code.Unavailable, Code.DataLoss],
-]);
 
 /** As the convention names what is spoken. */
 const systems: Readonly<Record<string, string>> = {

@@ -1,8 +1,8 @@
 import type { ConnectionCounts } from './connection-counts.ts';
 import type { Metrics } from './metrics.ts';
 
-/** What a server tells of itself. */
-export interface ServerFacts {
+/** What is shown of a server. */
+export interface ShownServer {
   readonly counts: ConnectionCounts;
   readonly usage: { readonly heldBytes: number; readonly clients: number; readonly watches: number };
   readonly isDraining: boolean;
@@ -13,7 +13,7 @@ export interface ServerFacts {
  *
  * @throws Error when another server shows the same
  */
-export function showServer(metrics: Metrics, server: ServerFacts): void {
+export function showServer(metrics: Metrics, server: ShownServer): void {
   const { counts } = server;
   const gauge = (name: string, description: string, unit: string, read: () => number) =>
     metrics.gauge(name, { description, unit }, read);
