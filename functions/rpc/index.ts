@@ -19,13 +19,8 @@ export { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './http
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
 export type { TlsOptions } from './port/port.ts';
-export {
-  RpcServer,
-  type RpcServerOptions,
-  type ServerFacts,
-  type TelemetryOptions,
-  type Usage,
-} from './server.ts';
+export { RpcServer } from './server.ts';
+export type { RpcServerOptions, ServerFacts, TelemetryOptions, Usage } from './server-options.ts';
 export {
   type BadRequest_FieldViolation,
   BadRequestSchema,

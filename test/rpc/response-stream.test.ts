@@ -9,7 +9,8 @@ import { create } from '@bufbuild/protobuf';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import fc from 'fast-check';
-import { RpcServer, type RpcServerOptions } from '../../functions/rpc/server.ts';
+import { RpcServer } from '../../functions/rpc/server.ts';
+import type { RpcServerOptions } from '../../functions/rpc/server-options.ts';
 import { Users } from '../../proto/gen/users_pb.js';
 import { type GetUsersResult, GetUsersResultSchema } from '../../proto/gen/users_types_pb.js';
 

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
 import type { Log } from '../../functions/rpc/call/access-log.ts';
-import { RpcServer, type RpcServerOptions } from '../../functions/rpc/server.ts';
+import { RpcServer } from '../../functions/rpc/server.ts';
+import type { RpcServerOptions } from '../../functions/rpc/server-options.ts';
 import { watchLeaks } from './leaks.ts';
 import { eventually, patienceMs, withPatience } from './patience.ts';
 

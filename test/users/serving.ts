@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 import { type Client, createContextValues, createHandlerContext } from '@connectrpc/connect';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
-import type { RpcServerOptions } from '../../functions/rpc/server.ts';
+import type { RpcServerOptions } from '../../functions/rpc/server-options.ts';
 import { createUsersService, type UsersServiceOptions } from '../../functions/users/service.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { after, describe, it } from 'node:test';
 import { compressionGzip } from '@connectrpc/connect-node';
-import { RpcServer, type RpcServerOptions } from '../../../functions/rpc/server.ts';
+import { RpcServer } from '../../../functions/rpc/server.ts';
+import type { RpcServerOptions } from '../../../functions/rpc/server-options.ts';
 import { startStockServer } from '../../support/stock-server.ts';
 import { echoService, type Observed } from '../echo-service.ts';
 import { Echo } from '../gen/echo_pb.js';

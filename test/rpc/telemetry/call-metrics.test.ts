@@ -5,7 +5,7 @@ import http2 from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { ErrorInfoSchema, Metrics } from '../../../functions/rpc/index.ts';
-import type { RpcServerOptions } from '../../../functions/rpc/server.ts';
+import type { RpcServerOptions } from '../../../functions/rpc/server-options.ts';
 import { Health } from '../../../functions/rpc/standard/gen/health/v1/health_pb.js';
 import { all, endsWith } from '../../support/outcome.ts';
 import { eventually } from '../../support/patience.ts';
