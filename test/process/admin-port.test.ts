@@ -156,15 +156,22 @@ it('POST /heap-snapshot streams one, and the next one has to wait', async (t) =>
   );
   assert.ok(Array.isArray(JSON.parse(String(exchange.body)).nodes));
   const next = await ask('POST', '/heap-snapshot');
-  assert.deepEqual([next.status, next.headers['retry-after']], [429, '3600']);
+  assert.equal(next.status, 429);
+  assert.match(String(next.headers['retry-after']), /^3[0-6]\d\d$/, 'of an hour');
 });
 
 it('a heap snapshot that nobody reads is given up, and another can be taken', async (t) => {
-  const { ask, url } = await admin(t, { heapSnapshotPauseMs: 0, adminTimeoutMs: 200 });
+  const { url } = await admin(t, { heapSnapshotPauseMs: 0, adminTimeoutMs: 200 });
   const unread = requestHttp1(url, { path: '/heap-snapshot' });
   unread.request.end();
   await unread.responded;
-  const isTaken = async () => (await ask('POST', '/heap-snapshot')).status === 200;
+  const isTaken = async () => {
+    const exchange = requestHttp1(url, { path: '/heap-snapshot' });
+    exchange.request.end();
+    await exchange.responded;
+    exchange.request.destroy();
+    return exchange.status === 200;
+  };
   const again = async (): Promise<true> => (await isTaken()) || again();
   assert.ok(await withPatience(again(), 60_000));
   unread.request.destroy();

@@ -84,6 +84,16 @@ test('SQLite store: what is stored, in a file that others may not read', () =>
     );
   }));
 
+test('SQLite store: a probe writes to the file, and leaves nothing in it', () =>
+  inFolder(async (_, path) => {
+    const store = openSqliteStore({ path });
+    const before = statSync(`${path}-wal`).size;
+    await store.probe(unbounded);
+    assert.ok(statSync(`${path}-wal`).size > before);
+    assert.deepEqual(read(path, 'SELECT * FROM users'), []);
+    await store.close();
+  }));
+
 test('SQLite store: sign-ups that wait together are committed together, up to the limit', () =>
   inFolder(async (_, path) => {
     const few = { ...limits, maxGroupedCommits: 10, maxQueuedSignUps: 50 };
