@@ -16,7 +16,7 @@ import { launch } from './chromium.ts';
 const path = 'docs/console.png';
 const maxBytes = 150_000;
 /** After how many ms each user comes: a store far away, so that the picture shows a stream. */
-const pausesMs = [40, 15, 110, 5, 60];
+const pausesMs = [300, 250, 700];
 
 const metrics = new Metrics();
 const { version } = project;

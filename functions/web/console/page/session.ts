@@ -24,8 +24,8 @@ export class Session {
 
   /** Tells of an HTTP status that came, or with `undefined` that none did. */
   heard(status: number | undefined): void {
-    const isRefused = status === 401 || status === 403;
-    this.#connection = status === undefined ? 'unreachable' : isRefused ? 'refused' : 'connected';
+    // Who lacks a scope is known all the same: the view says what it needs.
+    this.#connection = status === undefined ? 'unreachable' : status === 401 ? 'refused' : 'connected';
     this.#tell();
   }
 

@@ -68,7 +68,9 @@ export class MessageList {
 
   #row({ message, atMs, index }: Arrived): HTMLElement {
     const { registry } = this.#catalog;
-    const text = toJsonString(this.#desc, message, { registry, prettySpaces: this.#isSingle ? 2 : 0 });
+    const pretty = toJsonString(this.#desc, message, { registry, prettySpaces: 2 });
+    // In a list each is a line; texts have no line breaks of their own in JSON.
+    const text = this.#isSingle ? pretty : pretty.replace(/\n */g, ' ');
     const more = text.length - maxMessageCharacters;
     const shown =
       more > 0 ? `${text.slice(0, maxMessageCharacters)}… ${counted(more, 'character')} more` : text;
