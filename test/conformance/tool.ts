@@ -36,6 +36,15 @@ export async function javaClient(): Promise<string> {
   return path(`${tools}java`, []);
 }
 
+/**
+ * The C++ client in test/peers/cpp, after it has been built if need be.
+ *
+ * @throws MissingTool without g++ and gRPC's C++ library, or when it can't be built
+ */
+export async function cppClient(): Promise<string> {
+  return path(`${tools}cpp`, []);
+}
+
 /** How a program ended, and what it printed on both of its outputs, in order. */
 export interface Ended {
   readonly code: number | null;

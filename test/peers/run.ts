@@ -6,6 +6,7 @@ import { buf } from './buf.ts';
 import { chromiumPage } from './chromium.ts';
 import { connectPython } from './connect-python.ts';
 import { curl } from './curl.ts';
+import { grpcCpp } from './grpc-cpp.ts';
 import { grpcJava } from './grpc-java.ts';
 import { grpcJs } from './grpc-js.ts';
 import { grpcurl } from './grpcurl.ts';
@@ -18,6 +19,7 @@ const peers: Record<string, Peer> = {
   python: pythonGrpcio,
   'connect-python': connectPython,
   'grpc-java': grpcJava,
+  'grpc-cpp': grpcCpp,
   'grpc-js': grpcJs,
   'nice-grpc': niceGrpc,
   buf,

@@ -111,3 +111,21 @@ it('a server that ends does not serve again, whatever is set', async (t) => {
   );
   assert.deepEqual(server.health.problems, ['it is draining']);
 });
+
+it('/healthz and /readyz take GET and HEAD alone, and say so', async (t) => {
+  const serving = await serve(t);
+  for (const path of ['/healthz', '/readyz']) {
+    for (const method of ['DELETE', 'POST', 'PUT']) {
+      const exchange = requestHttp1(serving.url, { path, method });
+      exchange.read();
+      exchange.request.end();
+      await withPatience(exchange.ended);
+      assert.deepEqual([exchange.status, exchange.headers.allow], [405, 'GET'], `${method} ${path}`);
+    }
+    const head = requestHttp1(serving.url, { path, method: 'HEAD' });
+    head.read();
+    head.request.end();
+    await withPatience(head.ended);
+    assert.deepEqual([head.status, head.body.length], [200, 0]);
+  }
+});

@@ -16,7 +16,7 @@ import { all, endsWith } from '../../support/outcome.ts';
 import { clientOf, nameOf, type Wire, wires } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
 import { Echo } from '../gen/echo_pb.js';
-import { assertRefused, callAll, serveWaysIn, waysIn } from '../ways-in.ts';
+import { assertRefused, callAll, isCheck, serveWaysIn, waysIn } from '../ways-in.ts';
 
 const grpc: Wire = { protocol: 'grpc', http: '2' };
 const message = 'the caller has used up what it may do for now';
@@ -116,7 +116,7 @@ describe('a quota', () => {
     await echoOf(serving, grpc).unary({ text: '1000000' });
     const calls = serving.calls.length;
     const isFree = ({ path, protocol }: (typeof waysIn)[number]) =>
-      protocol === 'local' || /health/.test(path);
+      protocol === 'local' || isCheck(path) || path.startsWith('/grpc.health.');
     const paying = waysIn.filter((way) => !isFree(way));
     assert.ok(paying.length > 20);
     for (const { way, outcome } of await callAll(serving, paying, true)) {
