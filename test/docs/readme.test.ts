@@ -28,7 +28,9 @@ describe('README.md', () => {
 
   before(async () => {
     // Without watching: who edits a file while the tests run would have it start anew on another port.
-    const args = project.scripts.dev.split(' ').slice(1);
+    const args = (/exec node (.*)$/.exec(project.scripts.dev)?.[1] ?? assert.fail(project.scripts.dev)).split(
+      ' ',
+    );
     server = new ServerProcess({
       args: args.filter((it) => !it.startsWith('--watch')),
       settings: { ...process.env, PORT: '0', USERS_DATA: data },
