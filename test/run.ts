@@ -1,6 +1,6 @@
 // npm test: types, lint and contract, and beside them every test. npm test -- PATH...: the tests of those folders or
-// files, and no more; attacks and the tests in Chromium run only so. What begins with a dash goes to Node's test runner, such as
-// --test-name-pattern=drain.
+// files, and no more; attacks and the tests in Chromium run only so. What begins with a dash goes to Node's test
+// runner, such as --test-name-pattern=drain.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { globSync, statSync } from 'node:fs';

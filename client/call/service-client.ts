@@ -40,13 +40,15 @@ export interface ClientOptions {
   /** A bearer token; a function is asked before every attempt. Sent over TLS, and without it to this machine only. */
   readonly token?: Token;
   /**
-   * Metadata of every call; a call's own replaces it, key by key. Values of `-bin` keys are base64. 60 KiB at most, both
-   * together.
+   * Metadata of every call; a call's own replaces it, key by key. Values of `-bin` keys are base64. 60 KiB at most,
+   * both together.
    */
   readonly metadata?: Metadata;
   /** The deadline of calls that set no `timeoutMs`; 0 means none. Default 30 s. */
   readonly deadlineMs?: number;
-  /** Default: 5 attempts, also where nobody listens; random waits of up to 300 ms, doubled up to 2 s: some 2 s together. */
+  /**
+   * Default: 5 attempts, also where nobody listens; random waits of up to 300 ms, doubled up to 2 s: some 2 s together.
+   */
   readonly retry?: Partial<RetryPolicy>;
   /**
    * Whether a call of this method may be sent again when it may have been carried out already. Default: what the proto
@@ -62,8 +64,9 @@ export interface ClientOptions {
   /** Run for every attempt, after the token and the metadata are added. What they add is not checked. */
   readonly interceptors?: readonly Interceptor[];
   /**
-   * Makes a span of each call, with its retries, and sends its place in the trace along, as `traceparent` and `tracestate`:
-   * `trace.getTracer('my-app')` of `@opentelemetry/api` fits. `baggage` is metadata like any other. Default: no spans.
+   * Makes a span of each call, with its retries, and sends its place in the trace along, as `traceparent` and
+   * `tracestate`: `trace.getTracer('my-app')` of `@opentelemetry/api` fits. `baggage` is metadata like any other.
+   * Default: no spans.
    */
   readonly tracer?: Tracer;
   /** What calls fail with, for a client that gives its errors a name of its own. Default CallError. */
@@ -87,8 +90,8 @@ export interface Connected extends Disposable {
 /** A client of any service. */
 export interface ServiceClient<S extends DescService> extends Connected {
   /**
-   * The methods of the service. Options of a call are connect's: `timeoutMs` (0 means no deadline), `headers`, `signal`,
-   * `onHeader`, `onTrailer`. A stream's call starts with the first read; leaving the loop cancels it.
+   * The methods of the service. Options of a call are connect's: `timeoutMs` (0 means no deadline), `headers`,
+   * `signal`, `onHeader`, `onTrailer`. A stream's call starts with the first read; leaving the loop cancels it.
    */
   readonly call: Client<S>;
 }

@@ -4,8 +4,8 @@ import { type CallError, codeName } from './call-error.ts';
 import { type Metadata, metadataEntries } from './metadata.ts';
 
 /**
- * Makes spans, as a Tracer of the OpenTelemetry API does: `trace.getTracer('my-app')` of `@opentelemetry/api` fits. Its spans are
- * children of what is active there.
+ * Makes spans, as a Tracer of the OpenTelemetry API does: `trace.getTracer('my-app')` of `@opentelemetry/api` fits. Its
+ * spans are children of what is active there.
  */
 export interface Tracer {
   startSpan(name: string, options: { kind: number; attributes: Record<string, string | number> }): TracerSpan;

@@ -1,6 +1,7 @@
 /**
- * What runs here, by OpenTelemetry's attributes: the version, the commit if the build was told one (`GIT_COMMIT`), and Node's
- * version. `build.ts` puts words in place of the variables; sources have their version from npm, if that has started them.
+ * What runs here, by OpenTelemetry's attributes: the version, the commit if the build was told one (`GIT_COMMIT`), and
+ * Node's version. `build.ts` puts words in place of the variables; sources have their version from npm, if that has
+ * started them.
  */
 export function buildInfo(): Readonly<Record<string, string>> {
   const commit = process.env.BUILD_COMMIT;

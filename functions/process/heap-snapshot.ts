@@ -7,8 +7,8 @@ import type { ProcessLimits } from './limits.ts';
 export type SnapshotRefusal = { readonly retryAfterMs: number };
 
 /**
- * Takes snapshots of the heap, one at a time and with a pause after each. A snapshot holds all that is in memory, secrets too. It
- * stops the process while it is taken, and needs memory of its own, about as much as the heap.
+ * Takes snapshots of the heap, one at a time and with a pause after each. A snapshot holds all that is in memory,
+ * secrets too. It stops the process while it is taken, and needs memory of its own, about as much as the heap.
  */
 export class HeapSnapshots {
   readonly #limits: Pick<ProcessLimits, 'heapSnapshotPauseMs'>;

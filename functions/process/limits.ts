@@ -1,8 +1,12 @@
-/** Every limit of what surrounds a server in its process, each with its unit in its name; `docs/limits.md` lists them. */
+/**
+ * Every limit of what surrounds a server in its process, each with its unit in its name; `docs/limits.md` lists them.
+ */
 export const processLimits = {
   /** Connections to the admin port. Further ones are closed at once. */
   maxAdminConnections: 32,
-  /** From the first byte of a request to the admin port to its last, and the time in which its answer must be read on. */
+  /**
+   * From the first byte of a request to the admin port to its last, and the time in which its answer must be read on.
+   */
   adminTimeoutMs: 10_000,
   /** The body of such a request. */
   maxAdminRequestBytes: 1024,

@@ -20,9 +20,9 @@ export function pageGate(
 }
 
 /**
- * Makes a gate that refuses, with FOREIGN_HOST, requests which name another host than this machine: not `localhost` or a
- * name below it, no IP address, and not the machine's own name. A request that names none is let in, and so are calls from
- * within the process.
+ * Makes a gate that refuses, with FOREIGN_HOST, requests which name another host than this machine: not `localhost` or
+ * a name below it, no IP address, and not the machine's own name. A request that names none is let in, and so are calls
+ * from within the process.
  */
 export function localHostsOnly(): Gate {
   // Clients name the same one again and again.

@@ -8,7 +8,9 @@ import {
 import { getHeapStatistics } from 'node:v8';
 import type { Labels, Metrics } from '../rpc/index.ts';
 
-/** How often the event loop's delay is measured, in ms. What is shorter is not seen; more often costs an idle process. */
+/**
+ * How often the event loop's delay is measured, in ms. What is shorter is not seen; more often costs an idle process.
+ */
 const resolutionMs = 10;
 
 /** Of the pauses of garbage collection, in s. */
@@ -22,8 +24,9 @@ const gcTypes: Readonly<Record<number, string>> = {
 };
 
 /**
- * Shows how Node and its process fare, by the names of OpenTelemetry, and what it is (`target_info`). Whoever watches must close:
- * a measuring timer runs until then. The delays and the utilization of the event loop are those since the last collection.
+ * Shows how Node and its process fare, by the names of OpenTelemetry, and what it is (`target_info`). Whoever watches
+ * must close: a measuring timer runs until then. The delays and the utilization of the event loop are those since the
+ * last collection.
  *
  * @param target what the process is, such as its `service.name` and `service.version`
  * @throws Error when somebody shows the same
@@ -68,8 +71,8 @@ export function watchRuntime(metrics: Metrics, target: Labels): { close(): void 
 type Gauge = (name: string, description: string, unit: string, read: () => number) => void;
 
 /**
- * Measures how late a timer comes. Node's own monitor forgets, when it is reset, what has been late but has not come yet: a
- * collection that waits behind a long turn of the event loop would not see it, nor would the next one.
+ * Measures how late a timer comes. Node's own monitor forgets, when it is reset, what has been late but has not come
+ * yet: a collection that waits behind a long turn of the event loop would not see it, nor would the next one.
  */
 function watchDelay(gauge: Gauge): () => void {
   const delays = createHistogram();

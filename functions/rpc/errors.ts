@@ -165,7 +165,9 @@ export function missingScope(scope: string): ConnectError {
   return authError('MISSING_SCOPE', `Bearer error="insufficient_scope", scope="${scope}"`, scope);
 }
 
-/** A refusal of a credential, made once. Where HTTP shows it, the challenge says how to come in (RFC 6750 section 3). */
+/**
+ * A refusal of a credential, made once. Where HTTP shows it, the challenge says how to come in (RFC 6750 section 3).
+ */
 function authError(reason: RpcErrorReason, challenge: string, scope?: string): ConnectError {
   const error = reasonedError(reason, scope === undefined ? {} : { scope }, scope);
   error.metadata.set('www-authenticate', challenge);
@@ -178,8 +180,8 @@ function lasting(error: ConnectError): ConnectError {
 }
 
 /**
- * A caller has used up its quota. The time is rounded up, to a day at most. Where HTTP shows it, `retry-after` says it too
- * (RFC 9110 section 10.2.3).
+ * A caller has used up its quota. The time is rounded up, to a day at most. Where HTTP shows it, `retry-after` says it
+ * too (RFC 9110 section 10.2.3).
  */
 export function quotaExceeded(retryAfterMs: number): ConnectError {
   return quotaErrors.find(({ stepMs }) => retryAfterMs <= stepMs)?.error ?? longestQuotaError;
@@ -211,8 +213,8 @@ export function reasonedError(
 }
 
 /**
- * The keys of the issuer can't be had: the client gets the time for its next try. Why is logged with the fetch, not with
- * each call: made-up tokens must not make the server look at fault.
+ * The keys of the issuer can't be had: the client gets the time for its next try. Why is logged with the fetch, not
+ * with each call: made-up tokens must not make the server look at fault.
  */
 export function issuerUnavailable(retryAfterMs: number): ConnectError {
   const error = reasonedError('ISSUER_UNAVAILABLE');

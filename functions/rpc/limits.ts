@@ -66,7 +66,9 @@ export const rpcLimits = {
   maxQueuedBytes: 64 * 1024,
   /** A client must read what is queued for it, twice `maxQueuedBytes` at most, in this time. */
   stallTimeoutMs: 20_000,
-  /** Calls of one client that are open, by all its connections. Each takes 4 KiB and its headers, and may do any work. */
+  /**
+   * Calls of one client that are open, by all its connections. Each takes 4 KiB and its headers, and may do any work.
+   */
   maxCallsPerClient: 2048,
   /**
    * What a caller, or a client that nobody knows, may do in a time: each call costs a token, and more where the service
@@ -82,7 +84,8 @@ export const rpcLimits = {
   maxWatchesPerClient: 256,
   /**
    * Lines of the log each second for calls that were refused or, where callers have to say who they are, that nobody is
-   * known to make, such as health checks. The rest are counted in one line: they may be without end, and logs are paid for.
+   * known to make, such as health checks. The rest are counted in one line: they may be without end, and logs are paid
+   * for.
    */
   maxRefusedLinesPerSecond: 10,
   /**

@@ -88,7 +88,9 @@ export class Router {
     return exchange.method === 'GET' ? connectGetWire(exchange) : connectUnaryWire(exchange);
   }
 
-  /** Some clients put the package of the messages before a service that has none, or leave one out; people err in case. */
+  /**
+   * Some clients put the package of the messages before a service that has none, or leave one out; people err in case.
+   */
   #unknown(wire: Wire, path: string): Refusal {
     return unknownMethod(wire, path, this.#similar.get(likeness(path)));
   }

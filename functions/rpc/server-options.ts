@@ -63,7 +63,9 @@ export interface RpcServerOptions {
   readonly trustedProxies?: number;
   /** The clock of quotas, in ms. Default: `performance.now`. */
   readonly now?: () => number;
-  /** Makes what answers plain HTTP requests besides /healthz and /readyz, with calls by the transport. Default: nothing. */
+  /**
+   * Makes what answers plain HTTP requests besides /healthz and /readyz, with calls by the transport. Default: nothing.
+   */
   readonly http?: (local: Transport, facts: ServerFacts) => readonly HttpResource[];
 }
 

@@ -78,8 +78,8 @@ export class RpcServer {
   }
 
   /**
-   * Starts to listen. Port 0 takes any free one, and the host `unix:/PATH` a socket of this machine, without a port. Rejects
-   * with the system's error.
+   * Starts to listen. Port 0 takes any free one, and the host `unix:/PATH` a socket of this machine, without a port.
+   * Rejects with the system's error.
    */
   listen(options: { host: string; port: number }): Promise<AddressInfo> {
     return this.#port.listen(options);

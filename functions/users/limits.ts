@@ -40,7 +40,10 @@ export const usersLimits = {
   dynamoMaxTries: 10,
   /** How long a store may take for one call, within the deadline of the call. */
   storeTimeoutMs: 5_000,
-  /** Reads, or sign-ups, that the store fails one after the other, and the time from the first of them, until Users is not ready. */
+  /**
+   * Reads, or sign-ups, that the store fails one after the other, and the time from the first of them, until Users is
+   * not ready.
+   */
   unreadyAfterFailures: 3,
   unreadyAfterMs: 3_000,
   /** How often the store is asked meanwhile whether it works again. */

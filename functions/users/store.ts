@@ -90,8 +90,8 @@ export interface UserStore {
   /** Looks up at most `limits.readChunkUsers` users; the answer has one place for each, in the same order. */
   find(wanted: readonly Wanted[], signal: AbortSignal): Promise<readonly (StoredUser | undefined)[]>;
   /**
-   * Tries whether users can be signed up and found, as cheaply as that can be known, and leaves nothing behind. It resolves if
-   * so. It is asked while calls fail, to learn when that is over.
+   * Tries whether users can be signed up and found, as cheaply as that can be known, and leaves nothing behind. It
+   * resolves if so. It is asked while calls fail, to learn when that is over.
    */
   probe(signal: AbortSignal): Promise<void>;
   /** Releases everything. Calls under way finish first. */

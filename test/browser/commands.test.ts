@@ -1,5 +1,6 @@
-// Proves that the commands which the page gives to copy make the same call: they are copied, and run in a shell against the server,
-// with texts that a shell, CSV and JSON would each take for something else, and with a token that comes from a file.
+// Proves that the commands which the page gives to copy make the same call: they are copied, and run in a shell against
+// the server, with texts that a shell, CSV and JSON would each take for something else, and with a token that comes
+// from a file.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,5 +1,6 @@
-// Proves that Live shows calls as they end, opens them to their parts, finds them by text and by status, and stands still when it is
-// told to; that its pictures move; and that people sign up and look others up, each shown as it arrives, with errors at their fields.
+// Proves that Live shows calls as they end, opens them to their parts, finds them by text and by status, and stands
+// still when it is told to; that its pictures move; and that people sign up and look others up, each shown as it
+// arrives, with errors at their fields.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import { createClient } from '@connectrpc/connect';

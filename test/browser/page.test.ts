@@ -1,6 +1,6 @@
-// Proves that the console's page weighs what it may; that each view, in light and in dark and at 360 px, has nothing that axe finds;
-// that nothing on the way breaks the policy of the page or asks another origin (each page is watched for that); and that a credential
-// stays in memory. Pictures of each view go to dist/screenshots.
+// Proves that the console's page weighs what it may; that each view, in light and in dark and at 360 px, has nothing
+// that axe finds; that nothing on the way breaks the policy of the page or asks another origin (each page is watched
+// for that); and that a credential stays in memory. Pictures of each view go to dist/screenshots.
 import assert from 'node:assert/strict';
 import { mkdir } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';

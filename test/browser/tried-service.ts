@@ -7,8 +7,9 @@ import { file_shapes, type Shape, ShapeSchema } from '../rpc/gen/shapes_pb.js';
 const shape = `.${ShapeSchema.typeName}`;
 
 /**
- * A service of no generated code, whose requests have fields of each kind: `Echo` answers with its request, `Words` with a message
- * for each word of the test, `Many` with as many as it is told, `Refuse` with an error and details of it.
+ * A service of no generated code, whose requests have fields of each kind: `Echo` answers with its request, `Words`
+ * with a message for each word of the test, `Many` with as many as it is told, `Refuse` with an error and details of
+ * it.
  */
 export const Tried: DescService = describeTried();
 

@@ -1,7 +1,7 @@
-// Proves that Try does what it says, in a real Chromium: the form and the JSON follow each other, for each kind of field; a stream is seen
-// arriving message by message, and ends when it is cancelled; headers, trailers and decoded details are shown, violations at their
-// fields; ten thousand messages leave a bounded page; gRPC-Web and a deadline are sent; a link restores the form without what is
-// secret; and all of it goes with the keyboard alone.
+// Proves that Try does what it says, in a real Chromium: the form and the JSON follow each other, for each kind of
+// field; a stream is seen arriving message by message, and ends when it is cancelled; headers, trailers and decoded
+// details are shown, violations at their fields; ten thousand messages leave a bounded page; gRPC-Web and a deadline
+// are sent; a link restores the form without what is secret; and all of it goes with the keyboard alone.
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';

@@ -1,5 +1,5 @@
-// Proves that a client with a tracer makes a span of each call, with its retries and its end, whose place in the trace the
-// server gets; that this counts as metadata; and that a Tracer of the OpenTelemetry API fits.
+// Proves that a client with a tracer makes a span of each call, with its retries and its end, whose place in the trace
+// the server gets; that this counts as metadata; and that a Tracer of the OpenTelemetry API fits.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';

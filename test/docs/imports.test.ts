@@ -1,5 +1,5 @@
-// Proves that Biome, with the project's own configuration, refuses the imports that docs/architecture.md forbids, each with
-// a sentence that says which rule it is, and takes those that are allowed.
+// Proves that Biome, with the project's own configuration, refuses the imports that docs/architecture.md forbids, each
+// with a sentence that says which rule it is, and takes those that are allowed.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,6 +1,6 @@
 // Proves that docs/settings.md lists every setting that the server reads, with its default, and every scope; that the
-// certificate it shows how to make serves, and is trusted; that the admin port answers as it shows; that a server with the key
-// it shows how to make is closed; and that one with telemetry as it shows sends traces.
+// certificate it shows how to make serves, and is trusted; that the admin port answers as it shows; that a server with
+// the key it shows how to make is closed; and that one with telemetry as it shows sends traces.
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';

@@ -1,5 +1,5 @@
-// Proves that docs/watching.md has its ten questions, each with a query for Prometheus, one for the log and what to do; that
-// the alarms point at them; and that what is asked of the log are fields that lines of the log have.
+// Proves that docs/watching.md has its ten questions, each with a query for Prometheus, one for the log and what to do;
+// that the alarms point at them; and that what is asked of the log are fields that lines of the log have.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { it } from 'node:test';
@@ -56,7 +56,8 @@ it('asks the log for fields that its lines have', async (t) => {
 
 /** What lines of calls and others have, and what CloudWatch adds. */
 async function fieldsOfTheLog(t: Parameters<typeof runMain>[0]): Promise<Set<string>> {
-  // A caller who is known, a call that fails by a fault, one that misses its deadline, and more refusals than have lines.
+  // A caller who is known, a call that fails by a fault, one that misses its deadline, and more refusals than have
+  // lines.
   const main = runMain(t, { API_KEY: 'A1'.repeat(16), LOG_LEVEL: 'debug' });
   const url = await main.url();
   using users = createUsersClient({ endpoint: url, token: 'A1'.repeat(16) });
@@ -69,6 +70,7 @@ async function fieldsOfTheLog(t: Parameters<typeof runMain>[0]): Promise<Set<str
   await main.stop();
   const lines = main.printed().trimEnd().split('\n');
   const keys = lines.flatMap((line) => Object.keys(JSON.parse(line)));
-  // A fault takes a bug to make: `test/infra/watching.test.ts` proves its field. pino writes an error as type and message.
+  // A fault takes a bug to make: `test/infra/watching.test.ts` proves its field. pino writes an error as type and
+  // message.
   return new Set([...keys, '@timestamp', '@logStream', '@message', 'fault', 'err.type', 'err.message']);
 }

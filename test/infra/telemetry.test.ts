@@ -1,6 +1,6 @@
-// Proves that `telemetry` sends metrics and traces to CloudWatch by the way that was chosen, with the rights for it and no
-// others: which settings the server gets, what runs beside it, that those settings are ones that the server takes, and that
-// options which can't be meant are refused.
+// Proves that `telemetry` sends metrics and traces to CloudWatch by the way that was chosen, with the rights for it and
+// no others: which settings the server gets, what runs beside it, that those settings are ones that the server takes,
+// and that options which can't be meant are refused.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import type { Template } from 'aws-cdk-lib/assertions';

@@ -1,6 +1,6 @@
 // Proves that whatever needs a person has an alarm that says what it means, that the dashboard shows the same figures,
-// that failed gRPC calls are counted by the codes that the service really logs, and that the service's own metrics are watched
-// where they are sent.
+// that failed gRPC calls are counted by the codes that the service really logs, and that the service's own metrics are
+// watched where they are sent.
 import assert from 'node:assert/strict';
 import { describe, it, test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';

@@ -1,6 +1,7 @@
-// Proves what the admin port answers, by HTTP/1.1 on a free port: metrics in both formats of Prometheus, health that a drain does
-// not end, readiness with its reason, the log level and a heap snapshot; that pages of browsers, other hosts' names, and what is
-// too long, too slow, too many or unknown are refused; and that other machines may read what is no secret, and no more.
+// Proves what the admin port answers, by HTTP/1.1 on a free port: metrics in both formats of Prometheus, health that a
+// drain does not end, readiness with its reason, the log level and a heap snapshot; that pages of browsers, other
+// hosts' names, and what is too long, too slow, too many or unknown are refused; and that other machines may read what
+// is no secret, and no more.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';

@@ -1,5 +1,5 @@
-// Node and its process are watched: the delay of the event loop since the last reading, garbage collection by type, memory, CPU,
-// and what was built. Nothing of it keeps a process alive, and nothing runs on once it is closed.
+// Node and its process are watched: the delay of the event loop since the last reading, garbage collection by type,
+// memory, CPU, and what was built. Nothing of it keeps a process alive, and nothing runs on once it is closed.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { setFlagsFromString } from 'node:v8';

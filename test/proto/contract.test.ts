@@ -1,7 +1,8 @@
 // Proves that the contract stays what clients were generated from: names, numbers and types on the wire, pinned
 // here by hand; that the generated code is what `buf generate` and `proto/comments.ts` make of it; that `buf lint` and
 // `buf breaking` pass, the latter against the first version (test/peers/article) and the released one
-// (test/proto/released); and that `buf breaking` does find what breaks. A release copies proto/*.proto to test/proto/released, and nothing else does.
+// (test/proto/released); and that `buf breaking` does find what breaks. A release copies proto/*.proto to
+// test/proto/released, and nothing else does.
 import assert from 'node:assert/strict';
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';

@@ -1,7 +1,7 @@
-// Proves that no way into a server goes round its gate, nor round its interceptors where methods are called: every protocol
-// and version of HTTP, Connect's GET, plain HTTP, health, reflection and callers within the process. A call that is refused
-// is told so in the words of its own protocol, and no byte of its body has been parsed; one that is let in, at once or later,
-// carries what the gate has set.
+// Proves that no way into a server goes round its gate, nor round its interceptors where methods are called: every
+// protocol and version of HTTP, Connect's GET, plain HTTP, health, reflection and callers within the process. A call
+// that is refused is told so in the words of its own protocol, and no byte of its body has been parsed; one that is let
+// in, at once or later, carries what the gate has set.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';

@@ -1,7 +1,7 @@
-// Proves that requests of a resource are calls like any other: they have an id, a deadline, a line in the log, an end at
-// the drain, and calls of their own within the process; that an HTTP method that is not its own gets 405; that a
-// client which reads slowly is waited for; that a resource sends text, bytes and headers of its own; and that a URL in absolute
-// form is the same request.
+// Proves that requests of a resource are calls like any other: they have an id, a deadline, a line in the log, an end
+// at the drain, and calls of their own within the process; that an HTTP method that is not its own gets 405; that a
+// client which reads slowly is waited for; that a resource sends text, bytes and headers of its own; and that a URL in
+// absolute form is the same request.
 import assert from 'node:assert/strict';
 import http from 'node:http';
 import { it } from 'node:test';

@@ -43,7 +43,10 @@ export interface WayIn {
   readonly isEcho: boolean;
   /** Whether it ends by itself, once it is let in. */
   readonly hasEnd: boolean;
-  /** How it is told of errors: by an HTTP status and text, by an HTTP status and JSON, by a status of its own, by what is thrown. */
+  /**
+   * How it is told of errors: by an HTTP status and text, by an HTTP status and JSON, by a status of its own, by what
+   * is thrown.
+   */
   readonly words: 'http' | 'unary' | 'rpc' | 'local';
   /**
    * Calls; with `isUnreadable`, with a body that no method can read; with these headers besides. Local callers have
@@ -117,7 +120,10 @@ const echoing = (local: Client<typeof Echo>): HttpResource => ({
 
 const echoWay = { isMethod: true, isEcho: true, hasEnd: true };
 
-/** Every way into a server of `serveWaysIn`: protocols, versions of HTTP, methods, plain HTTP, callers within the process. */
+/**
+ * Every way into a server of `serveWaysIn`: protocols, versions of HTTP, methods, plain HTTP, callers within the
+ * process.
+ */
 export const waysIn: readonly WayIn[] = [
   ...dialects.flatMap((dialect) => [
     ...dialect.methods.map((method) => methodWay(dialect, `/test.echo.v1.Echo/${method}`, method, true)),

@@ -1,6 +1,6 @@
-// Proves, with a real OpenTelemetry collector, that a call has its client's, its server's and its store's spans in one tree; that
-// metrics arrive; that faults are kept at a ratio of 0; and that a server whose collector is away serves, says so once, and ends
-// in time.
+// Proves, with a real OpenTelemetry collector, that a call has its client's, its server's and its store's spans in one
+// tree; that metrics arrive; that faults are kept at a ratio of 0; and that a server whose collector is away serves,
+// says so once, and ends in time.
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Code } from '@connectrpc/connect';

@@ -1,5 +1,5 @@
-// Proves that docs/grafana.json is a dashboard that Grafana can load, as far as that can be seen without Grafana: ids, grid,
-// variables and targets are whole. And that a real Prometheus which scrapes a real server answers every graph.
+// Proves that docs/grafana.json is a dashboard that Grafana can load, as far as that can be seen without Grafana: ids,
+// grid, variables and targets are whole. And that a real Prometheus which scrapes a real server answers every graph.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { describe, it, test } from 'node:test';

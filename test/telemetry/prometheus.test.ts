@@ -1,5 +1,6 @@
-// Proves with a real Prometheus what a server says of its calls: that it is scraped as OpenMetrics, the quantiles of durations by
-// method and status, an exemplar for each call that is sampled, and labels as they were, whatever is in them.
+// Proves with a real Prometheus what a server says of its calls: that it is scraped as OpenMetrics, the quantiles of
+// durations by method and status, an exemplar for each call that is sampled, and labels as they were, whatever is in
+// them.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';

@@ -68,8 +68,8 @@ async function callAllKinds(url: string): Promise<void> {
 }
 
 /**
- * Starts Prometheus with the configuration that docs/watching.md shows, but for the target and the time. It scrapes `/metrics` of
- * the target and ends with the test. Returns its URL.
+ * Starts Prometheus with the configuration that docs/watching.md shows, but for the target and the time. It scrapes
+ * `/metrics` of the target and ends with the test. Returns its URL.
  */
 export async function startPrometheus(t: TestContext, target: string): Promise<string> {
   const folder = mkdtempSync(join(tmpdir(), 'users-prometheus-'));

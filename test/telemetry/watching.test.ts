@@ -1,12 +1,14 @@
-// Proves that a real Prometheus that scrapes a real server answers every query of docs/watching.md, and that the alarms and
-// the dashboard of CloudWatch ask for metrics that the server has, with labels that they have.
+// Proves that a real Prometheus that scrapes a real server answers every query of docs/watching.md, and that the alarms
+// and the dashboard of CloudWatch ask for metrics that the server has, with labels that they have.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CallQueries } from '../../infra/call-queries.ts';
 import { blocksOf } from '../docs/blocks.ts';
 import { startScraped } from './scraped-server.ts';
 
-/** Series that come with what they count, which nobody does here: an operation of the store that fails, and the like. */
+/**
+ * Series that come with what they count, which nobody does here: an operation of the store that fails, and the like.
+ */
 const mayBeEmpty = /error_type!=""|server_connections_refused_total/;
 
 test('Prometheus', async (t) => {
@@ -45,7 +47,10 @@ test('Prometheus', async (t) => {
   });
 });
 
-/** A query of CloudWatch in Prometheus's words: underscores, suffixes, histograms by their parts. `names`: all that there are. */
+/**
+ * A query of CloudWatch in Prometheus's words: underscores, suffixes, histograms by their parts. `names`: all that
+ * there are.
+ */
 function forPrometheus(query: string, names: readonly string[]): string {
   const identifier = (name: string) => name.replaceAll('.', '_');
   const series = (text: string, part: string) =>

@@ -1,5 +1,5 @@
-// Proves, with the process, that its admin port is there before the service and until the end of a drain, that none of it is on
-// the public port, and that a port which can't be had is one line that names the setting.
+// Proves, with the process, that its admin port is there before the service and until the end of a drain, that none of
+// it is on the public port, and that a port which can't be had is one line that names the setting.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { it } from 'node:test';

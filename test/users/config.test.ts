@@ -1,5 +1,5 @@
-// Proves that every setting of the Users function is read, that defaults are those that the documentation names, and that
-// each bad setting and each contradiction is told in one line of its own, together with those of every server.
+// Proves that every setting of the Users function is read, that defaults are those that the documentation names, and
+// that each bad setting and each contradiction is told in one line of its own, together with those of every server.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

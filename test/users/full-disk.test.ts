@@ -1,5 +1,6 @@
-// Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups fail, so Users is
-// NOT_SERVING and /readyz says why, while the process itself stays in service; and with room again all are well without a restart.
+// Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups fail, so
+// Users is NOT_SERVING and /readyz says why, while the process itself stays in service; and with room again all are
+// well without a restart.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, createClient } from '@connectrpc/connect';

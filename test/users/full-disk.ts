@@ -13,7 +13,9 @@ export interface Disk {
   remove(): void;
 }
 
-/** A small file system in memory: what is full is the disk itself. It takes the right to mount one; `undefined` without. */
+/**
+ * A small file system in memory: what is full is the disk itself. It takes the right to mount one; `undefined` without.
+ */
 export function smallDisk(): Disk | undefined {
   const folder = mkdtempSync(join(tmpdir(), 'users-disk-'));
   try {
@@ -42,7 +44,10 @@ export function smallDisk(): Disk | undefined {
   };
 }
 
-/** The disk has room, but the files of the process may not grow: what the system says is EFBIG, where a full disk is ENOSPC. */
+/**
+ * The disk has room, but the files of the process may not grow: what the system says is EFBIG, where a full disk is
+ * ENOSPC.
+ */
 export function limitedFiles(): Disk {
   const folder = mkdtempSync(join(tmpdir(), 'users-disk-'));
   const limit = (pid: number, bytes: number | 'unlimited') =>

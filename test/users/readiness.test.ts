@@ -1,5 +1,6 @@
-// Proves when the store makes the service not ready: after several failures of one kind in a row and over a time, and not for one,
-// for a store with too much to do, or for calls that were given up; and that a probe that works, and nothing else, ends it.
+// Proves when the store makes the service not ready: after several failures of one kind in a row and over a time, and
+// not for one, for a store with too much to do, or for calls that were given up; and that a probe that works, and
+// nothing else, ends it.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Readiness } from '../../functions/users/readiness.ts';

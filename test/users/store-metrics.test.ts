@@ -1,5 +1,5 @@
-// Proves what is measured of stores and of the hashing of passwords, and that the trace of a call has a span for each call of the
-// store and each hash.
+// Proves what is measured of stores and of the hashing of passwords, and that the trace of a call has a span for each
+// call of the store and each hash.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { create } from '@bufbuild/protobuf';

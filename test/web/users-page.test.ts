@@ -1,6 +1,6 @@
-// Proves that /users/ answers a browser with a page: a form, a row for each user as it arrives, and errors with their HTTP
-// status and what to do, also where the deadline passes in the middle; that programs get lines as before; that what people
-// or the store say never becomes markup; and that refusals anywhere on the port are pages for browsers.
+// Proves that /users/ answers a browser with a page: a form, a row for each user as it arrives, and errors with their
+// HTTP status and what to do, also where the deadline passes in the middle; that programs get lines as before; that
+// what people or the store say never becomes markup; and that refusals anywhere on the port are pages for browsers.
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import type { TestContext } from 'node:test';

@@ -1,5 +1,5 @@
-// A small OpenTelemetry collector: it takes OTLP, and hands on what it received by OTLP over HTTP. The tests of telemetry
-// start it, with its configuration as a file.
+// A small OpenTelemetry collector: it takes OTLP, and hands on what it received by OTLP over HTTP. The tests of
+// telemetry start it, with its configuration as a file.
 package main
 
 import (

@@ -7,7 +7,8 @@ export interface Signing {
 
 /**
  * CloudWatch takes OTLP with a signature (SigV4) at its own endpoints
- * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html). `undefined` for all others.
+ * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html). `undefined` for all
+ * others.
  */
 export function signingOf(url: string): Signing | undefined {
   const { protocol, hostname } = new URL(url);

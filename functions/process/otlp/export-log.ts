@@ -3,7 +3,9 @@ import type { Count, Labels, Log, Metrics, Series } from '../../rpc/index.ts';
 /** While nothing can be sent, the log says so at the beginning and then this often. */
 const repeatMs = 600_000;
 
-/** What is known of the sending of one signal: it is counted, and the log is told when it fails and when it works again. */
+/**
+ * What is known of the sending of one signal: it is counted, and the log is told when it fails and when it works again.
+ */
 export class ExportLog {
   readonly #what: string;
   readonly #origin: string;

@@ -61,8 +61,8 @@ const defaultCollector = 'http://localhost:4318';
 
 /**
  * Reads TRACE_PARENTS and the OTEL_* variables, which mean what
- * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ says. Something is sent where an endpoint is
- * set, or an exporter that is named `otlp`. Bad ones become problems of the settings.
+ * https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/ says. Something is sent where an
+ * endpoint is set, or an exporter that is named `otlp`. Bad ones become problems of the settings.
  *
  * @param serviceName the name of the service where the settings have none
  */

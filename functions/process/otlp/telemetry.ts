@@ -14,8 +14,8 @@ export interface Telemetry {
 export type TelemetryLimits = Pick<RpcLimits, 'maxRemoteSampledPerSecond' | 'maxFaultTracesPerSecond'>;
 
 /**
- * Begins to send traces and metrics by OTLP, where the settings say so. What does it is loaded then: who sends nothing does not
- * load it.
+ * Begins to send traces and metrics by OTLP, where the settings say so. What does it is loaded then: who sends nothing
+ * does not load it.
  *
  * @param metrics what is sent; how many spans were sent or lost is counted in it
  * @param log is told when nothing can be sent, at a bounded rate

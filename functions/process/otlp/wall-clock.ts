@@ -4,8 +4,8 @@ import type { HrTime } from '@opentelemetry/api';
 const maxDriftMs = 50;
 
 /**
- * Tells the time of day of moments on the clock of `performance.now()`. That one is finer and never goes back, so the spans of a
- * call keep their order and lengths; but it does not follow when the system's clock is set.
+ * Tells the time of day of moments on the clock of `performance.now()`. That one is finer and never goes back, so the
+ * spans of a call keep their order and lengths; but it does not follow when the system's clock is set.
  */
 export class WallClock {
   #originMs = performance.timeOrigin;

@@ -5,8 +5,8 @@ import type { Exchange, Receiver } from '../http/exchange.ts';
 import { decodeBase64 } from '../message/base64.ts';
 
 /**
- * An exchange whose bodies are base64, for browsers that hand scripts nothing but text while a response is still coming.
- * Source: "application/grpc-web-text" in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
+ * An exchange whose bodies are base64, for browsers that hand scripts nothing but text while a response is still
+ * coming. Source: "application/grpc-web-text" in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-WEB.md
  */
 export class TextExchange implements Exchange {
   readonly method: string;

@@ -4,8 +4,8 @@ import { ByteBuffer } from './byte-buffer.ts';
 import { messageTooLarge } from './compression.ts';
 
 /**
- * Length-prefixed messages: one byte of flags, four of length, the message. gRPC, gRPC-Web and Connect's streams share them.
- * Source: "Length-Prefixed-Message" in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
+ * Length-prefixed messages: one byte of flags, four of length, the message. gRPC, gRPC-Web and Connect's streams share
+ * them. Source: "Length-Prefixed-Message" in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
 export const framePrefixBytes = 5;
 /** The flag of a compressed message, the only one that a request may have. */

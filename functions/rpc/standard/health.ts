@@ -39,7 +39,9 @@ export class Health {
     return new Map([...this.#status].map(([service, status]) => [service, status === Status.SERVING]));
   }
 
-  /** What can't be done now, a line each: empty while the server and all of its services serve. For those who run it. */
+  /**
+   * What can't be done now, a line each: empty while the server and all of its services serve. For those who run it.
+   */
   get problems(): readonly string[] {
     if (this.#isShutDown) return ['it is draining'];
     const out = [...this.#status].filter(([, status]) => status !== Status.SERVING);
@@ -50,8 +52,8 @@ export class Health {
   }
 
   /**
-   * Sets the status of one service, or of the server for ''. Watchers are told. Once the server is about to end, nothing
-   * changes any more.
+   * Sets the status of one service, or of the server for ''. Watchers are told. Once the server is about to end,
+   * nothing changes any more.
    *
    * @param reason why it does not serve, in a line for those who run it: clients are not told
    */
@@ -127,16 +129,17 @@ export function measureReadiness(health: Health, metrics: Metrics): void {
 }
 
 /**
- * `/healthz`, for load balancers that check over plain HTTP: 200 while the server is fit to be sent calls, else 503. What a
- * service can do is not asked: the store that one task can't reach no other can reach either, and all would go at once.
+ * `/healthz`, for load balancers that check over plain HTTP: 200 while the server is fit to be sent calls, else 503.
+ * What a service can do is not asked: the store that one task can't reach no other can reach either, and all would go
+ * at once.
  */
 export function healthzOf(health: Health): HttpResource {
   return checkOf('/healthz', () => health.isServing, ['SERVING', 'NOT_SERVING']);
 }
 
 /**
- * `/readyz`: 200 while the server and every service of it serve, else 503. Everybody may ask, so it does not say why; the
- * admin port does.
+ * `/readyz`: 200 while the server and every service of it serve, else 503. Everybody may ask, so it does not say why;
+ * the admin port does.
  */
 export function readyzOf(health: Health): HttpResource {
   return checkOf('/readyz', () => health.problems.length === 0, ['READY', 'NOT_READY']);

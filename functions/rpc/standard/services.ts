@@ -21,8 +21,8 @@ export const untimedPaths: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Health is open, as load balancers have no credentials. Reflection needs a known caller, whatever its scopes, or is open: it
- * tells which methods there are.
+ * Health is open, as load balancers have no credentials. Reflection needs a known caller, whatever its scopes, or is
+ * open: it tells which methods there are.
  */
 export function standardScopes(isReflectionOpen: boolean): ScopeTable {
   const reflection = isReflectionOpen ? 'open' : [];

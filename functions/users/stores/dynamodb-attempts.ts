@@ -2,7 +2,10 @@ import type { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import type { StoreEvents, StoreSystem } from '../store.ts';
 import { isThrottle } from './dynamodb-faults.ts';
 
-/** Tells of each request that the SDK sends again by itself, and of each that is throttled: its callers see the last alone. */
+/**
+ * Tells of each request that the SDK sends again by itself, and of each that is throttled: its callers see the last
+ * alone.
+ */
 export function watchAttempts(client: DynamoDBClient, system: StoreSystem, events: StoreEvents): void {
   client.middlewareStack.add(
     (next) => {

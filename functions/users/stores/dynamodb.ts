@@ -127,7 +127,10 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     });
   }
 
-  /** Asks for nobody, and for a write whose condition can't hold: both show that the table answers, and none stores anything. */
+  /**
+   * Asks for nobody, and for a write whose condition can't hold: both show that the table answers, and none stores
+   * anything.
+   */
   async function probe(abortSignal: AbortSignal): Promise<void> {
     const pk = { S: `USER#${nobody.userId}` };
     await users.read([pk.S], abortSignal);

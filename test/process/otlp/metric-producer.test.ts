@@ -1,5 +1,5 @@
-// Proves that the registry's metrics reach OpenTelemetry's SDK whole: each kind with its points, and as deltas only what has
-// come since.
+// Proves that the registry's metrics reach OpenTelemetry's SDK whole: each kind with its points, and as deltas only
+// what has come since.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { JsonMetricsSerializer } from '@opentelemetry/otlp-transformer';

@@ -1,6 +1,6 @@
-// Proves that traces and metrics of a server's calls are sent by OTLP; that of a ratio of 0 faults are kept, and no more of them
-// than the limit; and that a collector that is away, slow or full costs a bounded queue and a line of the log: calls go on, and
-// the end is not held up.
+// Proves that traces and metrics of a server's calls are sent by OTLP; that of a ratio of 0 faults are kept, and no
+// more of them than the limit; and that a collector that is away, slow or full costs a bounded queue and a line of the
+// log: calls go on, and the end is not held up.
 import assert from 'node:assert/strict';
 import type { ServerResponse } from 'node:http';
 import { describe, it, type TestContext } from 'node:test';

@@ -1,5 +1,5 @@
-// Proves that the OTEL_* variables are read as OpenTelemetry defines them, that nothing is sent unless one asks for it, and that
-// each that can't be used is told in a line of its own, which shows no secret.
+// Proves that the OTEL_* variables are read as OpenTelemetry defines them, that nothing is sent unless one asks for it,
+// and that each that can't be used is told in a line of its own, which shows no secret.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

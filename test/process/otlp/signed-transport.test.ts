@@ -1,5 +1,5 @@
-// Proves that requests to CloudWatch's own endpoints carry a signature (SigV4) that is right, by an own calculation of it, anew for
-// each attempt; and that throttling, network errors and refusals are treated as OTLP says.
+// Proves that requests to CloudWatch's own endpoints carry a signature (SigV4) that is right, by an own calculation of
+// it, anew for each attempt; and that throttling, network errors and refusals are treated as OTLP says.
 import assert from 'node:assert/strict';
 import { createHmac, hash } from 'node:crypto';
 import { describe, it } from 'node:test';
@@ -19,7 +19,9 @@ function transportTo(url: string, more: Partial<OtlpEndpoint> = {}, credentials:
   return new SignedTransport(endpoint, signing, credentials);
 }
 
-/** The signature as https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html has it. */
+/**
+ * The signature as https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html has it.
+ */
 function assertSigned({ path, headers }: Received, sentBytes: Buffer): void {
   const { authorization = '' } = headers;
   const [, key, day, region, service, names, signature] =

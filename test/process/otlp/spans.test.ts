@@ -1,5 +1,5 @@
-// Proves what the spans of a call say in OTLP: names, kinds, attributes, status and tree as OpenTelemetry's conventions for RPC
-// have it, and nothing of what an error says.
+// Proves what the spans of a call say in OTLP: names, kinds, attributes, status and tree as OpenTelemetry's conventions
+// for RPC have it, and nothing of what an error says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

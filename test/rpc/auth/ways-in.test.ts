@@ -1,7 +1,7 @@
-// Proves that with keys no way into a server goes round them: every protocol and version of HTTP refuses who shows none, a
-// wrong one, or one without the scope, in its own words and before the body is parsed; and lets in who has it. Health stays
-// open, reflection follows its setting, calls from within the process are those of their caller, and a method that is
-// missing in the table of scopes keeps the server from starting.
+// Proves that with keys no way into a server goes round them: every protocol and version of HTTP refuses who shows
+// none, a wrong one, or one without the scope, in its own words and before the body is parsed; and lets in who has it.
+// Health stays open, reflection follows its setting, calls from within the process are those of their caller, and a
+// method that is missing in the table of scopes keeps the server from starting.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code } from '@connectrpc/connect';

@@ -1,5 +1,5 @@
-// A server counts its calls by OpenTelemetry's conventions: durations by method, protocol and status, sizes, deadlines, reasons
-// of refusals, and calls under way. What clients make up is one series, and a sampled call is an exemplar.
+// A server counts its calls by OpenTelemetry's conventions: durations by method, protocol and status, sizes, deadlines,
+// reasons of refusals, and calls under way. What clients make up is one series, and a sampled call is an exemplar.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { describe, it, type TestContext } from 'node:test';

@@ -1,5 +1,5 @@
-// Each call counts its messages and their bytes, the same in every protocol: without frames, as they were compressed, and
-// within the process without bytes, since no message becomes any.
+// Each call counts its messages and their bytes, the same in every protocol: without frames, as they were compressed,
+// and within the process without bytes, since no message becomes any.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';

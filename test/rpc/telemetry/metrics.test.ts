@@ -1,5 +1,5 @@
-// The registry of metrics: each series counts for itself, values fall into the bucket whose bound they do not exceed, and neither
-// names nor labels can be made without end.
+// The registry of metrics: each series counts for itself, values fall into the bucket whose bound they do not exceed,
+// and neither names nor labels can be made without end.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { Metrics } from '../../../functions/rpc/index.ts';

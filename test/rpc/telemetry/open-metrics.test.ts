@@ -1,5 +1,5 @@
-// Metrics become text that scrapers read: names and units as OpenTelemetry translates them, cumulative buckets with canonical
-// bounds, exemplars for OpenMetrics alone, and labels that come back as they were, whatever is in them.
+// Metrics become text that scrapers read: names and units as OpenTelemetry translates them, cumulative buckets with
+// canonical bounds, exemplars for OpenMetrics alone, and labels that come back as they were, whatever is in them.
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import fc from 'fast-check';

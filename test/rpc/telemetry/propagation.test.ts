@@ -1,5 +1,5 @@
-// Proves that the line of a call has the ids of its trace, also where nothing records; that a method passes the trace on;
-// and that calls that it makes within the process are a part of it.
+// Proves that the line of a call has the ids of its trace, also where nothing records; that a method passes the trace
+// on; and that calls that it makes within the process are a part of it.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createClient, type HandlerContext } from '@connectrpc/connect';

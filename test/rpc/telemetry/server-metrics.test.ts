@@ -1,5 +1,5 @@
-// A server shows its connections: those that are open, by version of HTTP, and those that it refuses, by reason; streams, GOAWAYs
-// and resets in both directions; what calls hold; and that it drains.
+// A server shows its connections: those that are open, by version of HTTP, and those that it refuses, by reason;
+// streams, GOAWAYs and resets in both directions; what calls hold; and that it drains.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -1,5 +1,5 @@
-// Proves that the headers of a trace are read as W3C and AWS define them, that whatever else they say is refused, in bounded
-// time and length, and that a refused one never takes another along.
+// Proves that the headers of a trace are read as W3C and AWS define them, that whatever else they say is refused, in
+// bounded time and length, and that a refused one never takes another along.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// Proves whose trace a call belongs to, and which are sampled: by the ratio, by the caller up to a limit that no stranger gets
-// past, and the same ones everywhere.
+// Proves whose trace a call belongs to, and which are sampled: by the ratio, by the caller up to a limit that no
+// stranger gets past, and the same ones everywhere.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RateLimit } from '../../../functions/rpc/telemetry/rate-limit.ts';

@@ -1,6 +1,6 @@
-// Proves how the console writes calls to be copied: texts that mean something to a shell are quoted, CSV is quoted where buf reads it,
-// what may be secret is read from a file, and `npx users` is offered where it can say the same. That the commands do the call
-// is proven in test/browser/commands.test.ts.
+// Proves how the console writes calls to be copied: texts that mean something to a shell are quoted, CSV is quoted
+// where buf reads it, what may be secret is read from a file, and `npx users` is offered where it can say the same.
+// That the commands do the call is proven in test/browser/commands.test.ts.
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';

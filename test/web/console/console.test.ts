@@ -1,6 +1,7 @@
-// Proves what the console's server answers: its page, compressed where that is accepted and not sent twice, with headers
-// that let it do nothing but its work; what can be called, by descriptors that a client can read; the calls that have ended, to
-// who may see them; nothing of either to pages of others; and that where it is off, / says what this is.
+// Proves what the console's server answers: its page, compressed where that is accepted and not sent twice, with
+// headers that let it do nothing but its work; what can be called, by descriptors that a client can read; the calls
+// that have ended, to who may see them; nothing of either to pages of others; and that where it is off, / says what
+// this is.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { createFileRegistry, fromBinary, fromJson, type JsonValue } from '@bufbuild/protobuf';

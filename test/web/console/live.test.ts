@@ -1,6 +1,6 @@
-// Proves that the console tells of the calls that have ended, each with its parts, metadata that is harmless, and its line
-// in the log; that it remembers so many calls and bytes and no more, says how many it has forgotten, and is not filled by
-// strangers; and that its figures are those of the server.
+// Proves that the console tells of the calls that have ended, each with its parts, metadata that is harmless, and its
+// line in the log; that it remembers so many calls and bytes and no more, says how many it has forgotten, and is not
+// filled by strangers; and that its figures are those of the server.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

@@ -1,5 +1,5 @@
-// Proves that the page is built of its sources for browsers: one module without imports, minified, and one style; that a
-// change is there when it is built again; and that a mistake in a source is told.
+// Proves that the page is built of its sources for browsers: one module without imports, minified, and one style; that
+// a change is there when it is built again; and that a mistake in a source is told.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

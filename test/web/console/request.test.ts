@@ -1,5 +1,6 @@
-// Proves what the console's page makes of what people type: links that restore a form and leave out what may be secret, values of each
-// scalar type, JSON whose long numbers keep their digits, deadlines, and requests made from a descriptor.
+// Proves what the console's page makes of what people type: links that restore a form and leave out what may be secret,
+// values of each scalar type, JSON whose long numbers keep their digits, deadlines, and requests made from a
+// descriptor.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { fromJson, ScalarType } from '@bufbuild/protobuf';

@@ -41,8 +41,8 @@ export interface Got {
 }
 
 /**
- * Serves Users with the console. `isClosed`: only callers who are known may call, by the bearer that is the name of their
- * scope.
+ * Serves Users with the console. `isClosed`: only callers who are known may call, by the bearer that is the name of
+ * their scope.
  */
 export async function serveConsole(
   t: TestContext,

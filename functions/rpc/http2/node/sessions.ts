@@ -64,8 +64,8 @@ export class Sessions {
 
   /**
    * From now on, ends sessions that have had no new call for `idleTimeoutMs`, or for twice that at most. (Sessions have
-   * a timer of their own, but set it anew with every frame.) Calls that are still open may finish. A client that does not
-   * close its side afterwards is cut: the session itself would wait for it, however long that takes.
+   * a timer of their own, but set it anew with every frame.) Calls that are still open may finish. A client that does
+   * not close its side afterwards is cut: the session itself would wait for it, however long that takes.
    */
   sweepIdle(): void {
     this.#sweep = setInterval(() => {

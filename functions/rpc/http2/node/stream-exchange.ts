@@ -13,8 +13,8 @@ const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
 // gRPC knows no Date header, and making it costs time. (`sendDate` is missing in the types of Node 24.)
 const withTrailers = { waitForTrailers: true, sendDate: false };
-// Without trailers too we end the stream ourselves: node would end it before it hears that the last write is done, and make
-// an error of that, with its stack, for every call.
+// Without trailers too we end the stream ourselves: node would end it before it hears that the last write is done, and
+// make an error of that, with its stack, for every call.
 const withoutTrailers = { waitForTrailers: true };
 const trailersOnly = { endStream: true, sendDate: false };
 const withoutBody = { endStream: true };
@@ -117,8 +117,8 @@ export class StreamExchange implements Exchange {
   }
 
   /**
-   * The rest of a small request is usually just behind its headers, so that an early answer waits for it a moment: curl 7.88
-   * for one hangs when a response has ended before its request.
+   * The rest of a small request is usually just behind its headers, so that an early answer waits for it a moment: curl
+   * 7.88 for one hangs when a response has ended before its request.
    */
   endWithHeaders(headers: string[]): void {
     if (!this.#takesHeaders) return;
@@ -142,9 +142,9 @@ export class StreamExchange implements Exchange {
   }
 
   /**
-   * Resets the stream. That needs no room in any window: where it can't be sent in `stallTimeoutMs`, the client reads nothing
-   * of the connection, and what is queued on it would stay until it ends. (The session can't end it: it waits for the client to
-   * read what is queued.)
+   * Resets the stream. That needs no room in any window: where it can't be sent in `stallTimeoutMs`, the client reads
+   * nothing of the connection, and what is queued on it would stay until it ends. (The session can't end it: it waits
+   * for the client to read what is queued.)
    */
   cut(): void {
     const stream = this.#stream;
