@@ -35,6 +35,11 @@ function restoreLink() {
   const link = `node_modules/.bin/node${platform === 'win' ? '.cmd' : ''}`;
   if (existsSync(link)) return;
   mkdirSync('node_modules/.bin', { recursive: true });
-  if (platform === 'win') writeFileSync(link, `@"%~dp0..\\${pinned}\\bin\\node.exe" %*\r\n`);
-  else symlinkSync(`../${pinned}/bin/node`, link);
+  if (platform === 'win') return writeFileSync(link, `@"%~dp0..\\${pinned}\\bin\\node.exe" %*\r\n`);
+  try {
+    symlinkSync(`../${pinned}/bin/node`, link);
+  } catch (error) {
+    // Another script was quicker.
+    if (error.code !== 'EEXIST') throw error;
+  }
 }

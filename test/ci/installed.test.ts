@@ -3,7 +3,7 @@
 // line.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, it } from 'node:test';
@@ -39,6 +39,15 @@ it('links the Node that npm unpacked, once', () => {
   }
   const link = join(folder, 'node_modules/.bin', platform === 'win' ? 'node.cmd' : 'node');
   assert.match(readFileSync(link, 'utf8'), platform === 'win' ? /bin\\node\.exe" %\*/ : /^the pinned one$/);
+});
+
+it('leaves a link that is there already, also while what it leads to is still being unpacked', () => {
+  if (platform === 'win') return;
+  mkdirSync(join(folder, 'node_modules', `node-${platform}-${process.arch}`), { recursive: true });
+  mkdirSync(join(folder, 'node_modules/.bin'));
+  symlinkSync('nowhere', join(folder, 'node_modules/.bin/node'));
+  const { status, stderr } = run('20.20.2');
+  assert.deepEqual([status, stderr], [0, '']);
 });
 
 for (const version of ['20.20.2', '22.22.0', '24.1.0']) {
