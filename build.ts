@@ -12,8 +12,8 @@ import packageJson from './package.json' with { type: 'json' };
  */
 export const budgets = {
   /**
-   * What every server loads: gRPC, Connect, protobuf, logging. 6 kB of it are who may call, and how that is set; 20 kB metrics,
-   * trace context and the settings of telemetry; 8 kB what browsers get in place of text; 3 kB readiness.
+   * What every server loads: gRPC, Connect, protobuf, logging. 6 kB of it are who may call, and how that is set; 20 kB
+   * metrics, trace context and the settings of telemetry; 8 kB what browsers get in place of text; 3 kB readiness.
    */
   serverStartBytes: 346_000,
   /** What a server loads besides that sends traces or metrics by OTLP: OpenTelemetry's SDK, without its instruments. */
@@ -37,8 +37,8 @@ interface BundleFile {
   readonly bytes: number;
   readonly gzipBytes: number;
   /**
-   * When it is loaded: with the entry point, with DynamoDB's client, with OTLP, by something none of them needs, or by a
-   * browser.
+   * When it is loaded: with the entry point, with DynamoDB's client, with OTLP, by something none of them needs, or by
+   * a browser.
    */
   readonly loaded: 'at start' | 'with DynamoDB' | 'with telemetry' | 'on demand' | 'by browsers';
 }
@@ -68,7 +68,8 @@ const options: BuildOptions = {
   metafile: true,
   logLevel: 'warning',
   absWorkingDir: root,
-  // For functions/process/build-info.ts. The commit only where somebody asks for it: with each one the image is another.
+  // For functions/process/build-info.ts. The commit only where somebody asks for it: with each one the image is
+  // another.
   define: {
     'process.env.BUILD_VERSION': JSON.stringify(packageJson.version),
     'process.env.BUILD_COMMIT': JSON.stringify(process.env.GIT_COMMIT ?? ''),
@@ -136,7 +137,8 @@ async function bundle(name: string, entry: string, outdir: string, plugins: Plug
 }
 
 /**
- * Bundles the container function and the certificate function, and makes the empty folder that the image keeps users in.
+ * Bundles the container function and the certificate function, and makes the empty folder that the image keeps users
+ * in.
  *
  * @param outdir where to: `users/`, `certificate/` and `data/` in it are replaced
  * @param server the server's entry point

@@ -13,8 +13,8 @@ export interface ApiKeyProps {
 }
 
 /**
- * The key that callers show: Secrets Manager makes it, so that it is in no template, output or log. Its text may be several
- * keys, separated by white space, while one is rotated (see docs/operating.md). Tasks read it when they start.
+ * The key that callers show: Secrets Manager makes it, so that it is in no template, output or log. Its text may be
+ * several keys, separated by white space, while one is rotated (see docs/operating.md). Tasks read it when they start.
  */
 export class ApiKey extends Construct {
   /** Where the key lies. */

@@ -1,8 +1,8 @@
 /**
- * What is asked of a service's metrics in CloudWatch, by alarms and on the dashboard: PromQL, with the names that OpenTelemetry
- * gives and no suffixes. CloudWatch keeps each histogram as one series: a quantile needs no `le`
- * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-PromQL-Querying.html). `docs/watching.md` asks
- * Prometheus the same.
+ * What is asked of a service's metrics in CloudWatch, by alarms and on the dashboard: PromQL, with the names that
+ * OpenTelemetry gives and no suffixes. CloudWatch keeps each histogram as one series: a quantile needs no `le`
+ * (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-PromQL-Querying.html). `docs/watching.md`
+ * asks Prometheus the same.
  */
 export class CallQueries {
   readonly #serviceName: string;

@@ -13,8 +13,8 @@ export interface CollectorProps {
 }
 
 /**
- * AWS's distribution of the OpenTelemetry collector: 0.49.0, of July 2026, was the latest when this was written, and is made of
- * the upstream's 0.156.0, with which `collectorConfig` was tried.
+ * AWS's distribution of the OpenTelemetry collector: 0.49.0, of July 2026, was the latest when this was written, and is
+ * made of the upstream's 0.156.0, with which `collectorConfig` was tried.
  */
 const image = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0';
 
@@ -23,7 +23,10 @@ const address = '127.0.0.1:4318';
 /** Where the server sends what it knows. */
 export const collectorEndpoint = `http://${address}`;
 
-/** Of a task's memory, for the collector alone. It took 47 MiB when it was tried, and refuses data before it has no more. */
+/**
+ * Of a task's memory, for the collector alone. It took 47 MiB when it was tried, and refuses data before it has no
+ * more.
+ */
 export const collectorMemoryMiB = 128;
 /** Of 1/1024 of a CPU, when the server wants all of it. */
 const cpuShare = 32;

@@ -29,7 +29,9 @@ const call = {
   taskCallsPerMinute: 6000,
 };
 
-/** Each zone's part of the load balancer asks each task for its health by gRPC, which is a call with a line in the log. */
+/**
+ * Each zone's part of the load balancer asks each task for its health by gRPC, which is a call with a line in the log.
+ */
 const healthChecksPerHour = 3600 / healthCheck.interval.toSeconds();
 
 /** A line of the table: what, how it is calculated, US dollars. */

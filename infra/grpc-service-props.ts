@@ -82,7 +82,8 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly privateSubnets?: boolean;
   /**
-   * Who may connect to the load balancer: networks of IPv4 such as 203.0.113.0/24, and prefix lists such as pl-0123abcd.
+   * Who may connect to the load balancer: networks of IPv4 such as 203.0.113.0/24, and prefix lists such as
+   * pl-0123abcd.
    * @default whoever reaches it
    */
   readonly allowedCidrs?: readonly string[];

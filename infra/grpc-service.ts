@@ -152,8 +152,8 @@ export class GrpcService extends Construct {
     linuxParameters.dropCapabilities(ecs.Capability.ALL);
     const server = taskDefinition.addContainer(containerName, {
       image: props.image,
-      // Node sizes its heap by the limit of the container. Without one it takes the memory of the machine, which has more than
-      // the task may use (https://cirrostratus.cloud/out-of-memory-issues-on-ecs-fargate-containers).
+      // Node sizes its heap by the limit of the container. Without one it takes the memory of the machine, which has
+      // more than the task may use (https://cirrostratus.cloud/out-of-memory-issues-on-ecs-fargate-containers).
       memoryLimitMiB: serverMiB,
       environment,
       secrets: props.secrets,

@@ -1,4 +1,6 @@
-/** List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025; telemetry's of 2026. */
+/**
+ * List prices of us-east-1 in US dollars, without free tiers and taxes, as of the middle of 2025; telemetry's of 2026.
+ */
 export const prices = {
   fargateArmVcpuHour: 0.03238,
   fargateArmGibHour: 0.00356,

@@ -10,8 +10,8 @@ export interface RateRuleProps {
 }
 
 /**
- * Blocks an address while it has sent more requests in five minutes than it may: the load balancer answers 403 in place of
- * the tasks. AWS WAF is paid for by rule and by request, blocked ones too, and notices within a minute or so.
+ * Blocks an address while it has sent more requests in five minutes than it may: the load balancer answers 403 in place
+ * of the tasks. AWS WAF is paid for by rule and by request, blocked ones too, and notices within a minute or so.
  */
 export class RateRule extends Construct {
   constructor(scope: Construct, id: string, { loadBalancer, requestsPerIp }: RateRuleProps) {

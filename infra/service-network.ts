@@ -5,8 +5,9 @@ import { Construct } from 'constructs';
 /** What a network for a service is made from. */
 export interface ServiceNetworkProps {
   /**
-   * Tasks in subnets without a way to the internet, which reach AWS through endpoints (about 45 $ a month, with secrets 60, with telemetry 30 more). Without it
-   * they are in public subnets, and their security group alone keeps others out.
+   * Tasks in subnets without a way to the internet, which reach AWS through endpoints (about 45 $ a month, with secrets
+   * 60, with telemetry 30 more). Without it they are in public subnets, and their security group alone keeps others
+   * out.
    * @default false
    */
   readonly privateSubnets?: boolean;

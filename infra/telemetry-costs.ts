@@ -16,8 +16,8 @@ export const told = {
   /** That a task sends in a minute: 60 after a call of each kind, with each code and reason that comes up one more. */
   dataPoints: 100,
   /**
-   * The most that it can send: `rpc.server.call.duration` has 1,000 series at the most, `rpc.server.refusals` 200, all others
-   * together under 100, whatever clients do.
+   * The most that it can send: `rpc.server.call.duration` has 1,000 series at the most, `rpc.server.refusals` 200, all
+   * others together under 100, whatever clients do.
    */
   maxDataPoints: 1300,
   /** One of a histogram with 18 buckets, in protobuf, with what names the server; others are half of that. */

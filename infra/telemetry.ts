@@ -6,19 +6,22 @@ import { Construct } from 'constructs';
 import { Collector, collectorEndpoint } from './collector.ts';
 
 /**
- * The way to CloudWatch: `adot` is AWS's distribution of the OpenTelemetry collector beside each server, `otlp` the endpoints of
- * CloudWatch itself.
+ * The way to CloudWatch: `adot` is AWS's distribution of the OpenTelemetry collector beside each server, `otlp` the
+ * endpoints of CloudWatch itself.
  */
 export type TelemetryKind = 'adot' | 'otlp';
 
 /** What is told of calls besides the log. Needs a server that takes OpenTelemetry's `OTEL_*` variables. */
 export interface TelemetryOptions {
   readonly kind: TelemetryKind;
-  /** The part of traces that begin here which are kept, from 0 to 1. Calls that fail through a fault of the server always are. */
+  /**
+   * The part of traces that begin here which are kept, from 0 to 1. Calls that fail through a fault of the server
+   * always are.
+   */
   readonly traceRatio: number;
   /**
-   * Whether a call that comes with a trace is a part of that, so that its client decides whether it is kept and paid for, or
-   * begins one of its own that names the other.
+   * Whether a call that comes with a trace is a part of that, so that its client decides whether it is kept and paid
+   * for, or begins one of its own that names the other.
    */
   readonly traceParents: 'follow' | 'link';
 }
@@ -42,8 +45,9 @@ export interface TelemetryProps extends TelemetryOptions {
 /**
  * Sends metrics and traces of a server to CloudWatch, and lets its tasks do that and no more.
  *
- * Metrics go to CloudWatch by OTLP either way. The collector's exporter for CloudWatch's own format (awsemf) would make of a
- * histogram its count and its sum, and lose every percentile; and there each series costs $0.30 a month, not what it weighs.
+ * Metrics go to CloudWatch by OTLP either way. The collector's exporter for CloudWatch's own format (awsemf) would make
+ * of a histogram its count and its sum, and lose every percentile; and there each series costs $0.30 a month, not what
+ * it weighs.
  */
 export class Telemetry extends Construct {
   constructor(scope: Construct, id: string, props: TelemetryProps) {
@@ -71,7 +75,10 @@ export class Telemetry extends Construct {
   }
 }
 
-/** Each signal has a host of its own: https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html. */
+/**
+ * Each signal has a host of its own:
+ * https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch-OTLPEndpoint.html.
+ */
 function cloudWatchEndpoints(region: string): Record<string, string> {
   return {
     OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `https://xray.${region}.amazonaws.com/v1/traces`,
@@ -79,7 +86,10 @@ function cloudWatchEndpoints(region: string): Record<string, string> {
   };
 }
 
-/** What tasks may do. The collector sends X-Ray's own segments; who sends spans to the endpoint for OTLP needs the other two. */
+/**
+ * What tasks may do. The collector sends X-Ray's own segments; who sends spans to the endpoint for OTLP needs the other
+ * two.
+ */
 const writes: Readonly<Record<TelemetryKind, readonly string[]>> = {
   adot: ['xray:PutTraceSegments', 'cloudwatch:PutMetricData'],
   otlp: ['xray:PutTraceSegments', 'xray:PutSpans', 'xray:PutSpansForIndexing', 'cloudwatch:PutMetricData'],

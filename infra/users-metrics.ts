@@ -25,9 +25,9 @@ export class UsersMetrics extends Construct {
   /** Calls a minute, by the load balancer's count: of every protocol. */
   readonly requests: cloudwatch.Metric;
   /**
-   * Errors in five minutes: HTTP 502, 503 and 504 of the load balancer itself (no task, or one that closed or is silent), and
-   * calls that failed through a fault of the server. Not what clients can ask for: HTTP 5xx of the tasks, with a deadline of
-   * 1 ms for example, and 501 of the load balancer, with a transfer encoding that it does not know.
+   * Errors in five minutes: HTTP 502, 503 and 504 of the load balancer itself (no task, or one that closed or is
+   * silent), and calls that failed through a fault of the server. Not what clients can ask for: HTTP 5xx of the tasks,
+   * with a deadline of 1 ms for example, and 501 of the load balancer, with a transfer encoding that it does not know.
    * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
    */
   readonly serverErrors: cloudwatch.MathExpression;

@@ -51,8 +51,9 @@ export const perVcpuSecond = 40_000;
 /** What whoever means harm gets out of a vCPU, and what calls take. */
 const call = {
   /**
-   * What a vCPU sends in a second at the most that was measured: fewer calls, whose refusals are large. Each asked in gRPC-Web
-   * text, whose answers are a third larger, for an unknown path of 255 characters with a long `x-request-id`, which come back.
+   * What a vCPU sends in a second at the most that was measured: fewer calls, whose refusals are large. Each asked in
+   * gRPC-Web text, whose answers are a third larger, for an unknown path of 255 characters with a long `x-request-id`,
+   * which come back.
    */
   sentBytesPerVcpuSecond: 13_400_000,
   /** A request with its headers, as small as it gets. */
@@ -66,9 +67,9 @@ const dayHours = 24;
 const number = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: 2 });
 
 /**
- * The most that one can make the deployment cost in a day: an outsider, who has no credential, or a caller with one. In a
- * deployment that is open, nobody is an outsider. It adds up what can't be had at the same time; but what a vCPU can do was
- * measured on one machine, with the requests that we thought of, so it is an estimate.
+ * The most that one can make the deployment cost in a day: an outsider, who has no credential, or a caller with one. In
+ * a deployment that is open, nobody is an outsider. It adds up what can't be had at the same time; but what a vCPU can
+ * do was measured on one machine, with the requests that we thought of, so it is an estimate.
  */
 export function worstDay(bounds: Bounds, spender: Spender): Item[] {
   const { maxTasks, taskVcpu, taskGib } = bounds;

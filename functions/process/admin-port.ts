@@ -7,11 +7,11 @@ import { namesThisMachine } from './local-hosts.ts';
 import { AdminListenError } from './open-admin.ts';
 
 /**
- * Shows those who run the process how it is, over plain HTTP/1.1 on a port of its own: metrics, health, readiness, log level, heap
- * snapshot. `GET /` lists what there is.
+ * Shows those who run the process how it is, over plain HTTP/1.1 on a port of its own: metrics, health, readiness, log
+ * level, heap snapshot. `GET /` lists what there is.
  *
- * It knows no credential. Pages of a browser are refused, whatever name they come by. Programs on other machines, where ADMIN_HOST
- * lets them in, may read what is no secret, and change nothing.
+ * It knows no credential. Pages of a browser are refused, whatever name they come by. Programs on other machines, where
+ * ADMIN_HOST lets them in, may read what is no secret, and change nothing.
  */
 export class AdminPort {
   readonly #subject: AdminSubject;
@@ -135,8 +135,8 @@ export class AdminPort {
 }
 
 /**
- * Why a request is refused, whatever it asks for. A page that has rebound its name to this machine gives that name as the host; a
- * page that asks without reading the answer says where it comes from.
+ * Why a request is refused, whatever it asks for. A page that has rebound its name to this machine gives that name as
+ * the host; a page that asks without reading the answer says where it comes from.
  */
 function refusalOf({ headers }: IncomingMessage, isOfMachine: boolean): string | undefined {
   if (isOfMachine && !namesThisMachine(headers.host ?? '')) {

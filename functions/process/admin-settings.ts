@@ -12,8 +12,8 @@ export interface AdminConfig {
 export const defaultAdminHost = '127.0.0.1';
 
 /**
- * Reads ADMIN_HOST (127.0.0.1) and ADMIN_PORT; `undefined` where that is not set: then there is no admin port. Bad ones become
- * problems of the settings.
+ * Reads ADMIN_HOST (127.0.0.1) and ADMIN_PORT; `undefined` where that is not set: then there is no admin port. Bad ones
+ * become problems of the settings.
  *
  * @param server where the service listens: that can't be the same port
  */

@@ -50,7 +50,8 @@ export interface PasswordHasher {
  * attack. It lets few wait, since a long queue outlasts the deadlines in it. Clients that wait are served in turn, one
  * password each, and none gets more than its share of the queue.
  *
- * @param metrics gets `users.passwords.queued`, `users.passwords.hashing` and `users.password.hash.duration`. Default: nobody
+ * @param metrics gets `users.passwords.queued`, `users.passwords.hashing` and `users.password.hash.duration`. Default:
+ * nobody
  * @throws Error when these metrics are there already
  */
 export function passwordHasher(

@@ -21,7 +21,9 @@ const ready = Promise.resolve();
 /** A store that did not answer in time needs a moment before the next try. */
 const timeoutRetryAfterMs = 1000;
 
-/** Begins the span of a call of the store, where somebody watches the call that it serves. `users`: how many it is for. */
+/**
+ * Begins the span of a call of the store, where somebody watches the call that it serves. `users`: how many it is for.
+ */
 export function storeSpan(
   context: Pick<HandlerContext, 'values'>,
   { system }: Pick<UserStore, 'system'>,

@@ -9,8 +9,8 @@ const maxUserId = 2 ** 32 - 1;
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000 };
 
 /**
- * Reads which users a query asks for, in its order: `username` and `user_id`, each any number of times, and `usernames`,
- * several names separated by commas or spaces, as a form of a page has them.
+ * Reads which users a query asks for, in its order: `username` and `user_id`, each any number of times, and
+ * `usernames`, several names separated by commas or spaces, as a form of a page has them.
  *
  * @throws BAD_QUERY, also for unknown parameters
  */

@@ -29,8 +29,8 @@ type EndedCall = [call: CallRecord, status: number];
 export interface AccessLogOptions {
   readonly metadata: MetadataDetail;
   /**
-   * Calls each second that have a line although they were refused, or nobody is known to make them. Those of known callers
-   * are counted apart: a flood of strangers does not hide what a key is used for.
+   * Calls each second that have a line although they were refused, or nobody is known to make them. Those of known
+   * callers are counted apart: a flood of strangers does not hide what a key is used for.
    */
   readonly maxRefusedLinesPerSecond: number;
   /** Whether callers have to say who they are. */

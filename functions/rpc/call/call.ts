@@ -168,8 +168,8 @@ export abstract class Call implements CallRecord, Payer {
         refused = thrown;
       }
     }
-    // Open calls and their headers take memory before a byte of a body has come. Counted after the gate: callers that are
-    // known have theirs, whatever strangers hold.
+    // Open calls and their headers take memory before a byte of a body has come. Counted after the gate: callers that
+    // are known have theirs, whatever strangers hold.
     if (!this.#share.hold(this.ownBytes)) {
       // Nobody waits for it any more, and what it rejects with would end the process.
       admission?.catch(() => {});

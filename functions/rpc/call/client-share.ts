@@ -9,8 +9,8 @@ type SharePolicy = Pick<CallPolicy, 'limits' | 'memory' | 'clients' | 'untimedCa
 const strangersPart = 1 / 4;
 
 /**
- * What one call takes of the shares of its client: memory, a watch, a place among its calls. The client is an address until
- * it is known who calls; then what was taken moves to the caller. All is given back when the call is gone.
+ * What one call takes of the shares of its client: memory, a watch, a place among its calls. The client is an address
+ * until it is known who calls; then what was taken moves to the caller. All is given back when the call is gone.
  */
 export class ClientShare {
   readonly #policy: SharePolicy;

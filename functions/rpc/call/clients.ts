@@ -1,6 +1,6 @@
 /**
- * What one client has under way. A client is an address: behind trusted proxies, the one that they name. Once a credential
- * has told who calls, the caller is the client.
+ * What one client has under way. A client is an address: behind trusted proxies, the one that they name. Once a
+ * credential has told who calls, the caller is the client.
  */
 export class Client {
   /** Its address, or the caller's id. */

@@ -6,7 +6,9 @@ import type { HttpFacts } from './call-record.ts';
 import type { Timed } from './deadline-wheel.ts';
 import type { CallPolicy } from './policy.ts';
 
-/** What an open call takes with its stream, measured with Node 24: half-open ones cost their client some 15 bytes each. */
+/**
+ * What an open call takes with its stream, measured with Node 24: half-open ones cost their client some 15 bytes each.
+ */
 const openCallBytes = 4 * 1024;
 
 /** A call that comes over the network. It waits for a client that reads slowly, but not for one that has stopped. */

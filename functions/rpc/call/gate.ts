@@ -24,8 +24,8 @@ export interface GateRequest {
   /** The gate sets here what handlers and interceptors should know: they read it as `HandlerContext.values`. */
   readonly values: ContextValues;
   /**
-   * Says who calls. From now on the call takes the caller's shares, instead of those of its address; the log names it, and
-   * handlers learn it by `callerOf`.
+   * Says who calls. From now on the call takes the caller's shares, instead of those of its address; the log names it,
+   * and handlers learn it by `callerOf`.
    *
    * @throws MEMORY_EXHAUSTED if the caller has no memory left
    */

@@ -92,8 +92,8 @@ export class LocalCall extends Call {
   }
 
   /**
-   * Calls a method that returns a stream. Resolves once it has answered for the first time, or failed: then its headers are
-   * set. The messages throw the ConnectError that the call ends with.
+   * Calls a method that returns a stream. Resolves once it has answered for the first time, or failed: then its headers
+   * are set. The messages throw the ConnectError that the call ends with.
    */
   async many(requests: AsyncIterable<Message>): Promise<AsyncGenerator<Message, void, undefined>> {
     const messages = this.#messages(requests);

@@ -31,7 +31,9 @@ interface Codecs {
   readonly output: Codec;
 }
 
-/** A method that can be called by its path: its implementation, its limits, and how its messages are read and written. */
+/**
+ * A method that can be called by its path: its implementation, its limits, and how its messages are read and written.
+ */
 export class Method implements MeasureLimits {
   /** For example `/Users/CreateUser`. */
   readonly path: string;

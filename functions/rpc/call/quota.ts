@@ -12,8 +12,9 @@ export interface Payer {
 export const payerKey = createContextKey<Payer | undefined>(undefined, { description: 'who pays' });
 
 /**
- * Takes tokens for a call that costs more than the one with which every call begins. Call it before the work is done. It
- * may take more than there are, so that no call is too large for a quota; then the next call waits until that is paid off.
+ * Takes tokens for a call that costs more than the one with which every call begins. Call it before the work is done.
+ * It may take more than there are, so that no call is too large for a quota; then the next call waits until that is
+ * paid off.
  *
  * Without a quota, and for calls that nobody from outside has caused, it does nothing.
  *
@@ -38,7 +39,10 @@ export class Quota {
     return waitMs === 0 ? undefined : quotaExceeded(waitMs);
   }
 
-  /** Takes what a call costs besides: its caller is not in debt yet, even where its own token was the last. @throws QUOTA_EXCEEDED */
+  /**
+   * Takes what a call costs besides: its caller is not in debt yet, even where its own token was the last. @throws
+   * QUOTA_EXCEEDED
+   */
   spend(caller: string, tokens: number): void {
     const waitMs = this.#buckets.take(caller, tokens, 0);
     if (waitMs > 0) throw quotaExceeded(waitMs);

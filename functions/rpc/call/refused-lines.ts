@@ -15,8 +15,8 @@ interface UntoldCalls {
 }
 
 /**
- * Bounds the lines of calls that can be made without end, because nothing meters them. Some each second have their lines,
- * the rest are counted.
+ * Bounds the lines of calls that can be made without end, because nothing meters them. Some each second have their
+ * lines, the rest are counted.
  */
 export class RefusedLines {
   readonly #maxPerSecond: number;

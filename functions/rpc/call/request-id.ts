@@ -11,8 +11,8 @@ let count = 0;
 const maxIdCharacters = 128;
 
 /**
- * The id that the client has sent, if it is fit for a log (1 to 128 visible ASCII characters, without `"` and `\`, which would
- * end a text), else a new one.
+ * The id that the client has sent, if it is fit for a log (1 to 128 visible ASCII characters, without `"` and `\`,
+ * which would end a text), else a new one.
  */
 export function requestId(header: string | string[] | undefined): string {
   if (typeof header === 'string' && header.length <= maxIdCharacters && /^[!#-[\]-~]+$/.test(header))

@@ -58,8 +58,8 @@ const serverErrorCodes: ReadonlySet<number> = new Set([
 ]);
 
 /**
- * Whether a status is an error of the server by OpenTelemetry's conventions, which go by the code alone: a client can make
- * one. `isFault` says whether the server is to blame.
+ * Whether a status is an error of the server by OpenTelemetry's conventions, which go by the code alone: a client can
+ * make one. `isFault` says whether the server is to blame.
  */
 export function isServerError(status: number): boolean {
   return serverErrorCodes.has(status);

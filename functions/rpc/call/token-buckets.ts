@@ -15,9 +15,9 @@ export type BucketLimits = Pick<
  * A bucket of tokens for each caller (https://en.wikipedia.org/wiki/Token_bucket). Each holds at most
  * `maxTokensPerCaller`, and gets `tokensPerSecondPerCaller`.
  *
- * Of each bucket one number is kept: when it will be full again. From then on it says nothing, and is forgotten as others
- * come. There are at most `maxCallersWithBuckets`; callers that come beyond them share one bucket. So whoever invents callers
- * takes up no memory, and pays off nobody's debt: it holds up only those that are as new as itself.
+ * Of each bucket one number is kept: when it will be full again. From then on it says nothing, and is forgotten as
+ * others come. There are at most `maxCallersWithBuckets`; callers that come beyond them share one bucket. So whoever
+ * invents callers takes up no memory, and pays off nobody's debt: it holds up only those that are as new as itself.
  */
 export class TokenBuckets {
   readonly #maxBuckets: number;
@@ -45,7 +45,8 @@ export class TokenBuckets {
   }
 
   /**
-   * Takes tokens, also more than there are, if at least `floor` are there: the next ones wait until the debt is paid off.
+   * Takes tokens, also more than there are, if at least `floor` are there: the next ones wait until the debt is paid
+   * off.
    *
    * @returns zero, or in how many ms there will be one whole token, and then nothing was taken
    */

@@ -45,8 +45,8 @@ export interface Exchange {
 }
 
 /**
- * From the headers of a request, an answer that is early waits this long for the end of the request: a small body is right
- * behind its headers.
+ * From the headers of a request, an answer that is early waits this long for the end of the request: a small body is
+ * right behind its headers.
  */
 export const requestEndGraceMs = 50;
 

@@ -104,7 +104,10 @@ export class NodeExchange implements Exchange {
     return this.#res.destroyed || this.#isEnded;
   }
 
-  /** Whether all of the request is there. Node says it at its end alone, also of one without a body (RFC 9112 section 6.3). */
+  /**
+   * Whether all of the request is there. Node says it at its end alone, also of one without a body (RFC 9112 section
+   * 6.3).
+   */
   get #isWhole(): boolean {
     const { complete, headers } = this.#req;
     return (
@@ -125,9 +128,9 @@ export class NodeExchange implements Exchange {
   }
 
   /**
-   * Answers a request that has not ended. If its end is near, the connection lives on. Else the answer is the last of the
-   * connection (RFC 9112 section 9.6). The client has `flushTimeoutMs` to see it, and `streamWindowBytes` to send: a
-   * connection that is closed while the client writes is reset, and the answer may be lost with it.
+   * Answers a request that has not ended. If its end is near, the connection lives on. Else the answer is the last of
+   * the connection (RFC 9112 section 9.6). The client has `flushTimeoutMs` to see it, and `streamWindowBytes` to send:
+   * a connection that is closed while the client writes is reset, and the answer may be lost with it.
    */
   #endEarly(bytes: Uint8Array | undefined): void {
     const { flushTimeoutMs, streamWindowBytes } = this.#limits;
@@ -162,7 +165,10 @@ export class NodeExchange implements Exchange {
     answer();
   }
 
-  /** The whole answer, with its length, so that it is complete although node, which would close at once, is not told the end. */
+  /**
+   * The whole answer, with its length, so that it is complete although node, which would close at once, is not told the
+   * end.
+   */
   #answerLast(bytes: Uint8Array | undefined): void {
     const hasLength = this.#head?.some((it) => it.toLowerCase() === 'content-length');
     const hasBody = this.#head?.[1] !== '204' && this.#head?.[1] !== '304';

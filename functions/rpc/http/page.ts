@@ -26,7 +26,10 @@ th,td{text-align:left;padding:.45rem .75rem .45rem 0;border-bottom:1px solid var
 
 const styleHash = createHash('sha256').update(style).digest('base64');
 
-/** What a page may do: it has its own style, and forms for its own server. No script, nothing from elsewhere, in no frame. */
+/**
+ * What a page may do: it has its own style, and forms for its own server. No script, nothing from elsewhere, in no
+ * frame.
+ */
 const policy = [
   "default-src 'none'",
   `style-src 'sha256-${styleHash}'`,
@@ -73,8 +76,8 @@ export function escapeHtml(text: string): string {
 }
 
 /**
- * Whether a request wants a page rather than what programs get. Browsers ask for text/html when somebody follows a link; curl
- * and fetch take anything, and get what programs get.
+ * Whether a request wants a page rather than what programs get. Browsers ask for text/html when somebody follows a
+ * link; curl and fetch take anything, and get what programs get.
  *
  * @param instead the type that programs get; a client that likes it no less gets that. Default: text/plain
  */

@@ -54,7 +54,8 @@ export class Http1Server {
       } else this.#wait(socket, connection, line, start);
     };
     this.#server = http.createServer(options, onRequest);
-    // Node would answer 417 by itself, past the gate and the log; an expectation may be ignored (RFC 9110 section 10.1.1).
+    // Node would answer 417 by itself, past the gate and the log; an expectation may be ignored (RFC 9110 section
+    // 10.1.1).
     this.#server.on('checkExpectation', onRequest);
     this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
       refusals.note(
@@ -79,8 +80,8 @@ export class Http1Server {
       this.#leave(socket, connection);
     });
     this.#server.emit('connection', socket);
-    // Without a listener node's parser reads below the stream, where no pause holds: what is to wait in the socket would be
-    // read, and what is decrypted already would fail with "Parse Error: Paused".
+    // Without a listener node's parser reads below the stream, where no pause holds: what is to wait in the socket
+    // would be read, and what is decrypted already would fail with "Parse Error: Paused".
     socket.on('data', () => {});
   }
 
@@ -90,8 +91,8 @@ export class Http1Server {
   }
 
   /**
-   * Tells clients by `connection: close` to go elsewhere, where the response has not begun. Connections without a request
-   * stay open until `cutIdle`: one may be on its way, and proxies repeat none that is a POST.
+   * Tells clients by `connection: close` to go elsewhere, where the response has not begun. Connections without a
+   * request stay open until `cutIdle`: one may be on its way, and proxies repeat none that is a POST.
    */
   close(): void {
     this.#isClosing = true;

@@ -4,7 +4,10 @@ import type { ConnectionCounts, RefusedConnection } from '../telemetry/connectio
 /** Lines a second at most: whoever floods a port must not flood the log too. */
 const maxLinesPerSecond = 10;
 
-/** Counts connections that came to nothing, and tells the log: of some each second by a line, of the rest by their number. */
+/**
+ * Counts connections that came to nothing, and tells the log: of some each second by a line, of the rest by their
+ * number.
+ */
 export class RefusalLog {
   readonly #log: Log | undefined;
   readonly #counts: ConnectionCounts;

@@ -10,10 +10,10 @@ const rootId = /^1-([0-9a-f]{8})-([0-9a-f]{24})$/i;
 const spanId = /^[0-9a-f]{16}$/i;
 
 /**
- * Reads `X-Amzn-Trace-Id: Root=1-…-…;Parent=…;Sampled=1`. An Application Load Balancer sends `Root` alone: the trace is taken
- * over then, without a parent span
- * (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader). `undefined` if it has no
- * valid `Root`.
+ * Reads `X-Amzn-Trace-Id: Root=1-…-…;Parent=…;Sampled=1`. An Application Load Balancer sends `Root` alone: the trace is
+ * taken over then, without a parent span
+ * (https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader). `undefined` if it
+ * has no valid `Root`.
  */
 export function parseAmazonTraceId(header: string): RemoteTrace | undefined {
   if (header.length > maxHeaderCharacters) return undefined;

@@ -15,7 +15,10 @@ const sizeBounds = Array.from({ length: 10 }, (_, place) => 64 * 4 ** place);
 /** What stands for names that nobody has foreseen: the convention's own word. */
 const other = '_OTHER';
 
-/** The methods that HTTP has; a client may write anything. Source: https://opentelemetry.io/docs/specs/semconv/http/http-metrics/ */
+/**
+ * The methods that HTTP has; a client may write anything. Source:
+ * https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
+ */
 const httpMethods: ReadonlySet<string> = new Set([
   ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'],
 ]);
@@ -26,8 +29,8 @@ const maxReasons = 200;
 const count = '{call}';
 
 /**
- * Counts the calls of a server, by OpenTelemetry's conventions for RPC and HTTP. Whatever clients send, there is a series for
- * each method and status at most: a call's path is known, or the one that stands for all others.
+ * Counts the calls of a server, by OpenTelemetry's conventions for RPC and HTTP. Whatever clients send, there is a
+ * series for each method and status at most: a call's path is known, or the one that stands for all others.
  *
  * @throws Error when another server counts into the same metrics
  */

@@ -115,7 +115,8 @@ function numberText(value: number): string {
 }
 
 /**
- * A bound is part of a series' name, so it has one form: that of Go's %g, always as a float ("Canonical Numbers" of OpenMetrics).
+ * A bound is part of a series' name, so it has one form: that of Go's %g, always as a float ("Canonical Numbers" of
+ * OpenMetrics).
  */
 function boundText(bound: number): string {
   if (!Number.isFinite(bound)) return numberText(bound);

@@ -5,8 +5,8 @@ import { type CallTrace, traceOf } from './trace.ts';
 import { isBaggage, isTracestate, parseTraceparent, type RemoteTrace } from './trace-context.ts';
 
 /**
- * Reads the trace of the caller out of the headers of a request: `traceparent`, else `X-Amzn-Trace-Id`. `undefined` if there is
- * none that is valid.
+ * Reads the trace of the caller out of the headers of a request: `traceparent`, else `X-Amzn-Trace-Id`. `undefined` if
+ * there is none that is valid.
  */
 export function remoteTrace(headers: IncomingHttpHeaders): RemoteTrace | undefined {
   const { traceparent } = headers;
@@ -20,9 +20,9 @@ export function remoteTrace(headers: IncomingHttpHeaders): RemoteTrace | undefin
 export type TraceHeaders = { [name in 'traceparent' | 'tracestate' | 'baggage']?: string };
 
 /**
- * What a method adds to the headers of requests that it makes, so that they belong to its call: `traceparent`, `tracestate` and
- * `baggage`. Where nobody records, what came in goes on as it is, if it is valid. Of a caller who is not followed
- * (`TracingOptions.followsParents`) neither `tracestate` nor `baggage` goes on.
+ * What a method adds to the headers of requests that it makes, so that they belong to its call: `traceparent`,
+ * `tracestate` and `baggage`. Where nobody records, what came in goes on as it is, if it is valid. Of a caller who is
+ * not followed (`TracingOptions.followsParents`) neither `tracestate` nor `baggage` goes on.
  *
  * `client.getUsers(request, { headers: traceHeaders(context) })`
  */

@@ -21,8 +21,8 @@ export interface Span {
 const maxSpansPerCall = 64;
 
 /**
- * What happened in a call, and when: recorded where somebody watches, for a trace or for the console. Times are on the clock of
- * `performance.now()`.
+ * What happened in a call, and when: recorded where somebody watches, for a trace or for the console. Times are on the
+ * clock of `performance.now()`.
  */
 export class CallTrace implements SpanContext {
   readonly traceId: string;
@@ -82,8 +82,8 @@ export function traceOf(context: Pick<HandlerContext, 'values'>): CallTrace | un
 }
 
 /**
- * Does work of a call as a span of its own: its time and its failure are seen in the call's trace. Where nobody watches it
- * only does the work.
+ * Does work of a call as a span of its own: its time and its failure are seen in the call's trace. Where nobody watches
+ * it only does the work.
  */
 export function inSpan<T>(
   context: Pick<HandlerContext, 'values'>,

@@ -7,16 +7,18 @@ import { newTraceId } from './trace-ids.ts';
 
 /** How calls are traced. */
 export interface TracingOptions {
-  /** Whether the spans of callers are followed, so that a call is a part of its caller's trace; else they are linked. */
+  /**
+   * Whether the spans of callers are followed, so that a call is a part of its caller's trace; else they are linked.
+   */
   readonly followsParents: boolean;
   /** The part of traces that begin here which are sampled, from 0 to 1. */
   readonly ratio: number;
   /** Whether a caller that is followed decides if its trace is sampled. Default: it does. */
   readonly followsDecisions?: boolean;
   /**
-   * Traces of callers that are sampled in a second because of what the caller has sent. Anybody can write a header that asks
-   * for it, or choose an id that the ratio takes, before anything is known of him; so beyond this `ratio` decides by chance.
-   * Default 100.
+   * Traces of callers that are sampled in a second because of what the caller has sent. Anybody can write a header that
+   * asks for it, or choose an id that the ratio takes, before anything is known of him; so beyond this `ratio` decides
+   * by chance. Default 100.
    */
   readonly maxRemoteSampledPerSecond?: number;
 }

@@ -14,7 +14,9 @@ const policy = [
   "frame-ancestors 'none'",
 ].join('; ');
 
-/** The headers of all that the console answers, names and values in turn; those of an answer of its own come besides. */
+/**
+ * The headers of all that the console answers, names and values in turn; those of an answer of its own come besides.
+ */
 export const consoleHeaders: readonly string[] = [
   ...['content-type', 'application/json'],
   ...['content-security-policy', policy],
@@ -34,7 +36,8 @@ export function connectErrorText({ code, rawMessage: message }: ConnectError): s
 const foreignPage = 'the console answers its own page alone';
 
 /**
- * Refuses what pages of other origins ask for, also of those that CORS_ORIGINS lets call: what callers do is not for them.
+ * Refuses what pages of other origins ask for, also of those that CORS_ORIGINS lets call: what callers do is not for
+ * them.
  *
  * @throws PERMISSION_DENIED
  */

@@ -9,7 +9,10 @@ export interface ConsoleInfo {
   readonly files: string;
   /** Type names in the order to be shown: those of the service first, then health and reflection. */
   readonly services: readonly string[];
-  /** What the proto says of a service, method, message, field or enum value, by its full name, such as `Users.CreateUser`. */
+  /**
+   * What the proto says of a service, method, message, field or enum value, by its full name, such as
+   * `Users.CreateUser`.
+   */
   readonly comments: Readonly<Record<string, string>>;
   /** A request in JSON to begin with, by the method's full name. Methods without one have an empty request. */
   readonly examples: Readonly<Record<string, unknown>>;
@@ -20,8 +23,8 @@ export interface ConsoleInfo {
 }
 
 /**
- * Answer of `GET /console/live?after=SEQ`: the calls that have ended since, and how the server is. 0 asks for all, and so does a
- * number that is yet to come: the server has been started anew.
+ * Answer of `GET /console/live?after=SEQ`: the calls that have ended since, and how the server is. 0 asks for all, and
+ * so does a number that is yet to come: the server has been started anew.
  */
 export interface LiveAnswer {
   /** The `after` of the next question. */
@@ -58,7 +61,10 @@ export interface LiveCall {
   readonly sentBytes: number;
   /** Metadata, values only of names that are known to be harmless. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Its parts, in the order of their begin: `gate`, `request`, `handler`, and what the handler has named, such as `store.find`. */
+  /**
+   * Its parts, in the order of their begin: `gate`, `request`, `handler`, and what the handler has named, such as
+   * `store.find`.
+   */
   readonly spans: readonly LiveSpan[];
   /** Its lines in the log. */
   readonly log: readonly object[];
@@ -77,7 +83,10 @@ export interface LiveSpan {
 export interface LiveFigures {
   /** In ms since the epoch. */
   readonly atMs: number;
-  /** Since the start: calls that ended, those among them that failed by a fault of the server, and those that were refused. */
+  /**
+   * Since the start: calls that ended, those among them that failed by a fault of the server, and those that were
+   * refused.
+   */
   readonly ended: number;
   readonly faults: number;
   readonly refused: number;
@@ -86,7 +95,10 @@ export interface LiveFigures {
   /** Of the calls that ended in the last 10 s; `undefined` without any. */
   readonly p50Ms?: number;
   readonly p99Ms?: number;
-  /** How late the event loop was since the last question, at most; and the part of the time in which it was busy, 0 to 1. */
+  /**
+   * How late the event loop was since the last question, at most; and the part of the time in which it was busy, 0 to
+   * 1.
+   */
   readonly eventLoopDelayMs: number;
   readonly eventLoopUtilization: number;
   readonly heldBytes: number;

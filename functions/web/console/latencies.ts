@@ -1,7 +1,9 @@
 import { createHistogram, type RecordableHistogram } from 'node:perf_hooks';
 import { consoleLimits } from './limits.ts';
 
-/** To the microsecond, and two digits of what is larger: so a second of calls takes some 20 kB, however many there are. */
+/**
+ * To the microsecond, and two digits of what is larger: so a second of calls takes some 20 kB, however many there are.
+ */
 const range = { lowest: 1, highest: 3_600_000_000, figures: 2 };
 
 /** How long the calls of the last seconds took. */

@@ -13,9 +13,11 @@ interface KeptPage {
 }
 
 /**
- * Answers `/`, `/console/app.css` and `/console/app.js`. They hold no secret, and need no credential: the page asks for it.
+ * Answers `/`, `/console/app.css` and `/console/app.js`. They hold no secret, and need no credential: the page asks for
+ * it.
  *
- * @param load gives the page's files. It is asked at each request of `/`, so that whoever edits the page sees it at reload
+ * @param load gives the page's files. It is asked at each request of `/`, so that whoever edits the page sees it at
+ * reload
  */
 export function pageResources(load: () => Promise<PageFiles>): readonly HttpResource[] {
   let kept: KeptPage | undefined;

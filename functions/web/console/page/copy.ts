@@ -3,7 +3,8 @@ import { h, put } from './dom.ts';
 const shownForMs = 4_000;
 
 /**
- * A button that copies a text, and says for a moment that it has. Where the browser lets no page copy, `fallback` is selected.
+ * A button that copies a text, and says for a moment that it has. Where the browser lets no page copy, `fallback` is
+ * selected.
  *
  * @param text what is copied; what has to be known of it can come with it
  */

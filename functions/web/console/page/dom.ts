@@ -1,6 +1,8 @@
 type Listener<E extends Event = Event> = (event: E) => void;
 
-/** Attributes of an element, and its listeners. `false` and `undefined` leave an attribute out; `true` makes it empty. */
+/**
+ * Attributes of an element, and its listeners. `false` and `undefined` leave an attribute out; `true` makes it empty.
+ */
 export interface Attributes {
   readonly on?: { readonly [K in keyof HTMLElementEventMap]?: Listener<HTMLElementEventMap[K]> };
   readonly [name: string]: string | number | boolean | undefined | object;

@@ -7,8 +7,9 @@ import {
 } from '@bufbuild/protobuf';
 
 /**
- * Makes a request of a descriptor, to begin with: texts say their field's name, numbers are 1, lists have an element, and
- * of a oneof the first is chosen. Messages that need not be there are left out, and so are booleans: what they turn on is unknown.
+ * Makes a request of a descriptor, to begin with: texts say their field's name, numbers are 1, lists have an element,
+ * and of a oneof the first is chosen. Messages that need not be there are left out, and so are booleans: what they turn
+ * on is unknown.
  */
 export function exampleOf(desc: DescMessage): JsonObject {
   return messageExample(desc, []);

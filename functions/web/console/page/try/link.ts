@@ -15,8 +15,8 @@ export interface Filled {
 }
 
 /**
- * Writes the hash that restores a form, such as `#/try/Users/CreateUser?request=…`. It never has the token, nor metadata
- * or fields that may hold a secret; `left` names those.
+ * Writes the hash that restores a form, such as `#/try/Users/CreateUser?request=…`. It never has the token, nor
+ * metadata or fields that may hold a secret; `left` names those.
  */
 export function formatLink(path: string, filled: Filled): { hash: string; left: readonly string[] } {
   const request = withoutSecrets(filled.request);

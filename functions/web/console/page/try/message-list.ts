@@ -15,7 +15,9 @@ interface Arrived {
   readonly index: number;
 }
 
-/** The messages of a stream as they arrive, each with its time. However many come, a bounded number is kept and shown. */
+/**
+ * The messages of a stream as they arrive, each with its time. However many come, a bounded number is kept and shown.
+ */
 export class MessageList {
   readonly element = h('div', { class: 'messages' });
   readonly #first = h('ol', { 'aria-label': 'Messages' });

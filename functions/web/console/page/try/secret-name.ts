@@ -1,7 +1,9 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { isObject } from './json-text.ts';
 
-/** Whether metadata of this name may hold a credential: `authorization`, `cookie`, `x-api-key`, `my-token` and the like. */
+/**
+ * Whether metadata of this name may hold a credential: `authorization`, `cookie`, `x-api-key`, `my-token` and the like.
+ */
 export function isSecretMetadata(name: string): boolean {
   return (
     /(^|-)(authorization|cookie|credentials?|password)$/i.test(name) ||

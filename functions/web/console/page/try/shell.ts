@@ -4,7 +4,9 @@ export function quote(text: string): string {
   return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** A word that holds what a command prints, such as `"authorization: Bearer $(cat key.txt)"`. The prefix must be plain. */
+/**
+ * A word that holds what a command prints, such as `"authorization: Bearer $(cat key.txt)"`. The prefix must be plain.
+ */
 export function withOutput(prefix: string, command: string): string {
   return `"${prefix}$(${command})"`;
 }
