@@ -4,6 +4,8 @@ export const consoleLimits = {
   maxRecentCalls: 500,
   /** What they take together, as JSON. */
   maxRecentBytes: 1024 * 1024,
+  /** Calls that are remembered each second, the first ones; those that fail by a fault come besides. */
+  maxRememberedPerSecond: 200,
   /** Calls of nobody that were refused, each second, that are remembered: a flood of strangers hides nothing. */
   maxRefusedStrangersPerSecond: 10,
   /** What is shown of the text of an error, and of each line of the log's. */

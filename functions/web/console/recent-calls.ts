@@ -1,4 +1,4 @@
-import { type CallObserver, type CallRecord, isRefusal } from '../../rpc/index.ts';
+import { type CallObserver, type CallRecord, isFault, isRefusal, RateLimit } from '../../rpc/index.ts';
 import { consoleLimits } from './limits.ts';
 import { liveCallOf } from './live-call.ts';
 
@@ -20,26 +20,31 @@ export interface Since {
 
 type Limits = Pick<
   Record<keyof typeof consoleLimits, number>,
-  'maxRecentCalls' | 'maxRecentBytes' | 'maxRefusedStrangersPerSecond'
+  'maxRecentCalls' | 'maxRecentBytes' | 'maxRememberedPerSecond' | 'maxRefusedStrangersPerSecond'
 >;
 
 /** Remembers the latest calls of a server, but those of which nobody is told, such as health checks. */
 export class RecentCalls implements CallObserver {
   readonly #limits: Limits;
   readonly #calls: Remembered[] = [];
+  readonly #rate: RateLimit;
+  readonly #strangers: RateLimit;
   #bytes = 0;
   #last = 0;
-  #strangersSecond = 0;
-  #strangers = 0;
 
   /** `limits`: those of `limits.ts` by default. */
   constructor(limits: Limits = consoleLimits) {
     this.#limits = limits;
+    this.#rate = new RateLimit(limits.maxRememberedPerSecond);
+    this.#strangers = new RateLimit(limits.maxRefusedStrangersPerSecond);
   }
 
   ended(call: CallRecord, status: number): void {
-    if (call.isQuiet || (isRefusal(status) && call.caller === undefined && this.#isFlood())) return;
+    if (call.isQuiet) return;
+    if (isRefusal(status) && call.caller === undefined && !this.#strangers.admits()) return;
     this.#last += 1;
+    // It is missed, as one that is forgotten. What is shown of a call costs as much as a small call itself.
+    if (!this.#rate.admits() && !isFault(call.error)) return;
     const seq = this.#last;
     const json = JSON.stringify({ seq, ...liveCallOf(call, status) });
     this.#calls.push({ seq, json });
@@ -63,14 +68,6 @@ export class RecentCalls implements CallObserver {
       missed: this.#last - from - calls.length,
       calls: calls.map(({ json }) => json),
     };
-  }
-
-  #isFlood(): boolean {
-    const second = Math.floor(performance.now() / 1000);
-    if (second !== this.#strangersSecond) this.#strangers = 0;
-    this.#strangersSecond = second;
-    this.#strangers += 1;
-    return this.#strangers > this.#limits.maxRefusedStrangersPerSecond;
   }
 }
 

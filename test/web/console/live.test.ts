@@ -165,6 +165,17 @@ describe('the calls that are remembered', () => {
     assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
   });
 
+  it('are so many each second, all faults besides, and the others are counted as missed', () => {
+    const calls = new RecentCalls({ ...consoleLimits, maxRecentCalls: 10_000, maxRememberedPerSecond: 5 });
+    for (let at = 0; at < 1000; at += 1) calls.ended(record(), 0);
+    for (let at = 0; at < 20; at += 1) calls.ended(record({ error: rpcError('INTERNAL') }), Code.Internal);
+    const kept = callsOf(calls);
+    assert.equal(kept.filter(({ isFault }) => isFault).length, 20);
+    // It may be that a second ends meanwhile.
+    assert.ok(kept.length <= 20 + 2 * 5, String(kept.length));
+    assert.equal(calls.since(0).missed, 1020 - kept.length);
+  });
+
   it('have as parts what has come to pass, those that never ended too', () => {
     const calls = new RecentCalls();
     const call = record();
