@@ -36,7 +36,11 @@ async function start(): Promise<Running> {
   const log = await createLog(config.log);
   for (const slip of config.slips) log.warn(slip);
   const metrics = new Metrics();
-  const runtime = watchRuntime(metrics, { 'service.name': 'users', ...buildInfo() });
+  // Its timer wakes the process a hundred times a second.
+  const isCollected = config.admin !== undefined || config.telemetry.otlp !== undefined;
+  const runtime = isCollected
+    ? watchRuntime(metrics, { 'service.name': 'users', ...buildInfo() })
+    : undefined;
   const admin = await openAdminPort(config.admin, { metrics, log, limits: config.limits });
   const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
@@ -105,7 +109,7 @@ async function start(): Promise<Running> {
       await telemetry.close();
       await store.close();
       await admin?.close();
-      runtime.close();
+      runtime?.close();
     },
   };
 }
