@@ -71,8 +71,7 @@ async function start(): Promise<Running> {
     telemetry: {
       metrics,
       // For those who look at the console alone, nothing is recorded to be sent.
-      tracing:
-        telemetry.tracing ?? (page && { ...config.telemetry.tracing, followsDecisions: false, ratio: 0 }),
+      tracing: telemetry.tracing ?? (page && { ...config.telemetry.tracing, ratio: 0 }),
       observers: [...telemetry.observers, ...(page?.observers ?? [])],
     },
     logMetadata: config.log.format === 'pretty' ? 'values' : 'keys',
