@@ -13,6 +13,13 @@ import type { Labels, Metrics } from '../rpc/index.ts';
  */
 const resolutionMs = 10;
 
+/**
+ * What is told of the event loop is of the last minute, whoever asks and how often: two who collect take nothing from each
+ * other, and what is scraped once a minute misses nothing.
+ */
+const windowParts = 6;
+const partMs = 10_000;
+
 /** Of the pauses of garbage collection, in s. */
 const gcBounds = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1];
 
@@ -25,8 +32,7 @@ const gcTypes: Readonly<Record<number, string>> = {
 
 /**
  * Shows how Node and its process fare, by the names of OpenTelemetry, and what it is (`target_info`). Whoever watches
- * must close: a measuring timer runs until then. The delays and the utilization of the event loop are those since the
- * last collection.
+ * must close: a measuring timer runs until then.
  *
  * @param target what the process is, such as its `service.name` and `service.version`
  * @throws Error when somebody shows the same
@@ -35,15 +41,9 @@ export function watchRuntime(metrics: Metrics, target: Labels): { close(): void 
   const gauge = (name: string, description: string, unit: string, read: () => number) =>
     metrics.gauge(name, { description, unit }, read);
   const stop = watchDelay(gauge);
+  const stopUtilization = watchUtilization(gauge);
   const stopGc = watchGc(metrics);
 
-  let last = performance.eventLoopUtilization();
-  gauge('nodejs.eventloop.utilization', 'Part of the time in which the event loop was busy', '1', () => {
-    const now = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(now, last);
-    last = now;
-    return utilization;
-  });
   gauge('v8js.memory.heap.used', 'Heap in use', 'By', () => getHeapStatistics().used_heap_size);
   gauge(
     'v8js.memory.heap.limit',
@@ -63,6 +63,7 @@ export function watchRuntime(metrics: Metrics, target: Labels): { close(): void 
   return {
     close() {
       stop();
+      stopUtilization();
       stopGc();
     },
   };
@@ -72,31 +73,57 @@ type Gauge = (name: string, description: string, unit: string, read: () => numbe
 
 /**
  * Measures how late a timer comes. Node's own monitor forgets, when it is reset, what has been late but has not come
- * yet: a collection that waits behind a long turn of the event loop would not see it, nor would the next one.
+ * yet: a reader that waits behind a long turn of the event loop would not see it.
  */
 function watchDelay(gauge: Gauge): () => void {
-  const delays = createHistogram();
+  const delays = Array.from({ length: windowParts }, () => createHistogram());
   let dueAtMs = performance.now() + resolutionMs;
+  let ticks = 0;
   const measure = () => {
     const nowMs = performance.now();
-    delays.record(Math.max(1, Math.round((nowMs - dueAtMs) * 1e6)));
+    delays[ticks % windowParts]?.record(Math.max(1, Math.round((nowMs - dueAtMs) * 1e6)));
     dueAtMs = nowMs + resolutionMs;
   };
   const timer = setInterval(measure, resolutionMs).unref();
-  let taken = { p50: 0, p99: 0, max: 0 };
-  // The first gauge that is read takes the figures of all three, and begins anew: they are read in their order.
-  const take = () => {
-    if (delays.count === 0 || performance.now() > dueAtMs) measure();
-    const [p50, p99] = [delays.percentile(50) / 1e9, delays.percentile(99) / 1e9];
-    taken = { p50, p99, max: delays.max / 1e9 };
-    delays.reset();
-    return taken;
+  const turn = setInterval(() => {
+    ticks += 1;
+    delays[ticks % windowParts]?.reset();
+  }, partMs).unref();
+  const window = () => {
+    if (performance.now() > dueAtMs) measure();
+    const all = createHistogram();
+    for (const part of delays) if (part.count > 0) all.add(part);
+    return all;
   };
-  const description = 'How late the event loop comes to what is due';
-  gauge('nodejs.eventloop.delay.p50', `${description}: the median`, 's', () => take().p50);
-  gauge('nodejs.eventloop.delay.p99', `${description}: 99 of 100 are at most so late`, 's', () => taken.p99);
-  gauge('nodejs.eventloop.delay.max', `${description}: the longest`, 's', () => taken.max);
-  return () => clearInterval(timer);
+  const description = 'How late the event loop came, in the last minute, to what was due';
+  const percentile = (at: number) => window().percentile(at) / 1e9;
+  gauge('nodejs.eventloop.delay.p50', `${description}: the median`, 's', () => percentile(50));
+  gauge('nodejs.eventloop.delay.p99', `${description}: 99 of 100 are at most so late`, 's', () =>
+    percentile(99),
+  );
+  gauge('nodejs.eventloop.delay.max', `${description}: the longest`, 's', () => window().max / 1e9);
+  return () => {
+    clearInterval(timer);
+    clearInterval(turn);
+  };
+}
+
+/** Measures the part of the time in which the event loop was busy. */
+function watchUtilization(gauge: Gauge): () => void {
+  const parts = [performance.eventLoopUtilization()];
+  const turn = setInterval(() => {
+    parts.push(performance.eventLoopUtilization());
+    if (parts.length > windowParts) parts.shift();
+  }, partMs).unref();
+  gauge(
+    'nodejs.eventloop.utilization',
+    'Part of the last minute in which the event loop was busy',
+    '1',
+    () => {
+      return performance.eventLoopUtilization(parts[0]).utilization;
+    },
+  );
+  return () => clearInterval(turn);
 }
 
 function watchGc(metrics: Metrics): () => void {

@@ -96,7 +96,8 @@ export class Router {
   }
 
   #nothing(exchange: Exchange, path: string): Refusal {
-    const places = [...new Set(this.#resources.values())].flatMap(({ paths }) => paths.slice(0, 1));
+    const resources = [...new Set(this.#resources.values())].filter((it) => !it.isPart);
+    const places = resources.flatMap(({ paths }) => paths.slice(0, 1));
     return nothingThere(exchange, path, places);
   }
 

@@ -1,4 +1,4 @@
-// Node and its process are watched: the delay of the event loop since the last reading, garbage collection by type,
+// Node and its process are watched: the delay of the event loop, whoever reads, garbage collection by type,
 // memory, CPU, and what was built. Nothing of it keeps a process alive, and nothing runs on once it is closed.
 import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
@@ -35,7 +35,7 @@ function block(ms: number): void {
 }
 
 describe('the metrics of the runtime', () => {
-  it('tell the delay of the event loop since the last reading', async (t) => {
+  it('tell the delay of the event loop in the last minute, to each who reads', (t) => {
     const { metrics } = watch(t);
     metrics.collect();
     // What comes late has not come yet when it is read.
@@ -43,8 +43,7 @@ describe('the metrics of the runtime', () => {
     const delays = delaysOf(metrics);
     assert.ok(delays.max > 0.08, `${delays.max} s`);
     assert.ok(delays.p50 <= delays.p99 && delays.p99 <= delays.max);
-    const beginsAnew = await eventually(() => delaysOf(metrics).max < delays.max);
-    assert.ok(beginsAnew, 'each reading is of the time since the last one');
+    assert.ok(delaysOf(metrics).max >= delays.max, 'a reading takes nothing from the next one');
     const utilization = figureOf(metrics, 'nodejs.eventloop.utilization');
     assert.ok(utilization >= 0 && utilization <= 1);
   });

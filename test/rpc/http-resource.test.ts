@@ -57,6 +57,16 @@ it('refuses HTTP methods that are not its own, and paths that are nobody’s', a
   );
 });
 
+it('leads people on whose path is nobody’s, and to no part of a place', async (t) => {
+  const part = { ...resource(async () => {}), paths: ['/part'], isPart: true };
+  const { url } = await serve(t, {}, { http: () => [resource(async () => {}), part] });
+  const response = await fetch(`${url}/<b>`, { headers: { accept: 'text/html', connection: 'close' } });
+  const page = await response.text();
+  assert.equal(response.status, 404);
+  assert.ok(page.includes('<li><a href="/here">/here</a></li>'));
+  assert.ok(!page.includes('/part') && !page.includes('<b>'));
+});
+
 it('counts the parameters of a query before it makes them', async (t) => {
   const answer: HttpResource['answer'] = async ({ query }, response) => void response.send(`${query.size}\n`);
   const serving = await serve(t, {}, { http: () => [resource(answer)], limits: { maxQueryParameters: 3 } });

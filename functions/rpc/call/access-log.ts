@@ -65,7 +65,7 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
   };
   return {
     ended(call, status) {
-      if (call.isQuiet || !hasLine(call, status)) return;
+      if (!hasLine(call, status)) return;
       // After the response: node hands it to the kernel when this turn of the event loop is over.
       if (ended.length === 0) setImmediate(writeAll);
       ended.push([call, status]);

@@ -44,14 +44,14 @@ export interface CallRecord {
   readonly http?: HttpFacts | undefined;
   /** What happened in it, where somebody watches. */
   readonly trace: CallTrace | undefined;
-  /** Whether it is told of nowhere, such as health checks. */
+  /** Whether observers are told of it only if it fails, such as health checks. */
   readonly isQuiet: boolean;
 }
 
 /** Watches all calls of a server. It must not throw, and must be quick: it runs within each call. */
 export interface CallObserver {
-  /** A call has come: its headers are there. */
+  /** A call that is not quiet has come: its headers are there. */
   begun?(call: CallRecord): void;
-  /** Its status is decided: 0 for OK, or a code. Called once for each call that has begun. */
+  /** A call's status is decided: 0 for OK, or a code. Called once for each call, for a quiet one only if it has failed. */
   ended(call: CallRecord, status: number): void;
 }

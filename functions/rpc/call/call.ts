@@ -37,7 +37,7 @@ export interface CallStart {
   readonly askedMs: number | undefined;
   /** Whether it lasts as long as its client wants, if that sets no deadline. */
   readonly isUntimed: boolean;
-  /** Whether it has no line in the log, which health checks would fill. Default: false. */
+  /** Whether nobody is told of it while all is well, as of health checks, which would fill the log. Default: false. */
   readonly isQuiet?: boolean;
 }
 
@@ -102,7 +102,7 @@ export abstract class Call implements CallRecord, Payer {
     this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
     const address = clientName(headers, policy.trustedProxies);
     this.#share = new ClientShare(address, connection, !this.#isLocal, policy);
-    for (const observer of policy.observers) observer.begun?.(this);
+    if (!this.isQuiet) for (const observer of policy.observers) observer.begun?.(this);
   }
 
   get peer(): string {
@@ -368,6 +368,7 @@ export abstract class Call implements CallRecord, Payer {
     // What still comes must be read, to be dropped: a stream that is paused never closes.
     this.#leaveGate();
     this.ended(error);
+    if (this.isQuiet && error === undefined) return;
     for (const observer of this.policy.observers) observer.ended(this, this.code);
   }
 }

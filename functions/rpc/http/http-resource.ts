@@ -9,8 +9,10 @@ export interface HttpResource {
   readonly methods: readonly string[];
   /** Headers of each of its responses, names and values in turn; `HttpResponse.setHeader` replaces them. */
   readonly headers: readonly string[];
-  /** Whether its requests have no line in the log. Default: they have one, as calls do. */
+  /** Whether nobody is told of its requests while they go well: no line in the log, no metrics. Default: as of calls. */
   readonly isQuiet?: boolean;
+  /** Whether it is a part of another one: who looks for something that there is not is told of the other alone. */
+  readonly isPart?: boolean;
 
   /**
    * The deadline that a request asks for, in ms; without it, or with `undefined`, the default. A request that can't be

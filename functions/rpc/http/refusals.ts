@@ -30,20 +30,16 @@ export function unknownMethod(wire: Wire, path: string, similar: string | undefi
 export function nothingThere(exchange: Exchange, path: string, places: readonly string[]): Refusal {
   const asked = `${exchange.method} ${path.slice(0, maxPathCharacters)}`;
   const text = `There is nothing at ${asked}. Besides the methods there is ${places.join(', ')}.\n`;
-  return inText(exchange, path, 404, rpcError('NOT_FOUND'), text);
+  const links = places.map((it) => `<li><a href="${escapeHtml(it)}">${escapeHtml(it)}</a></li>\n`).join('');
+  const html = `<p>There is nothing at ${escapeHtml(asked)}. Besides the methods there is</p>\n<ul>\n${links}</ul>\n`;
+  return inText(exchange, path, 404, rpcError('NOT_FOUND'), text, { html });
 }
 
 /** A request of a method by another HTTP method than its protocols use. `allowed`: those. */
 export function methodNotAllowed(exchange: Exchange, path: string, allowed: string): Refusal {
-  return inText(
-    exchange,
-    path,
-    405,
-    rpcError('METHOD_NOT_ALLOWED'),
-    `Call it by ${allowed}.\n`,
-    'allow',
-    allowed,
-  );
+  return inText(exchange, path, 405, rpcError('METHOD_NOT_ALLOWED'), `Call it by ${allowed}.\n`, {
+    headers: ['allow', allowed],
+  });
 }
 
 /** A request of a method with a body that no protocol has. `taken`: the content types that there are. */
@@ -58,7 +54,8 @@ export function unsupportedMediaType(
     ? 'This method streams its messages, each in a frame of its own: a client of Connect, gRPC or gRPC-Web is needed.\n'
     : '';
   const text = `${why}This method takes ${taken}.\n`;
-  return inText(exchange, path, 415, rpcError('UNKNOWN_CONTENT_TYPE'), text, 'accept-post', taken);
+  const headers = ['accept-post', taken];
+  return inText(exchange, path, 415, rpcError('UNKNOWN_CONTENT_TYPE'), text, { headers });
 }
 
 /**
@@ -67,7 +64,7 @@ export function unsupportedMediaType(
  */
 export function needsHttp2(exchange: Exchange, path: string): Refusal {
   const text = 'This method needs HTTP/2.\n';
-  return inText(exchange, path, 505, rpcError('NEEDS_HTTP2'), text, 'connection', 'close');
+  return inText(exchange, path, 505, rpcError('NEEDS_HTTP2'), text, { headers: ['connection', 'close'] });
 }
 
 /** A request that names no host, or two. */
@@ -87,11 +84,14 @@ function inText(
   status: number,
   error: ConnectError,
   text: string,
-  ...headers: string[]
+  {
+    html = paragraphs(text),
+    headers = [],
+  }: { readonly html?: string; readonly headers?: readonly string[] } = {},
 ): Refusal {
   const answer = (requestId: string) => {
     const isPage = acceptsHtml(exchange.headers);
-    const body = Buffer.from(isPage ? refusalPage(status, text) : text);
+    const body = Buffer.from(isPage ? refusalPage(status, html) : text);
     const all = [
       ':status',
       String(status),
@@ -109,10 +109,13 @@ function inText(
 const textHeaders = ['content-type', 'text/plain', 'vary', 'accept'];
 
 /** For people who have come with a browser. */
-function refusalPage(status: number, text: string): string {
+function refusalPage(status: number, html: string): string {
+  return `${pageStart(`${status} ${STATUS_CODES[status] ?? ''}`)}${html}${pageEnd}`;
+}
+
+function paragraphs(text: string): string {
   const lines = text.trimEnd().split('\n');
-  const paragraphs = lines.map((it) => `<p>${escapeHtml(it)}</p>\n`).join('');
-  return `${pageStart(`${status} ${STATUS_CODES[status] ?? ''}`)}${paragraphs}${pageEnd}`;
+  return lines.map((it) => `<p>${escapeHtml(it)}</p>\n`).join('');
 }
 
 function answerJson(exchange: Exchange, status: number, requestId: string, error: ConnectError): void {

@@ -62,7 +62,6 @@ export function createCallMetrics(metrics: Metrics): CallObserver {
       if (isCounted(call)) activeCalls += 1;
     },
     ended(call, status) {
-      if (call.isQuiet) return;
       if (status !== ok) countRefusal(call);
       if (call.protocol === 'http') {
         const route = nameOf(call.method);
@@ -81,7 +80,7 @@ function nameOf(path: string): string {
 
 /** Plain HTTP has metrics of its own. */
 function isCounted(call: CallRecord): boolean {
-  return !call.isQuiet && call.protocol !== 'http';
+  return call.protocol !== 'http';
 }
 
 type Instruments = ReturnType<typeof createInstruments>;
@@ -151,7 +150,10 @@ class MethodMetrics {
     const durations =
       protocol === 'connect' ? this.#connect : protocol === 'local' ? this.#local : this.#grpc;
     const duration = durations[status] ?? this.#find(durations, protocol, status);
-    duration.record((call.endedAtMs - call.startedAtMs) / 1000, exemplarOf(call));
+    // A watch lasts as long as its client wants: that is no duration of ours.
+    if (Number.isFinite(call.timeoutMs)) {
+      duration.record((call.endedAtMs - call.startedAtMs) / 1000, exemplarOf(call));
+    }
     if (call.hasDeadline) {
       this.#deadlinesGiven.add(1);
       if (status === Code.DeadlineExceeded) this.#deadlinesMissed.add(1);

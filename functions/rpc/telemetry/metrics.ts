@@ -105,6 +105,11 @@ export class Metrics {
     return [...this.#metrics.values()].map((read) => read());
   }
 
+  /** One of them; `undefined` if there is none of this name. */
+  read(name: string): Metric | undefined {
+    return this.#metrics.get(name)?.();
+  }
+
   #add(name: string, read: () => Metric): void {
     if (this.#metrics.has(name)) throw new Error(`there is a metric ${name} already`);
     this.#metrics.set(name, read);

@@ -37,6 +37,7 @@ export class Console {
   resources(facts: ServerFacts): readonly HttpResource[] {
     const { load = loadAssets, metrics, storeKind } = this.#options;
     const { health, usage } = facts;
+    this.#calls.knowsCallers = facts.knowsCallers;
     return [
       ...pageResources(load),
       serviceResource(this.#options, facts),
@@ -58,6 +59,7 @@ function serviceResource(words: ServiceWords, facts: ServerFacts): HttpResource 
     methods: ['GET'],
     headers: consoleHeaders,
     isQuiet: true,
+    isPart: true,
     async answer(request, response) {
       assertOwnPage(request.headers);
       file ??= new KeptFile('application/json', JSON.stringify(describeServices(words, facts)));

@@ -37,13 +37,12 @@ export class Figures implements CallObserver {
     this.#delay.enable();
   }
 
-  begun(call: CallRecord): void {
-    if (!call.isQuiet) this.#inFlight += 1;
+  begun(): void {
+    this.#inFlight += 1;
   }
 
   ended(call: CallRecord, status: number): void {
-    if (call.isQuiet) return;
-    this.#inFlight -= 1;
+    if (!call.isQuiet) this.#inFlight -= 1;
     this.#ended += 1;
     if (isFault(call.error)) this.#faults += 1;
     if (isRefusal(status)) this.#refused += 1;
@@ -92,7 +91,7 @@ export class Figures implements CallObserver {
 }
 
 function sumOf(metrics: Metrics | undefined, name: string): number {
-  const metric = metrics?.collect().find((it) => it.name === name);
+  const metric = metrics?.read(name);
   if (metric === undefined || metric.kind === 'histogram') return 0;
   return metric.points.reduce((sum, { value }) => sum + value, 0);
 }

@@ -6,7 +6,10 @@ export const consoleLimits = {
   maxRecentBytes: 1024 * 1024,
   /** Calls that are remembered each second, the first ones; those that fail by a fault come besides. */
   maxRememberedPerSecond: 200,
-  /** Calls of nobody that were refused, each second, that are remembered: a flood of strangers hides nothing. */
+  /**
+   * Calls of nobody, each second, that are remembered where callers have to say who they are, or that were refused: a
+   * flood of strangers hides nothing.
+   */
   maxRefusedStrangersPerSecond: 10,
   /** What is shown of the text of an error, and of each line of the log's. */
   maxErrorCharacters: 4096,

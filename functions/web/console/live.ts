@@ -11,6 +11,7 @@ export function liveResource(calls: RecentCalls, read: () => LiveFigures): HttpR
     methods: ['GET'],
     headers: consoleHeaders,
     isQuiet: true,
+    isPart: true,
     async answer({ query, headers }, response) {
       assertOwnPage(headers);
       const { last, missed, calls: since } = calls.since(parseAfter(query));

@@ -40,6 +40,7 @@ export function pageResources(load: () => Promise<PageFiles>): readonly HttpReso
     methods: ['GET'],
     headers: consoleHeaders,
     isQuiet: true,
+    isPart: path !== '/',
     answer: async (request, response) => (await get()).answer(request, response),
     errorText: connectErrorText,
   });

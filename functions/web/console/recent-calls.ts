@@ -23,8 +23,10 @@ type Limits = Pick<
   'maxRecentCalls' | 'maxRecentBytes' | 'maxRememberedPerSecond' | 'maxRefusedStrangersPerSecond'
 >;
 
-/** Remembers the latest calls of a server, but those of which nobody is told, such as health checks. */
+/** Remembers the latest calls of a server, as observers are told of them. */
 export class RecentCalls implements CallObserver {
+  /** Whether callers have to say who they are: then calls of nobody are limited, whatever their status. */
+  knowsCallers = false;
   readonly #limits: Limits;
   readonly #calls: Remembered[] = [];
   readonly #rate: RateLimit;
@@ -40,8 +42,8 @@ export class RecentCalls implements CallObserver {
   }
 
   ended(call: CallRecord, status: number): void {
-    if (call.isQuiet) return;
-    if (isRefusal(status) && call.caller === undefined && !this.#strangers.admits()) return;
+    const isOfStranger = call.caller === undefined && (this.knowsCallers || isRefusal(status));
+    if (isOfStranger && !this.#strangers.admits()) return;
     this.#last += 1;
     // It is missed, as one that is forgotten. What is shown of a call costs as much as a small call itself.
     if (!this.#rate.admits() && !isFault(call.error)) return;

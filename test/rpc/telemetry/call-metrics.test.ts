@@ -211,6 +211,28 @@ describe('the metrics of calls', () => {
     assert.equal(countOf(metrics, duration, { 'rpc.method': 'grpc.health.v1.Health/Check' }), 1);
   });
 
+  it('are told of a health check that is refused, and of no duration of a watch', async (t) => {
+    const refused = new ConnectError('no', Code.PermissionDenied);
+    const gate: RpcServerOptions['gate'] = ({ headers }) => {
+      if (headers.want === 'refusal') throw refused;
+      return undefined;
+    };
+    const { metrics, serving } = await watch(t, { gate });
+    await (await fetch(`${serving.url}/healthz`, { headers: { want: 'refusal' } })).text();
+    const route = { 'http.route': '/healthz', 'http.response.status_code': '403' };
+    assert.equal(countOf(metrics, 'http.server.request.duration', route), 1);
+    const ended = new AbortController();
+    const health = createClient(Health, transportOf(serving, grpc));
+    for await (const { status } of health.watch({}, { signal: ended.signal })) {
+      assert.equal(status, 1);
+      break;
+    }
+    ended.abort();
+    assert.ok(await eventually(() => figureOf(metrics, 'rpc.server.active_calls') === 0));
+    assert.equal(countOf(metrics, duration, { 'rpc.method': 'grpc.health.v1.Health/Watch' }), 0);
+    assert.equal(figureOf(metrics, 'rpc.server.refusals', { reason: 'CANCELED' }), 1);
+  });
+
   for (const [title, ratio, kept] of [
     ['of each call that is sampled', 1, [1, 2]],
     ['of each fault', 0, [0, 1]],

@@ -165,6 +165,18 @@ describe('the calls that are remembered', () => {
     assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
   });
 
+  it('are not driven out by strangers at all where callers have to say who they are', () => {
+    const calls = new RecentCalls({ ...consoleLimits, maxRecentCalls: 100, maxRefusedStrangersPerSecond: 5 });
+    calls.knowsCallers = true;
+    const caller = { kind: 'key', name: 'alice', id: 'key:alice', scopes: new Set<string>() } as const;
+    calls.ended(record({ requestId: 'known', caller }), 0);
+    const error = rpcError('NOT_FOUND');
+    for (let at = 0; at < 1000; at += 1) calls.ended(record({ error }), Code.NotFound);
+    const kept = callsOf(calls);
+    assert.equal(kept[0]?.requestId, 'known');
+    assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
+  });
+
   it('are so many each second, all faults besides, and the others are counted as missed', () => {
     const calls = new RecentCalls({ ...consoleLimits, maxRecentCalls: 10_000, maxRememberedPerSecond: 5 });
     for (let at = 0; at < 1000; at += 1) calls.ended(record(), 0);

@@ -40,7 +40,8 @@ export class Http2Server {
       const isTooLong = session?.pendingSettingsAck && bytes > limits.maxHeaderBytes;
       if (connection === undefined || isTooLong) {
         stream.on('error', () => {});
-        counts.resetsSent += 1;
+        // Where the session is gone, nothing is sent.
+        if (session !== undefined) counts.resetsSent += 1;
         return stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }
       onExchange(new StreamExchange(stream, headers, bytes, connection, limits, counts));
