@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { type WrittenCall, writeCommands } from '../../../functions/web/console/page/try/commands.ts';
+import { parseLink } from '../../../functions/web/console/page/try/link.ts';
 import { quote } from '../../../functions/web/console/page/try/shell.ts';
 import { Users } from '../../../proto/gen/users_pb.js';
 import { Echo } from '../../rpc/gen/echo_pb.js';
@@ -48,6 +49,23 @@ describe('commands', () => {
     });
     assert.deepEqual(printed.split('\0').slice(0, -1), texts);
     assert.equal(quote('plain-1.2/x'), 'plain-1.2/x');
+  });
+
+  it('leaves out metadata whose name is none, such as a crafted link could have', () => {
+    const names = [
+      '$(id)-token',
+      '`id`-key',
+      "a'+id+'-token",
+      'x;id;-secret',
+      'a b',
+      '"$(id)"',
+      '../../x-key',
+      '',
+    ];
+    const plain = written({});
+    assert.deepEqual(written({ metadata: names.map((name) => [name, 'v']) }), plain);
+    const hash = `#/try/Users/CreateUser?${new URLSearchParams(names.map((name) => ['metadata', `${name}: v`]))}`;
+    assert.deepEqual(parseLink(hash).filled.metadata, []);
   });
 
   it('reads from a file what may be secret', () => {

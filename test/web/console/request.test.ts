@@ -53,6 +53,7 @@ describe('a link', () => {
       'x-api-key',
       'a_token',
       'client-secret',
+      ...['apikey', 'x-apikey', 'x-auth', 'jwt', 'session', 'x-session-id', 'passwd', 'signature', 'bearer'],
       'key',
       'my-key-bin',
     ];

@@ -1,5 +1,6 @@
 import type { DescMethod, JsonValue } from '@bufbuild/protobuf';
 import { isObject } from './json-text.ts';
+import { isMetadataName } from './metadata-name.ts';
 import { pythonCode, typescriptCode } from './programs.ts';
 import { isSecretMetadata } from './secret-name.ts';
 import { command, quote, withOutput } from './shell.ts';
@@ -27,8 +28,13 @@ export interface Written {
 const tokenFile = 'key.txt';
 const readToken = `cat ${tokenFile}`;
 
-/** Writes a call for every tool that can make it, to be copied into a shell or a file. */
-export function writeCommands(call: WrittenCall): readonly Written[] {
+/**
+ * Writes a call for every tool that can make it, to be copied into a shell or a file. Metadata whose name is none is left
+ * out: it can't be sent, and a shell might read more than a name in it.
+ */
+export function writeCommands(given: WrittenCall): readonly Written[] {
+  const metadata = given.metadata.filter(([name]) => isMetadataName(name));
+  const call = { ...given, metadata };
   const users = usersCommand(call);
   return [
     bufCurl(call),

@@ -1,5 +1,6 @@
 import type { JsonValue } from '@bufbuild/protobuf';
 import { readJson } from './json-text.ts';
+import { isMetadataName } from './metadata-name.ts';
 import { isSecretMetadata, withoutSecrets } from './secret-name.ts';
 
 /** The protocols that a browser can speak. */
@@ -43,10 +44,14 @@ export function parseLink(hash: string): { view: string; path: string; filled: P
       ...(request.error === undefined ? { request: request.json } : {}),
       ...(protocol === 'grpc-web' || protocol === 'connect' ? { protocol } : {}),
       deadline: query.get('deadline') ?? '',
-      metadata: query.getAll('metadata').map((line): [string, string] => {
-        const [name = '', value = ''] = splitOnce(line, ':');
-        return [name.trim(), value.trim()];
-      }),
+      // Whoever has made the link may have written anything.
+      metadata: query
+        .getAll('metadata')
+        .map((line): [string, string] => {
+          const [name = '', value = ''] = splitOnce(line, ':');
+          return [name.trim(), value.trim()];
+        })
+        .filter(([name]) => isMetadataName(name)),
     },
   };
 }

@@ -1,4 +1,5 @@
 import { h, put } from '../dom.ts';
+import { isMetadataName } from './metadata-name.ts';
 
 type Pair = readonly [name: string, value: string];
 
@@ -49,7 +50,8 @@ export class MetadataRows {
     });
     const valueInput = h('input', { ...plain, value, placeholder: 'value', 'aria-label': 'metadata value' });
     nameInput.addEventListener('input', () => {
-      const isName = /^[\w!#$%&'*+.^`|~-]*$/.test(nameInput.value.trim());
+      const text = nameInput.value.trim();
+      const isName = text === '' || isMetadataName(text);
       put(error, isName ? undefined : 'is no name for metadata');
       if (isName) nameInput.removeAttribute('aria-invalid');
       else nameInput.setAttribute('aria-invalid', 'true');

@@ -6,14 +6,17 @@ import { isObject } from './json-text.ts';
  */
 export function isSecretMetadata(name: string): boolean {
   return (
-    /(^|-)(authorization|cookie|credentials?|password)$/i.test(name) ||
-    /(^|[-_])(key|token|secret)(-bin)?$/i.test(name)
+    /(^|[-_.])(authorization|auth|cookie|credentials?|passw(or)?d|pwd|session([-_]?id)?|jwt|bearer|signature)$/i.test(
+      name,
+    ) || /(^|[-_.]|api|access|auth|private)(key|token|secret)s?(-bin)?$/i.test(name)
   );
 }
 
 /** Whether a field of this name may hold a secret, such as `password` or `apiKey`. */
 export function isSecretField(name: string): boolean {
-  return /(password|secret|token|credential|api_?key|private_?key)s?$/i.test(name);
+  return /(passw(or)?d|pwd|passphrase|secret|token|credential|api_?key|private_?key|jwt|otp|(^|_)pin|Pin)s?$/i.test(
+    name,
+  );
 }
 
 /** A request without the fields that may hold a secret, and their names. */
