@@ -64,7 +64,7 @@ describe('commands', () => {
     ];
     const plain = written({});
     assert.deepEqual(written({ metadata: names.map((name) => [name, 'v']) }), plain);
-    const hash = `#/try/Users/CreateUser?${new URLSearchParams(names.map((name) => ['metadata', `${name}: v`]))}`;
+    const hash = `#/try/Users/CreateUser?${new URLSearchParams(names.map((name): [string, string] => ['metadata', `${name}: v`]))}`;
     assert.deepEqual(parseLink(hash).filled.metadata, []);
   });
 
