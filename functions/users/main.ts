@@ -46,12 +46,7 @@ async function start(): Promise<Running> {
   const ways = await authWays(config.auth, config.limits, log);
   const measured = storeMetrics(metrics);
   const opened = await openStore(config.store, config.limits, measured);
-  const readiness = new Readiness({
-    store: opened,
-    limits: config.limits,
-    log,
-    onChange: (isReady, reason) => server.health.set(Users.typeName, isReady, reason),
-  });
+  const readiness = new Readiness({ store: opened, limits: config.limits, log });
   const store = watchedStore(opened, [measured.of(opened.system), readiness]);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf, metrics });
   if (config.samples) await addSamples(users);
@@ -83,6 +78,7 @@ async function start(): Promise<Running> {
       ...(page?.resources(facts) ?? [frontResource()]),
     ],
   });
+  readiness.follow((isReady, reason) => server.health.set(Users.typeName, isReady, reason));
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
   admin?.show(server.health);

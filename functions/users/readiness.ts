@@ -12,11 +12,12 @@ export interface ReadinessOptions {
     'unreadyAfterFailures' | 'unreadyAfterMs' | 'storeProbeIntervalMs' | 'storeTimeoutMs'
   >;
   readonly log: Pick<Logger, 'info' | 'warn'>;
-  /** Is told of each change. `reason`: why not, in a line. */
-  readonly onChange: (isReady: boolean, reason?: string) => void;
   /** The clock of failures, in ms. Default: `performance.now`. */
   readonly now?: () => number;
 }
+
+/** Is told whether the service is ready. `reason`: why not, in a line. */
+export type ReadinessListener = (isReady: boolean, reason?: string) => void;
 
 /** The failures of one kind of calls since the last that went well. */
 interface Failures {
@@ -38,10 +39,19 @@ export class Readiness implements StoreObserver {
   readonly #writes: Failures = { count: 0, firstAtMs: 0 };
   readonly #reads: Failures = { count: 0, firstAtMs: 0 };
   #timer: NodeJS.Timeout | undefined;
+  /** Why it is not ready. */
+  #reason: string | undefined;
+  #listener: ReadinessListener | undefined;
 
   constructor(options: ReadinessOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => performance.now());
+  }
+
+  /** Tells the listener, in place of any other, of each change; and at once if it is not ready. */
+  follow(listener: ReadinessListener): void {
+    this.#listener = listener;
+    if (this.#reason !== undefined) listener(false, this.#reason);
   }
 
   ended(operation: StoreOperation, _durationMs: number, _users: number, error: unknown): void {
@@ -57,7 +67,7 @@ export class Readiness implements StoreObserver {
   }
 
   #failed(failures: Failures, error: StoreError): void {
-    const { limits, log, onChange } = this.#options;
+    const { limits, log } = this.#options;
     const nowMs = this.#now();
     if (failures.count === 0) failures.firstAtMs = nowMs;
     failures.count += 1;
@@ -66,7 +76,8 @@ export class Readiness implements StoreObserver {
     if (this.#timer !== undefined || this.#closed.signal.aborted) return;
     log.warn({ err: error, failures: failures.count }, 'not ready: the store fails');
     this.#probeLater();
-    onChange(false, error.message);
+    this.#reason = error.message;
+    this.#listener?.(false, error.message);
   }
 
   #probeLater(): void {
@@ -85,6 +96,7 @@ export class Readiness implements StoreObserver {
     this.#writes.count = 0;
     this.#reads.count = 0;
     this.#options.log.info({}, 'ready: the store works again');
-    this.#options.onChange(true);
+    this.#reason = undefined;
+    this.#listener?.(true);
   }
 }

@@ -66,6 +66,14 @@ describe('a start that can not be is one line', () => {
     assert.match(await refusal(t, settings), /Region is missing: set AWS_REGION$/);
   });
 
+  it('for a store that has no room for the samples, also where one failure is one too many', async (t) => {
+    const settings = { USERS_SAMPLES: '1', MAX_MEMORY_USERS: '1' };
+    const line = 'cannot add the sample users: the store in memory is full: it takes 1 users';
+    assert.equal(await refusal(t, settings), line);
+    const atOnce = { UNREADY_AFTER_FAILURES: '1', UNREADY_AFTER_MS: '0' };
+    assert.equal(await refusal(t, { ...settings, ...atOnce }), line);
+  });
+
   it('for a certificate that is none', async (t) => {
     const { cert, key } = await (await createAuthority()).issue({ ip: ['127.0.0.1'] });
     const path = await folder(t);

@@ -25,9 +25,9 @@ function readinessOf(t: TestContext, probe: () => Promise<void> = async () => {}
     store: { probe },
     limits: { unreadyAfterFailures: 3, unreadyAfterMs: 3_000, storeProbeIntervalMs: 1, storeTimeoutMs: 20 },
     log: { info: write, warn: write },
-    onChange: (isReady, reason) => void changes.push(isReady ? 'ready' : `not ready: ${reason}`),
     now: () => nowMs,
   });
+  readiness.follow((isReady, reason) => void changes.push(isReady ? 'ready' : `not ready: ${reason}`));
   t.after(async () => {
     readiness.close();
     await assertNothingLeft();
@@ -92,6 +92,20 @@ for (const operations of [
     assert.equal(changes.length, 2, 'it counts anew');
   });
 }
+
+it('who follows later is told at once that it is not ready, and of what changes then', async (t) => {
+  const probe = Promise.withResolvers<void>();
+  const { readiness, ended } = readinessOf(t, () => probe.promise);
+  for (const atMs of [0, 1_500, 3_000]) ended('signUp', broken, atMs);
+  const told: (boolean | string | undefined)[][] = [];
+  readiness.follow((...change) => void told.push(change));
+  assert.deepEqual(told, [[false, 'the disk is full']]);
+  probe.resolve();
+  assert.ok(await eventually(() => told.length > 1));
+  assert.deepEqual(told[1], [true]);
+  readiness.follow((...change) => void told.push(change));
+  assert.equal(told.length, 2, 'all is well, as everybody takes it');
+});
 
 it('a probe that hangs is given up, and asked again; the end of the process ends it', async (t) => {
   let probes = 0;

@@ -31,6 +31,11 @@ describe('addSamples', () => {
 
   it('fails with the store', async () => {
     const signUp = () => Promise.reject(new StoreError('full', { retrySafe: false }));
-    await assert.rejects(addSamples(usersService({ store: storeWith({ signUp }) })), /unavailable/);
+    const added = addSamples(usersService({ store: storeWith({ signUp }) }));
+    await assert.rejects(added, (error) => {
+      assert.ok(error instanceof StoreError);
+      assert.equal(error.message, 'cannot add the sample users: full');
+      return true;
+    });
   });
 });
