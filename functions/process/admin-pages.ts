@@ -125,11 +125,15 @@ export function adminPages(
         log.warn({ ms: Math.round(performance.now() - sinceMs) }, 'a heap snapshot was taken');
         // The time in which nothing moved on the connection was ours.
         response.socket?.setTimeout(limits.adminTimeoutMs);
+        // Where much waits to be sent, node's own timeout takes twice as long.
+        const stalled = new AbortController();
+        const timer = setTimeout(() => stalled.abort(), limits.adminTimeoutMs);
+        snapshot.on('data', () => timer.refresh());
         response.writeHead(200, {
           'content-type': 'application/json',
           'content-disposition': `attachment; filename="${process.pid}-${Date.now()}.heapsnapshot"`,
         });
-        await pipeline(snapshot, response);
+        await pipeline(snapshot, response, stalled).finally(() => clearTimeout(timer));
       },
     },
   ];
@@ -146,11 +150,17 @@ export function send(
   response.end(text);
 }
 
-/** The line is written at whichever of the two levels shows it. */
-function setLevel(log: Logger, level: string): void {
-  const say = () => log.warn({ from, to: level }, 'the log level was changed');
+/**
+ * The line is written before the change or after, whichever shows it: as a warning, or at a level above that if neither
+ * shows warnings. Only from silent to silent there is none.
+ */
+function setLevel(log: Logger, level: (typeof logLevels)[number]): void {
   const from = log.level;
-  const isShown = log.isLevelEnabled('warn');
+  const names: readonly string[] = logLevels;
+  const least = Math.min(names.indexOf(from), names.indexOf(level));
+  const at = logLevels[Math.max(least, names.indexOf('warn'))] ?? 'fatal';
+  const say = () => log[at]({ from, to: level }, 'the log level was changed');
+  const isShown = log.isLevelEnabled(at);
   if (isShown) say();
   log.level = level;
   if (!isShown) say();
