@@ -27,13 +27,15 @@ export class AdminPort {
       maxHeaderSize: 16 * 1024,
       headersTimeout: adminTimeoutMs,
       requestTimeout: adminTimeoutMs,
-      keepAliveTimeout: adminTimeoutMs,
       connectionsCheckingInterval: Math.min(1_000, adminTimeoutMs),
     });
     this.#server.maxConnections = maxAdminConnections;
     // Cuts whoever reads no answer.
     this.#server.timeout = adminTimeoutMs;
+    // A connection has one request. What comes behind it is never begun, whatever became of the first: node answers 503.
+    this.#server.maxRequestsPerSocket = 1;
     this.#server.on('request', (request, response) => {
+      response.shouldKeepAlive = false;
       this.#answer(request, response).catch((err) => {
         // Its client is gone, or has read nothing for too long.
         if (response.headersSent || response.destroyed) {
@@ -41,7 +43,7 @@ export class AdminPort {
           return;
         }
         subject.log.error({ err }, 'a request to the admin port failed');
-        send(response, 500, 'That failed: the log says why.\n', { connection: 'close' });
+        send(response, 500, 'That failed: the log says why.\n');
       });
     });
   }
@@ -55,9 +57,13 @@ export class AdminPort {
     } catch (error) {
       throw new AdminListenError(at, error);
     }
+    const { log } = this.#subject;
     this.#server.off('error', reject);
+    // Such as EMFILE: the connection is lost, and the process must not be.
+    this.#server.on('error', (err) =>
+      log.error({ err }, 'a connection to the admin port could not be accepted'),
+    );
     if (!isLoopback(at.host)) {
-      const { log } = this.#subject;
       log.warn({ host: at.host }, 'other machines may read the admin port, which asks for no credential');
     }
   }
@@ -115,9 +121,9 @@ export class AdminPort {
     return rows.join('');
   }
 
-  /** What else comes on this connection is not read. */
+  /** What is left of the request is thrown away, until the answer ends the connection. */
   #refuse(request: IncomingMessage, response: ServerResponse, status: number, text: string): void {
-    send(response, status, text, { connection: 'close' });
+    send(response, status, text);
     request.resume();
   }
 

@@ -3,6 +3,7 @@
 // hosts' names, and what is too long, too slow, too many or unknown are refused; and that other machines may read what
 // is no secret, and no more.
 import assert from 'node:assert/strict';
+import diagnosticsChannel from 'node:diagnostics_channel';
 import net from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { text } from 'node:stream/consumers';
@@ -117,7 +118,7 @@ describe('GET', () => {
 it('PUT /log-level changes the level, and the log says so at whichever level shows it', async (t) => {
   const { ask, lines } = await admin(t);
   assert.equal((await ask('GET', '/log-level')).body, 'info\n');
-  for (const level of ['debug\n', 'silent', 'error', 'info']) {
+  for (const level of ['debug\n', 'silent', 'error', 'silent', 'fatal', 'error', 'info']) {
     const { status, body } = await ask('PUT', '/log-level', {}, level);
     assert.deepEqual([status, body.trim()], [200, level.trim()]);
   }
@@ -128,8 +129,8 @@ it('PUT /log-level changes the level, and the log says so at whichever level sho
   );
   assert.equal((await ask('GET', '/log-level')).body, 'info\n');
   const changes = lines.map((it) => ({ ...it, time: undefined, pid: undefined, hostname: undefined }));
-  const change = (from: string, to: string) => ({
-    level: 40,
+  const change = (from: string, to: string, level = 40) => ({
+    level,
     from,
     to,
     msg: 'the log level was changed',
@@ -137,8 +138,16 @@ it('PUT /log-level changes the level, and the log says so at whichever level sho
     pid: undefined,
     hostname: undefined,
   });
-  // From silent to error nothing shows it.
-  assert.deepEqual(changes, [change('info', 'debug'), change('debug', 'silent'), change('error', 'info')]);
+  assert.deepEqual(changes, [
+    change('info', 'debug'),
+    change('debug', 'silent'),
+    // Neither level shows warnings.
+    change('silent', 'error', 50),
+    change('error', 'silent', 50),
+    change('silent', 'fatal', 60),
+    change('fatal', 'error', 50),
+    change('error', 'info'),
+  ]);
 });
 
 it('POST /heap-snapshot streams one, and the next one has to wait', async (t) => {
@@ -178,6 +187,19 @@ it('a heap snapshot that nobody reads is given up, and another can be taken', as
   unread.request.destroy();
 });
 
+it('a heap snapshot of which nothing is read for the time is given up at once', async (t) => {
+  const { url } = await admin(t, { heapSnapshotPauseMs: 0 });
+  const unread = requestHttp1(url, { path: '/heap-snapshot' });
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  unread.request.end();
+  await unread.responded;
+  t.mock.timers.tick(processLimits.adminTimeoutMs);
+  t.mock.timers.reset();
+  unread.read();
+  assert.ok(await withPatience(unread.closed.then(() => true), 60_000));
+  assert.ok(unread.error !== undefined, 'it is cut: node itself would wait for 20 s');
+});
+
 describe('refuses', () => {
   for (const [what, headers, said] of [
     ['a name that was rebound to this machine', { host: 'page.example:9464' }, /another host/],
@@ -207,6 +229,24 @@ describe('refuses', () => {
     assert.deepEqual([post.status, post.headers.allow], [405, 'GET, PUT']);
     assert.equal((await ask('PUT', '/log-level', {}, 'x'.repeat(2000))).status, 413);
     assert.equal((await ask('GET', '/', { 'x-long': 'x'.repeat(20_000) })).status, 431);
+  });
+
+  it('what comes behind a request on its connection, also behind one that is refused', async (t) => {
+    const { port, ask, lines } = await admin(t);
+    const { port: at } = port.address;
+    const change = 'PUT /log-level HTTP/1.1\r\nhost: localhost\r\ncontent-length: 5\r\n\r\ndebug';
+    for (const [first, status] of [
+      ['GET /log-level HTTP/1.1\r\nhost: page.example\r\n\r\n', 403],
+      [`PUT /log-level HTTP/1.1\r\nhost: localhost\r\ncontent-length: 2000\r\n\r\n${'x'.repeat(2000)}`, 413],
+      ['GET /log-level HTTP/1.1\r\nhost: localhost\r\n\r\n', 200],
+    ] as const) {
+      const socket = net.connect(at, '127.0.0.1');
+      socket.write(first + change.repeat(3));
+      const answers = await withPatience(text(socket));
+      assert.match(answers ?? '', new RegExp(`^HTTP/1.1 ${status} (?![^]*HTTP/1.1)`));
+    }
+    assert.equal((await ask('GET', '/log-level')).body, 'info\n');
+    assert.deepEqual(lines, []);
   });
 
   it('a request a byte at a time, and connections beyond the limit', async (t) => {
@@ -247,6 +287,22 @@ describe('other machines', () => {
     assert.equal(await ask('PUT', '/log-level', own), 403);
     assert.equal(await ask('POST', '/heap-snapshot', own), 403);
   });
+});
+
+it('a connection that can not be accepted ends nothing, and the log has it', async (t) => {
+  let server: net.Server | undefined;
+  const onListen = (message: unknown) => {
+    ({ server } = message as { server: net.Server }); // https://nodejs.org/api/diagnostics_channel.html#net
+  };
+  diagnosticsChannel.subscribe('tracing:net.server.listen:asyncStart', onListen);
+  t.after(() => diagnosticsChannel.unsubscribe('tracing:net.server.listen:asyncStart', onListen));
+  const { ask, lines } = await admin(t);
+  server?.emit('error', Object.assign(new Error('accept EMFILE'), { code: 'EMFILE' }));
+  assert.equal((await ask('GET', '/healthz')).status, 200);
+  assert.deepEqual(
+    lines.map(({ level, msg }) => [level, msg]),
+    [[50, 'a connection to the admin port could not be accepted']],
+  );
 });
 
 it('a port in use is a line that names the setting', async (t) => {
