@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { isLoopback } from '../rpc/index.ts';
 import { type AdminHealth, type AdminPage, type AdminSubject, adminPages, send } from './admin-pages.ts';
@@ -90,8 +96,8 @@ export class AdminPort {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     response.setHeader('cache-control', 'no-store');
     response.setHeader('x-content-type-options', 'nosniff');
-    const isOfMachine = isLoopback(request.socket.remoteAddress ?? '');
-    const refusal = refusalOf(request, isOfMachine);
+    const isNear = isLoopback(request.socket.remoteAddress ?? '');
+    const refusal = refusalOf(request, isNear);
     if (refusal !== undefined) return this.#refuse(request, response, 403, refusal);
     const [path = ''] = (request.url ?? '').split('?');
     const method = request.method === 'HEAD' ? 'GET' : request.method;
@@ -103,7 +109,7 @@ export class AdminPort {
       response.setHeader('allow', pages.map((it) => it.method).join(', '));
       return this.#refuse(request, response, 405, `There is:\n${this.#list()}`);
     }
-    if (page.isOfMachine && !isOfMachine) {
+    if (page.isOfMachine && (!isNear || isForwarded(request))) {
       return this.#refuse(
         request,
         response,
@@ -143,12 +149,32 @@ export class AdminPort {
 /**
  * Why a request is refused, whatever it asks for. A page that has rebound its name to this machine gives that name as
  * the host; a page that asks without reading the answer says where it comes from.
+ *
+ * @param isNear whether it came from this machine. Programs of others may know the machine by any name.
  */
-function refusalOf({ headers }: IncomingMessage, isOfMachine: boolean): string | undefined {
-  if (isOfMachine && !namesThisMachine(headers.host ?? '')) {
-    return 'The request is for another host than this machine.\n';
+function refusalOf({ headers }: IncomingMessage, isNear: boolean): string | undefined {
+  if (!namesThisMachine(headers.host ?? '')) {
+    if (isNear) return 'The request is for another host than this machine.\n';
+    if (isBrowser(headers)) return 'A browser on another machine must come by the IP address.\n';
   }
   const site = headers['sec-fetch-site'] ?? 'none';
   const isOfPage = headers.origin !== undefined || (site !== 'none' && site !== 'same-origin');
   return isOfPage ? 'Pages of a browser may not ask.\n' : undefined;
 }
+
+/**
+ * Over plain HTTP a browser says nothing of the page that asks (https://w3c.github.io/webappsec-fetch-metadata, section
+ * 2). What it adds to each request tells it from programs: a page can change these, but Chromium keeps its name, and
+ * no page can take the languages out.
+ */
+function isBrowser(headers: IncomingHttpHeaders): boolean {
+  return headers['accept-language'] !== undefined || headers['user-agent']?.startsWith('Mozilla/') === true;
+}
+
+/** Whether a proxy says that it has let somebody in, who may be on any machine. */
+function isForwarded({ headers }: IncomingMessage): boolean {
+  const isOfProxy = (name: string) => proxyHeaders.has(name) || name.startsWith('x-forwarded-');
+  return Object.keys(headers).some(isOfProxy);
+}
+
+const proxyHeaders: ReadonlySet<string> = new Set(['forwarded', 'via', 'x-real-ip']);
