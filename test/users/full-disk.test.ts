@@ -1,7 +1,8 @@
 // Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups fail, so
 // Users is NOT_SERVING and /readyz says why, while the process itself stays in service; and with room again all are
-// well without a restart.
+// well without a restart; and that a start on such a disk says what is wrong.
 import assert from 'node:assert/strict';
+import { join } from 'node:path';
 import { describe, it } from 'node:test';
 import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
@@ -11,6 +12,34 @@ import { endsWith } from '../support/outcome.ts';
 import { withPatience } from '../support/patience.ts';
 import { ServerProcess } from '../support/process.ts';
 import { type Disk, limitedFiles, smallDisk } from './full-disk.ts';
+
+it('a start on a full disk is a line that says so; with room again it finds its users', async (t) => {
+  const disk = smallDisk();
+  if (disk === undefined) return t.skip('it needs the right to mount a file system');
+  t.after(() => disk.remove());
+  const settings = { USERS_STORE: 'sqlite', USERS_DATA: disk.folder };
+  await using old = new ServerProcess({ settings });
+  const { port } = await old.line('listening');
+  using users = createUsersClient({ endpoint: `http://127.0.0.1:${port}` });
+  await users.createUser({ username: 'tom' });
+  await old.stop();
+
+  disk.fill(0);
+  for (const USERS_DATA of [disk.folder, join(disk.folder, 'new')]) {
+    await using refused = new ServerProcess({ settings: { ...settings, USERS_DATA } });
+    assert.equal((await refused.ended).code, 1);
+    const line =
+      /^cannot open the users file .+: its disk is full: make room, and start the server again \(.+\)\n$/;
+    assert.match(refused.errors(), line);
+  }
+  disk.makeRoom(0);
+  await using next = new ServerProcess({ settings });
+  const { port: nextPort } = await next.line('listening');
+  using again = createUsersClient({ endpoint: `http://127.0.0.1:${nextPort}` });
+  for await (const { result } of again.getUsers({ user: [{ username: 'tom' }] }))
+    assert.equal(result.case, 'user');
+  await next.stop();
+});
 
 describe('where nothing can be written', () => {
   it('on a full disk', async (t) => {

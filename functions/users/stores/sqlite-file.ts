@@ -2,7 +2,7 @@ import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
-import { isBusy } from './sqlite-errors.ts';
+import { isBusy, isFull } from './sqlite-errors.ts';
 
 /** Two processes that open a file at once take turns; waiting blocks nobody yet. */
 const openTimeoutMs = 5_000;
@@ -54,7 +54,9 @@ export function openSqliteFile(path: string): DatabaseSync {
     return db;
   } catch (cause) {
     db?.close();
-    const reason = cause instanceof Error ? cause.message : String(cause);
+    const said = cause instanceof Error ? cause.message : String(cause);
+    // SQLite makes files beside the users file before it reads a row.
+    const reason = isFull(cause) ? `its disk is full: make room, and start the server again (${said})` : said;
     throw new StoreError(`cannot open the users file ${file}: ${reason}`, { retrySafe: false, cause });
   }
 }
