@@ -103,10 +103,10 @@ export class Settings {
   /**
    * Tells of variables that nobody has read, and whose name is nearly that of a setting: a line each. Call it when all
    * are read. An environment has many names that are not ours, so only those count that are one slip away from a name
-   * of two words or more.
+   * of two words or more, or of six letters or more: COST is not HOST.
    */
   slips(): string[] {
-    const ours = [...this.#known].filter((name) => name.includes('_'));
+    const ours = [...this.#known].filter((name) => name.includes('_') || name.length >= leastTellingLetters);
     return Object.entries(this.#environment).flatMap(([name, value]) => {
       if (!value || this.#known.has(name)) return [];
       const meant = ours.find((it) => isSlip(name, it));
@@ -119,6 +119,8 @@ export class Settings {
     if (this.#problems.length > 0) throw new ConfigError(this.#problems);
   }
 }
+
+const leastTellingLetters = 6;
 
 /** Whether names differ by one character: it is missing, too much, another, or has changed places with the next. */
 function isSlip(name: string, meant: string): boolean {

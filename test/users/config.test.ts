@@ -102,12 +102,15 @@ describe('readConfig', () => {
       USER_STORE: 'memory',
       DRAIN_TIMEOUT_MS: '7',
       DRAIN_TIMEOUT_M: '8',
+      CONSOL: '1',
       HOME: '/',
+      HOSTS: 'a',
     };
     assert.deepEqual(readConfig(env).slips, [
       'unknown setting API_KEY_FILE: did you mean API_KEYS_FILE?',
       'unknown setting USER_STORE: did you mean USERS_STORE?',
       'unknown setting DRAIN_TIMEOUT_M: did you mean DRAIN_TIMEOUT_MS?',
+      'unknown setting CONSOL: did you mean CONSOLE?',
     ]);
   });
 
