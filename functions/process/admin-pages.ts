@@ -133,7 +133,7 @@ export function adminPages(
           'content-type': 'application/json',
           'content-disposition': `attachment; filename="${process.pid}-${Date.now()}.heapsnapshot"`,
         });
-        await pipeline(snapshot, response, stalled).finally(() => clearTimeout(timer));
+        await pipeline(snapshot, response, { signal: stalled.signal }).finally(() => clearTimeout(timer));
       },
     },
   ];
