@@ -27,6 +27,7 @@ export {
   ErrorInfoSchema,
   RetryInfoSchema,
 } from './standard/gen/google/rpc/error_details_pb.js';
+export { knownHttpMethod } from './telemetry/http-method.ts';
 export {
   type Count,
   type Distribution,

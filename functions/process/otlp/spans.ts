@@ -8,6 +8,7 @@ import {
   type CallTrace,
   isFault,
   isServerError,
+  knownHttpMethod,
   type Span,
   statusName,
 } from '../../rpc/index.ts';
@@ -26,6 +27,12 @@ export interface SpanSource {
   readonly scope: InstrumentationScope;
   readonly clock: WallClock;
 }
+
+/**
+ * Names and texts are cut to this length. A queue counts its spans alone, so each must have an end: the span of a call
+ * has some 15 attributes.
+ */
+const maxTextCharacters = 256;
 
 const unset: SpanStatus = { code: SpanStatusCode.UNSET };
 const failed: SpanStatus = { code: SpanStatusCode.ERROR };
@@ -60,12 +67,16 @@ class EndedSpan implements ReadableSpan {
     times: readonly [startedAtMs: number, endedAtMs: number],
     attributes: Attributes,
   ) {
-    this.name = name;
+    this.name = name.length > maxTextCharacters ? ownText(name) : name;
     this.kind = kind;
     this.#context = context;
     this.parentSpanContext = parent;
     this.startTime = source.clock.at(times[0]);
     this.endTime = source.clock.at(times[1]);
+    for (const key in attributes) {
+      const value = attributes[key];
+      if (typeof value === 'string' && value.length > maxTextCharacters) attributes[key] = ownText(value);
+    }
     this.attributes = attributes;
     this.resource = source.resource;
     this.instrumentationScope = source.scope;
@@ -125,13 +136,16 @@ function spanOfCall({ call, trace, status }: EndedCall, source: SpanSource): End
 }
 
 /** Adds what the call is of; returns the name of its span. */
-function describeMethod({ method, protocol, headers }: CallRecord, attributes: Attributes): string {
+function describeMethod(call: CallRecord, attributes: Attributes): string {
+  const { protocol, http } = call;
+  const method = ownText(call.method);
   if (protocol === 'http') {
+    const verb = knownHttpMethod(http?.method);
     attributes['http.route'] = method;
-    const verb = headers[':method'];
-    if (typeof verb !== 'string') return method;
     attributes['http.request.method'] = verb;
-    return `${verb} ${method}`;
+    // There is none where the client was gone before.
+    if (http?.status !== undefined) attributes['http.response.status_code'] = http.status;
+    return `${verb === '_OTHER' ? 'HTTP' : verb} ${method}`;
   }
   const system = protocol === 'connect' ? 'connectrpc' : protocol === 'local' ? 'local' : 'grpc';
   // What leads nowhere has no path of its own in the log either: it may be anything.
@@ -139,6 +153,11 @@ function describeMethod({ method, protocol, headers }: CallRecord, attributes: A
   attributes['rpc.system.name'] = system;
   attributes['rpc.method'] = isKnown ? method.slice(1) : '_OTHER';
   return isKnown ? method.slice(1) : system;
+}
+
+/** A text of its own: one that was cut out of another, such as a path out of a URL, keeps all of that in memory. */
+function ownText(text: string): string {
+  return Buffer.from(text.slice(0, maxTextCharacters)).toString();
 }
 
 const hostAndPort = /^(\[[\da-f:.]{2,45}\]|[\w.-]{1,253})(?::(\d{1,5}))?$/i;

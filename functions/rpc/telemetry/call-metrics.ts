@@ -2,6 +2,7 @@ import { Code } from '@connectrpc/connect';
 import { type CallObserver, type CallRecord, unknownPath } from '../call/call-record.ts';
 import { isFault, isServerError, ok, statusName } from '../call/status.ts';
 import { reasonOf } from '../errors.ts';
+import { knownHttpMethod, other } from './http-method.ts';
 import type { Count, Distribution, Labels, Metrics, Series } from './metrics.ts';
 
 /** Of durations, in s: they also tell the quick calls apart that a service of memory and batches answers. */
@@ -11,17 +12,6 @@ const durationBounds = [
 ];
 /** Of sizes, in bytes: 64 B to 16 MiB. */
 const sizeBounds = Array.from({ length: 10 }, (_, place) => 64 * 4 ** place);
-
-/** What stands for names that nobody has foreseen: the convention's own word. */
-const other = '_OTHER';
-
-/**
- * The methods that HTTP has; a client may write anything. Source:
- * https://opentelemetry.io/docs/specs/semconv/http/http-metrics/
- */
-const httpMethods: ReadonlySet<string> = new Set([
-  ...['GET', 'HEAD', 'POST', 'PUT', 'DELETE', 'CONNECT', 'OPTIONS', 'TRACE', 'PATCH', 'QUERY'],
-]);
 
 /** A service names the reasons of its errors: so many are told apart, in case that it makes them up. */
 const maxReasons = 200;
@@ -206,8 +196,7 @@ class RouteMetrics {
   }
 
   ended(call: CallRecord): void {
-    const asked = call.http?.method ?? '';
-    const method = httpMethods.has(asked) ? asked : other;
+    const method = knownHttpMethod(call.http?.method);
     const status = call.http?.status;
     const byStatus = found(this.#durations, method, () => new Map<number | undefined, Distribution>());
     const duration = found(byStatus, status, () =>

@@ -8,6 +8,7 @@ import { resourceFromAttributes } from '@opentelemetry/resources';
 import { spansOf } from '../../../functions/process/otlp/spans.ts';
 import { WallClock } from '../../../functions/process/otlp/wall-clock.ts';
 import { type CallRecord, CallTrace, inSpan } from '../../../functions/rpc/index.ts';
+import { assertHeapBytes } from '../../support/heap.ts';
 
 const source = {
   resource: resourceFromAttributes({ 'service.name': 'test' }),
@@ -120,11 +121,27 @@ describe('the span of a call', () => {
     for (const name of ['server.address', 'network.peer.address']) assert.ok(!(name in span.attributes));
   });
 
-  it('of plain HTTP has its route', () => {
-    const [span] = sent({ method: '/users/', protocol: 'http', headers: { ':method': 'GET' } });
+  const plain = { method: '/users/', protocol: 'http' };
+
+  it('of plain HTTP has its route, and the status of its answer', () => {
+    const [span] = sent({ ...plain, http: { method: 'GET', status: 404 } });
     assert.equal(span.name, 'GET /users/');
     assert.equal(span.attributes['http.route'], '/users/');
+    assert.equal(span.attributes['http.request.method'], 'GET');
+    assert.equal(span.attributes['http.response.status_code'], 404);
     assert.ok(!('rpc.method' in span.attributes));
+  });
+
+  it('of plain HTTP without an answer has no status', () => {
+    const [span] = sent({ ...plain, http: { method: 'GET', status: undefined } });
+    assert.ok(!('http.response.status_code' in span.attributes));
+  });
+
+  it('has no method that HTTP has not', () => {
+    const verb = 'A'.repeat(60_000);
+    const [span] = sent({ ...plain, headers: { ':method': verb }, http: { method: verb, status: 405 } });
+    assert.equal(span.name, 'HTTP /users/');
+    assert.equal(span.attributes['http.request.method'], '_OTHER');
   });
 
   it("names the caller's span where that is not followed", () => {
@@ -192,6 +209,39 @@ it('work in a call is a child of it: CLIENT where it is a database, and an error
   assert.equal(hash.kind, 1);
   assert.deepEqual(fail.status, { code: 2 });
   assert.equal(fail.attributes['error.type'], 'RangeError');
+});
+
+describe('a span has an end', () => {
+  const long = 'x'.repeat(60_000);
+  const caller = { id: long, kind: 'key', name: long, scopes: new Set<string>() } as const;
+  const hostile = {
+    caller,
+    method: `/${long}`,
+    peer: long,
+    requestId: 'r'.repeat(128),
+    headers: { ':method': long, ':authority': long, host: long, traceparent: long, 'user-agent': long },
+    http: { method: long, status: 400 },
+  };
+
+  for (const protocol of ['grpc', 'connect', 'http']) {
+    it(`whatever clients and services write, over ${protocol}`, () => {
+      const trace = traceWith();
+      trace.begin(long, { 'db.query.text': long });
+      const spans = sent({ ...hostile, protocol }, trace);
+      for (const span of spans) assert.ok(JSON.stringify(span).length < 4096);
+    });
+  }
+
+  it('also in memory: a path keeps no query', () => {
+    let count = 0;
+    const make = () => {
+      count += 1;
+      const path = `/users.v1/of-a-name/?${'q'.repeat(60_000)}${count}`.split('?', 1)[0] ?? '';
+      const call = callOf({ method: path, protocol: 'http', http: { method: 'GET', status: 200 } });
+      return spansOf({ call, trace: traceWith(), status: 0 }, source);
+    };
+    assertHeapBytes(make, 8192, 'the span of a call');
+  });
 });
 
 it('the clock tells the time of day, and its nanoseconds have nine digits', () => {
