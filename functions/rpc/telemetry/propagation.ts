@@ -2,7 +2,13 @@ import type { IncomingHttpHeaders } from 'node:http2';
 import type { HandlerContext } from '@connectrpc/connect';
 import { amazonTraceIdHeader, parseAmazonTraceId } from './amazon-trace-id.ts';
 import { type CallTrace, traceOf } from './trace.ts';
-import { isBaggage, isTracestate, parseTraceparent, type RemoteTrace } from './trace-context.ts';
+import {
+  formatTraceparent,
+  isBaggage,
+  isTracestate,
+  parseTraceparent,
+  type RemoteTrace,
+} from './trace-context.ts';
 
 /**
  * Reads the trace of the caller out of the headers of a request: `traceparent`, else `X-Amzn-Trace-Id`. `undefined` if
@@ -21,8 +27,8 @@ export type TraceHeaders = { [name in 'traceparent' | 'tracestate' | 'baggage']?
 
 /**
  * What a method adds to the headers of requests that it makes, so that they belong to its call: `traceparent`,
- * `tracestate` and `baggage`. Where nobody records, what came in goes on as it is, if it is valid. Of a caller who is
- * not followed (`TracingOptions.followsParents`) neither `tracestate` nor `baggage` goes on.
+ * `tracestate` and `baggage`. Where nobody records, the caller's span goes on, if it is valid. Of a caller who is not
+ * followed (`TracingOptions.followsParents`) neither `tracestate` nor `baggage` goes on.
  *
  * `client.getUsers(request, { headers: traceHeaders(context) })`
  */
@@ -36,13 +42,13 @@ export function headersToPassOn(
   read: (name: string) => string | null | undefined,
 ): TraceHeaders {
   const headers: TraceHeaders = {};
-  const given = read('traceparent') ?? '';
-  const isValid = parseTraceparent(given) !== undefined;
+  const given = parseTraceparent(read('traceparent') ?? '');
   if (trace !== undefined) headers.traceparent = trace.traceparent;
-  else if (isValid) headers.traceparent = given;
+  // Written anew, in the version that we know: what another adds to it is not ours to send.
+  else if (given !== undefined) headers.traceparent = formatTraceparent(given);
   if (trace?.isOfCaller === false) return headers;
   const state = read('tracestate') ?? '';
-  if (isValid && isTracestate(state)) headers.tracestate = state;
+  if (given !== undefined && isTracestate(state)) headers.tracestate = state;
   const baggage = read('baggage') ?? '';
   if (isBaggage(baggage)) headers.baggage = baggage;
   return headers;

@@ -17,11 +17,13 @@ export interface RemoteTrace {
 }
 
 const traceparent = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})($|-)/;
-/** Version 00 ends after its flags; what a later one adds is not read. */
+/** Version 00 ends after its flags; what a later one adds is not read, and may not have any length. */
 const version00Characters = 55;
+const maxTraceparentCharacters = 512;
 
 /** Reads `traceparent`. `undefined` if it is not valid. */
-export function parseTraceparent(header: string): RemoteTrace | undefined {
+export function parseTraceparent(header: string): SpanContext | undefined {
+  if (header.length > maxTraceparentCharacters) return undefined;
   const [, version, traceId, spanId, flags] = traceparent.exec(header) ?? [];
   if (traceId === undefined || spanId === undefined || flags === undefined) return undefined;
   if (version === '00' && header.length > version00Characters) return undefined;

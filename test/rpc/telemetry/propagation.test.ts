@@ -53,6 +53,18 @@ describe('a method passes on', () => {
     expected: object,
   ][] = [
     ['what came in, where nothing records', undefined, given, given],
+    [
+      'of a later version what we know, where nothing records',
+      undefined,
+      { traceparent: `cc${traceparent.slice(2)}-what-else` },
+      { traceparent },
+    ],
+    [
+      'nothing of one without an end',
+      undefined,
+      { traceparent: `cc${traceparent.slice(2)}-${'x'.repeat(10_000)}` },
+      {},
+    ],
     ['nothing that is not valid', undefined, { traceparent: 'x', tracestate: 'a=1', baggage: 'b' }, {}],
     ['its own span, with what came along', follow, given, { ...given, traceparent: 'own' }],
     ['its own span alone, where callers are linked', link, given, { traceparent: 'own' }],
