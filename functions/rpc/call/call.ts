@@ -299,7 +299,10 @@ export abstract class Call implements CallRecord, Payer {
   #admit(): void {
     const refusal = this.#excess();
     if (refusal !== undefined) return this.fail(refusal);
-    if (this.trace !== undefined) this.trace.enteredAtMs = performance.now();
+    if (this.trace !== undefined) {
+      this.trace.enteredAtMs = performance.now();
+      this.policy.tracing?.admitted(this.trace, this.#share.name, this.#share.isStranger);
+    }
     this.enter();
   }
 
@@ -369,6 +372,9 @@ export abstract class Call implements CallRecord, Payer {
     this.#leaveGate();
     this.ended(error);
     if (this.isQuiet && error === undefined) return;
+    if (this.trace !== undefined && this.trace.enteredAtMs === undefined && !this.#isLocal) {
+      this.policy.tracing?.refused(this.trace, this.#share.isStranger);
+    }
     for (const observer of this.policy.observers) observer.ended(this, this.code);
   }
 }

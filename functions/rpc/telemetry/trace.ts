@@ -27,7 +27,10 @@ const maxSpansPerCall = 64;
 export class CallTrace implements SpanContext {
   readonly traceId: string;
   readonly spanId = newSpanId();
-  readonly isSampled: boolean;
+  /** Settled when the call is let in, or refused: before, nothing is known of who asks for it. */
+  isSampled: boolean;
+  /** Whether its caller asks that it be sampled. */
+  readonly isWanted: boolean;
   /** The span that it is a part of. */
   readonly parent: SpanContext | undefined;
   /** A caller's span that is not followed: it is named, and this trace is one of its own. */
@@ -43,10 +46,12 @@ export class CallTrace implements SpanContext {
   droppedSpans = 0;
 
   constructor(
-    place: Pick<CallTrace, 'traceId' | 'isSampled' | 'parent' | 'link'> & { isOfCaller?: boolean },
+    place: Pick<CallTrace, 'traceId' | 'isSampled' | 'parent' | 'link'> &
+      Partial<Pick<CallTrace, 'isWanted' | 'isOfCaller'>>,
   ) {
     this.traceId = place.traceId;
     this.isSampled = place.isSampled;
+    this.isWanted = place.isWanted ?? false;
     this.parent = place.parent;
     this.link = place.link;
     this.isOfCaller = place.isOfCaller ?? true;

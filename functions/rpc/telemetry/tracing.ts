@@ -1,6 +1,6 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import { remoteTrace } from './propagation.ts';
-import { RateLimit } from './rate-limit.ts';
+import { RateLimit, SharedRateLimit } from './rate-limit.ts';
 import { CallTrace } from './trace.ts';
 import type { RemoteTrace } from './trace-context.ts';
 import { newTraceId } from './trace-ids.ts';
@@ -16,14 +16,18 @@ export interface TracingOptions {
   /** Whether a caller that is followed decides if its trace is sampled. Default: it does. */
   readonly followsDecisions?: boolean;
   /**
-   * Traces of callers that are sampled in a second because of what the caller has sent. Anybody can write a header that
-   * asks for it, or choose an id that the ratio takes, before anything is known of him; so beyond this `ratio` decides
-   * by chance. Default 100.
+   * Traces that are sampled in a second because their callers ask for it, by a header or by an id that the ratio takes;
+   * each caller leaves a part to others. Beyond this `ratio` decides by chance. Default 100.
    */
   readonly maxRemoteSampledPerSecond?: number;
 }
 
 const defaultMaxRemoteSampledPerSecond = 100;
+/**
+ * Calls that nothing meters, since they are refused or nobody is known to make them, are sampled up to this number a
+ * second, whatever they ask for and whatever the ratio is: those of strangers, and the refused ones of all others.
+ */
+const maxUnmeteredSampledPerSecond = 10;
 /** Of the 56 random bits at the end of a trace id, so many are looked at: what a number holds exactly. */
 const drawnBits = 52;
 
@@ -32,16 +36,21 @@ export class Tracing {
   readonly #followsParents: boolean;
   readonly #followsDecisions: boolean;
   readonly #threshold: number;
-  readonly #remote: RateLimit;
+  readonly #remote: SharedRateLimit;
+  readonly #strangers = new RateLimit(maxUnmeteredSampledPerSecond);
+  readonly #refused = new RateLimit(maxUnmeteredSampledPerSecond);
 
   constructor(options: TracingOptions) {
     this.#followsParents = options.followsParents;
     this.#followsDecisions = options.followsDecisions ?? true;
     this.#threshold = (1 - options.ratio) * 2 ** drawnBits;
-    this.#remote = new RateLimit(options.maxRemoteSampledPerSecond ?? defaultMaxRemoteSampledPerSecond);
+    this.#remote = new SharedRateLimit(options.maxRemoteSampledPerSecond ?? defaultMaxRemoteSampledPerSecond);
   }
 
-  /** Begins the trace of a call. `isLocal`: it is part of a call of this process. */
+  /**
+   * Begins the trace of a call; whether it is sampled is settled by `admitted` or `refused`. `isLocal`: it is part of a
+   * call of this process, and sampled where that is.
+   */
   begin(headers: IncomingHttpHeaders, isLocal: boolean): CallTrace {
     const remote = remoteTrace(headers);
     const isOfCaller = isLocal || this.#followsParents;
@@ -51,6 +60,7 @@ export class Tracing {
       return new CallTrace({
         traceId,
         isSampled,
+        isWanted: !isLocal && this.#isWanted(remote),
         parent: spanOf(remote, isSampled),
         link: undefined,
         isOfCaller,
@@ -61,11 +71,34 @@ export class Tracing {
     return new CallTrace({ traceId, isSampled: this.#draws(traceId), parent: undefined, link, isOfCaller });
   }
 
-  #samples({ traceId, isSampled }: RemoteTrace): boolean {
-    // A load balancer leaves it to us. Its id may be one that its client has chosen, so the id decides nothing.
-    if (isSampled === undefined) return this.#draws(newTraceId());
-    const isWanted = this.#followsDecisions ? isSampled : this.#draws(traceId);
-    return isWanted && (this.#remote.admits() || this.#draws(newTraceId()));
+  /**
+   * The call is let in: its caller has its share of what callers may have sampled.
+   *
+   * @param client whose share it is: the caller's id, else its address
+   * @param isStranger whether callers have to say who they are, and this one has not
+   */
+  admitted(trace: CallTrace, client: string, isStranger: boolean): void {
+    if (isStranger) this.#limit(trace, this.#strangers);
+    else if (trace.isWanted) trace.isSampled = this.#remote.admits(client) || this.#draws(newTraceId());
+  }
+
+  /** The call is over without having been let in: such calls can be made without end. `isStranger` as above. */
+  refused(trace: CallTrace, isStranger: boolean): void {
+    this.#limit(trace, isStranger ? this.#strangers : this.#refused);
+  }
+
+  #limit(trace: CallTrace, limit: RateLimit): void {
+    if (trace.isSampled || trace.isWanted) trace.isSampled = limit.admits();
+  }
+
+  /** A load balancer leaves it to us. Its id may be one that its client has chosen, so the id decides nothing. */
+  #samples({ isSampled }: RemoteTrace): boolean {
+    return isSampled === undefined && this.#draws(newTraceId());
+  }
+
+  #isWanted({ traceId, isSampled }: RemoteTrace): boolean {
+    if (isSampled === undefined) return false;
+    return this.#followsDecisions ? isSampled : this.#draws(traceId);
   }
 
   /**
