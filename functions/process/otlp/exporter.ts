@@ -4,19 +4,16 @@ import {
   type IOtlpExportDelegate,
   OTLPExporterError,
 } from '@opentelemetry/otlp-exporter-base';
-import {
-  createOtlpHttpExportDelegate,
-  createOtlpHttpExporterMetrics,
-  httpAgentFactoryFromOptions,
-} from '@opentelemetry/otlp-exporter-base/node-http';
+import { createOtlpHttpExporterMetrics } from '@opentelemetry/otlp-exporter-base/node-http';
 import type { IExporterMetricsHelper, ISerializer } from '@opentelemetry/otlp-transformer';
 import { signingOf } from './aws-endpoint.ts';
 import type { ExportLog } from './export-log.ts';
+import { HttpTransport } from './http-transport.ts';
 import type { OtlpEndpoint } from './settings.ts';
 
 /** Exports that are under way at a time. */
 const maxParallelExports = 8;
-const contentType = 'application/x-protobuf';
+const ownHeaders = { 'User-Agent': 'users-service-otlp', 'Content-Type': 'application/x-protobuf' };
 
 /** What is sent: how it is written, and what it is called. */
 export interface Signal<Internal, Response> {
@@ -64,25 +61,16 @@ export async function openExporter<Internal, Response>(
   const { serializer, helper, component } = signal;
   const { url, timeoutMs: timeoutMillis, compression } = endpoint;
   const shared = { timeoutMillis, compression, concurrencyLimit: maxParallelExports };
-  const headers = { ...endpoint.headers, 'Content-Type': contentType };
-  const signing = signingOf(url);
-  if (signing !== undefined) {
-    const { SignedTransport } = await import('./signed-transport.ts');
-    const transport = new SignedTransport({ ...endpoint, headers }, signing);
-    const metrics = createOtlpHttpExporterMetrics(component, helper, url, undefined);
-    return new Exporter(createOtlpNetworkExportDelegate(shared, serializer, metrics, transport), signal, log);
-  }
-  const agentFactory = httpAgentFactoryFromOptions({
-    keepAlive: true,
-    ...(endpoint.ca && { ca: endpoint.ca }),
-  });
-  // The SDK writes into what it gets.
-  const options = { ...shared, url, headers: async () => ({ ...headers }), agentFactory };
-  return new Exporter(
-    createOtlpHttpExportDelegate(options, serializer, component, helper, undefined),
-    signal,
-    log,
-  );
+  const transport = await openTransport({ ...endpoint, headers: { ...endpoint.headers, ...ownHeaders } });
+  const metrics = createOtlpHttpExporterMetrics(component, helper, url, undefined);
+  return new Exporter(createOtlpNetworkExportDelegate(shared, serializer, metrics, transport), signal, log);
+}
+
+async function openTransport(endpoint: OtlpEndpoint): Promise<HttpTransport> {
+  const signing = signingOf(endpoint.url);
+  if (signing === undefined) return new HttpTransport(endpoint);
+  const { SignedTransport } = await import('./signed-transport.ts');
+  return new SignedTransport(endpoint, signing);
 }
 
 /** The body of an answer is not shown: nobody knows what it says. */

@@ -168,6 +168,26 @@ describe('a collector that', () => {
     assert.deepEqual(lines, []);
   });
 
+  it('switches protocols, time and again, gets what comes after that', async (t) => {
+    const exports = 12; // more than are under way at a time
+    const answer: Answer = (number, response) => {
+      if (number < exports)
+        response.socket?.end('HTTP/1.1 101 Switching\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n');
+      else response.end();
+    };
+    const receiver = await receiveOtlp(t, answer);
+    await using server = await watched(t, exporting(receiver.port));
+    const { echo, lines, countOf } = server;
+    for (let count = 0; count < exports; count += 1) {
+      await echo.unary({ text: 'a' });
+      const lost = () => countOf('otel.sdk.exporter.span.exported', 'export_failed') > count;
+      assert.ok(await eventually(lost));
+    }
+    await echo.unary({ text: 'a' });
+    assert.ok(await eventually(() => countOf('otel.sdk.exporter.span.exported') === 1));
+    assert.match(JSON.stringify(lines), /HTTP status 101/);
+  });
+
   it('never answers has a queue with an end, and does not hold up the end of the server', async (t) => {
     const held: ServerResponse[] = [];
     const receiver = await receiveOtlp(t, (_, response) => void held.push(response));
