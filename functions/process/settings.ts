@@ -69,13 +69,20 @@ export class Settings {
     return host;
   }
 
-  /** An http or https URL; undefined when it is not set. */
-  url(name: string): string | undefined {
-    const url = this.text(name);
-    if (url !== undefined && !/^https?:$/.test(URL.parse(url)?.protocol ?? '')) {
-      this.refuse(name, 'an http or https URL');
-    }
-    return url;
+  /**
+   * An http or https URL; undefined when it is not set. One with a user or a password is refused: logs and errors show
+   * URLs. So the line that refuses one does not show it.
+   *
+   * @param instead where a password goes instead, for the line that refuses it
+   */
+  url(name: string, instead?: string): string | undefined {
+    const text = this.text(name);
+    if (text === undefined) return undefined;
+    const { protocol = '', username, password } = URL.parse(text) ?? {};
+    if (/^https?:$/.test(protocol) && !username && !password) return text;
+    const hint = instead === undefined ? '' : `, which go into ${instead}`;
+    this.problem(`${name} must be an http or https URL without user and password${hint}`);
+    return undefined;
   }
 
   /**

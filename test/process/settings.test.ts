@@ -102,6 +102,25 @@ describe('what can not be used is told', () => {
     it(problem, () => assert.deepEqual(read(env, readServerSettings).problems, [problem]));
   }
 
+  for (const url of [
+    'user:hunter2@collector:4318',
+    'ftp://k:hunter2@collector/',
+    'hunter2',
+    'http://',
+    'http://user:hunter2@collector:4318',
+    'http://hunter2@collector',
+    'https://:hunter2@collector',
+    'http://user:hunter2%zz@collector',
+  ]) {
+    it(`a URL that has a password, or may have one, without showing it: ${url}`, () => {
+      const { value, problems } = read({ A: url }, (it) => it.url('A', 'B'));
+      assert.equal(value, undefined);
+      assert.deepEqual(problems, [
+        'A must be an http or https URL without user and password, which go into B',
+      ]);
+    });
+  }
+
   it('all at once', () => {
     const everything = Object.assign({ A: 'localhost:8000', B: 'yes' }, ...bad.map(([env]) => env));
     const { problems } = read(everything, (settings) => {
@@ -110,7 +129,7 @@ describe('what can not be used is told', () => {
       readServerSettings(settings, () => ['TLS_CERT_FILE is no file', 'TLS_KEY_FILE is no file']);
     });
     assert.deepEqual(problems, [
-      'A must be an http or https URL, not "localhost:8000"',
+      'A must be an http or https URL without user and password',
       'B must be one of 0, 1, not "yes"',
       'HOST must be a host name, an IP address, or unix:/PATH, not "http://localhost"',
       'PORT must be a whole number from 0 to 65535, not "1e3"',

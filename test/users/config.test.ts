@@ -140,7 +140,7 @@ describe('readConfig', () => {
     [{ USERS_SAMPLES: 'yes' }, 'USERS_SAMPLES must be one of 0, 1, not "yes"'],
     [
       { DYNAMODB_ENDPOINT: 'localhost:8000' },
-      'DYNAMODB_ENDPOINT must be an http or https URL, not "localhost:8000"',
+      'DYNAMODB_ENDPOINT must be an http or https URL without user and password',
     ],
     [{ USERS_STORE: 'dynamodb' }, 'USERS_TABLE must name the table that USERS_STORE=dynamodb uses'],
     [{ USERS_TABLE: 'users' }, 'USERS_TABLE names a table, but USERS_STORE is sqlite: set it to dynamodb'],

@@ -123,7 +123,7 @@ function readTransport(settings: Settings, signal: '' | 'TRACES_' | 'METRICS_'):
     settings.text(name(what)) === undefined ? undefined : settings.choice(name(what), choices, choices[0]);
   choice('PROTOCOL', ['http/protobuf']);
   return {
-    endpoint: settings.url(name('ENDPOINT')),
+    endpoint: settings.url(name('ENDPOINT'), name('HEADERS')),
     headers: readPairs(settings, name('HEADERS'), isHeader),
     timeoutMs: settings.wholeNumber(name('TIMEOUT'), longestMs),
     compression: choice('COMPRESSION', ['none', 'gzip']),

@@ -151,8 +151,12 @@ describe('a setting that can not be used is told', () => {
       /^OTEL_EXPORTER_OTLP_PROTOCOL must be one of http\/protobuf, not "grpc"$/,
     ],
     [
-      { OTEL_EXPORTER_OTLP_ENDPOINT: 'collector:4317' },
-      /^OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL/,
+      { OTEL_EXPORTER_OTLP_ENDPOINT: `user:${secret}@collector:4317` },
+      /^OTEL_EXPORTER_OTLP_ENDPOINT must be an http or https URL without .*, which go into OTEL_EXPORTER_OTLP_HEADERS$/,
+    ],
+    [
+      { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `http://user:${secret}%zz@collector` },
+      /^OTEL_EXPORTER_OTLP_TRACES_ENDPOINT must be .*, which go into OTEL_EXPORTER_OTLP_TRACES_HEADERS$/,
     ],
     [
       { OTEL_EXPORTER_OTLP_HEADERS: secret },
