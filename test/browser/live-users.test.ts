@@ -44,7 +44,7 @@ describe('Live and Users', () => {
     await create('noah');
     await rows(page).nth(2).waitFor();
     await detail.getByText('the username is taken').first().waitFor();
-    await page.getByLabel('Filter by status').selectOption('refused');
+    await page.getByLabel('Filter by status').selectOption('failed');
     await page.getByText('1 of the latest 3 calls').waitFor();
     await page.getByLabel('Filter by status').selectOption('');
     await page.getByLabel('Filter by text').fill('getusers');

@@ -84,12 +84,12 @@ export interface LiveFigures {
   /** In ms since the epoch. */
   readonly atMs: number;
   /**
-   * Since the start: calls that ended, those among them that failed by a fault of the server, and those that were
-   * refused.
+   * Since the start: calls that ended, those among them that a fault of the server ended (`LiveCall.isFault`), and
+   * those that ended with another status than OK and are no fault.
    */
   readonly ended: number;
   readonly faults: number;
-  readonly refused: number;
+  readonly failed: number;
   readonly inFlight: number;
   readonly connections: number;
   /** Of the calls that ended in the last 10 s; `undefined` without any. */

@@ -3,7 +3,6 @@ import {
   type CallObserver,
   type CallRecord,
   isFault,
-  isRefusal,
   type Metrics,
   type ServerFacts,
 } from '../../rpc/index.ts';
@@ -28,7 +27,7 @@ export class Figures implements CallObserver {
   readonly #latencies = new Latencies();
   #ended = 0;
   #faults = 0;
-  #refused = 0;
+  #failed = 0;
   #inFlight = 0;
   #utilization: EventLoopUtilization = performance.eventLoopUtilization();
   #loop = { atMs: Number.NEGATIVE_INFINITY, delayMs: 0, utilization: 0 };
@@ -45,7 +44,7 @@ export class Figures implements CallObserver {
     if (!call.isQuiet) this.#inFlight -= 1;
     this.#ended += 1;
     if (isFault(call.error)) this.#faults += 1;
-    if (isRefusal(status)) this.#refused += 1;
+    else if (status !== 0) this.#failed += 1;
     // A watch lasts as long as its client wants: that is no latency.
     if (Number.isFinite(call.timeoutMs)) this.#latencies.record(call.endedAtMs - call.startedAtMs);
   }
@@ -59,7 +58,7 @@ export class Figures implements CallObserver {
       atMs: Date.now(),
       ended: this.#ended,
       faults: this.#faults,
-      refused: this.#refused,
+      failed: this.#failed,
       inFlight: this.#inFlight,
       connections: sumOf(metrics, 'server.connections'),
       ...this.#latencies.percentiles(),

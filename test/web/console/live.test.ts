@@ -79,7 +79,7 @@ describe('/console/live', () => {
     );
     // Of a server that was there before this one.
     assert.equal((await live(1000)).calls.length, 2);
-    assert.deepEqual([figures.ended, figures.faults, figures.refused, figures.inFlight], [2, 0, 0, 0]);
+    assert.deepEqual([figures.ended, figures.faults, figures.failed, figures.inFlight], [2, 0, 1, 0]);
     assert.ok(figures.p50Ms !== undefined && figures.p99Ms !== undefined && figures.p50Ms <= figures.p99Ms);
     assert.deepEqual(
       [figures.store, figures.isDraining, figures.connections],
@@ -104,7 +104,7 @@ describe('/console/live', () => {
       ],
     );
     assert.ok(!JSON.stringify(calls).includes('Bearer users.write'));
-    assert.equal(figures.refused, 1);
+    assert.deepEqual([figures.failed, figures.faults], [1, 0]);
     assert.equal(figures.store.trouble, 'Users does not serve: the disk is full');
   });
 

@@ -1,7 +1,8 @@
 import { Code } from '@connectrpc/connect';
+import type { LiveCall } from '../contract.ts';
 
-/** How a status is coloured: well, refused for a reason of the caller's, or a fault. */
-export type Tone = 'ok' | 'refused' | 'fault';
+/** How a status is coloured: well, failed for a reason that may be the caller's, or a fault of the server. */
+export type Tone = 'ok' | 'failed' | 'fault';
 
 /** The name of a status as gRPC writes it, such as `DEADLINE_EXCEEDED`; `undefined` is OK. */
 export function statusName(code: Code | undefined): string {
@@ -11,17 +12,16 @@ export function statusName(code: Code | undefined): string {
   return (Code[code] ?? `CODE_${code}`).replace(/(?<=[a-z])[A-Z]/g, (letter) => `_${letter}`).toUpperCase();
 }
 
-const faults = new Set([
-  'UNKNOWN',
-  'DEADLINE_EXCEEDED',
-  'UNIMPLEMENTED',
-  'INTERNAL',
-  'UNAVAILABLE',
-  'DATA_LOSS',
-]);
+/** The tone of a call that the server has seen: it says what is its fault. */
+export function toneOf({ status, isFault }: Pick<LiveCall, 'status' | 'isFault'>): Tone {
+  if (isFault) return 'fault';
+  return status === 'OK' ? 'ok' : 'failed';
+}
 
-/** The tone of a status by its name. */
-export function toneOf(status: string): Tone {
-  if (status === 'OK') return 'ok';
-  return faults.has(status) ? 'fault' : 'refused';
+const faultCodes = new Set([Code.Unknown, Code.Internal, Code.Unavailable, Code.DataLoss]);
+
+/** The tone of a call that the page has made, by its code alone. `undefined` is OK. */
+export function toneOfCode(code: Code | undefined): Tone {
+  if (code === undefined) return 'ok';
+  return faultCodes.has(code) ? 'fault' : 'failed';
 }

@@ -23,8 +23,8 @@ export class LiveTable {
     { 'aria-label': 'Filter by status' },
     h('option', { value: '' }, 'every status'),
     h('option', { value: 'ok' }, 'OK'),
-    h('option', { value: 'refused' }, 'refused'),
-    h('option', { value: 'fault' }, 'fault'),
+    h('option', { value: 'failed' }, 'failed'),
+    h('option', { value: 'fault' }, 'fault of the server'),
   );
   readonly #pause = h('button', { type: 'button', 'aria-pressed': 'false' }, 'Pause');
   /** The latest first. */
@@ -88,8 +88,7 @@ export class LiveTable {
   }
 
   #matches(call: LiveCall): boolean {
-    const tone = call.isFault ? 'fault' : toneOf(call.status);
-    if (this.#status.value !== '' && this.#status.value !== tone) return false;
+    if (this.#status.value !== '' && this.#status.value !== toneOf(call)) return false;
     const { method, caller, status, peer, requestId, traceId, protocol, error } = call;
     const words = this.#text.value.toLowerCase().split(/\s+/);
     const text = [method, caller, status, peer, requestId, traceId, protocol, error].join(' ').toLowerCase();
@@ -121,7 +120,6 @@ export class LiveTable {
 
 /** The row of a call, and the one below it that holds the rest once it is open. */
 function rowsOf(call: LiveCall): HTMLElement[] {
-  const status = call.isFault ? 'fault' : toneOf(call.status);
   const detail = h('tr', { class: 'detail-row', hidden: true }, h('td', { colspan: 5 }));
   const open = h(
     'button',
@@ -143,7 +141,7 @@ function rowsOf(call: LiveCall): HTMLElement[] {
     h('td', { class: 'number' }, timeOf(call.startedAtMs + call.ms)),
     h('td', {}, open),
     h('td', { class: 'caller' }, call.caller ?? h('span', { class: 'quiet number' }, call.peer)),
-    h('td', {}, h('span', { class: `status ${status}` }, call.status)),
+    h('td', {}, h('span', { class: `status ${toneOf(call)}` }, call.status)),
     h(
       'td',
       { class: 'took' },

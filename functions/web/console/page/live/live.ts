@@ -2,6 +2,7 @@ import type { LiveAnswer, LiveFigures } from '../../contract.ts';
 import { h, put } from '../dom.ts';
 import { bytes, duration } from '../duration.ts';
 import type { Session } from '../session.ts';
+import type { Tone } from '../status.ts';
 import { Chart } from './chart.ts';
 import { LivePoll } from './live-poll.ts';
 import { LiveTable } from './live-table.ts';
@@ -25,7 +26,7 @@ export class LiveView {
   readonly #failures = new Chart(
     'Failures',
     [
-      { label: 'refused', look: 'quiet' },
+      { label: 'failed', look: 'quiet' },
       { label: 'faults', look: 'bad' },
     ],
     rate,
@@ -66,28 +67,35 @@ export class LiveView {
     this.#before = figures;
     // The first answer has no time to count over; a server that started anew counts from 0.
     const seconds = before === undefined ? 0 : (figures.atMs - before.atMs) / 1000;
-    const since = (of: 'ended' | 'refused' | 'faults') =>
+    const since = (of: 'ended' | 'failed' | 'faults') =>
       before === undefined || seconds <= 0 ? undefined : Math.max(0, figures[of] - before[of]) / seconds;
     this.#rate.add([since('ended')]);
     this.#latency.add([figures.p50Ms, figures.p99Ms]);
-    this.#failures.add([since('refused'), since('faults')]);
+    this.#failures.add([since('failed'), since('faults')]);
     this.#loop.add([figures.eventLoopDelayMs]);
     put(this.#facts, ...factsOf(figures));
     this.#table.add(calls, before === undefined ? 0 : missed);
   }
 }
 
+function fact(name: string, value: string, tone?: Tone): HTMLElement {
+  return h('div', { class: 'fact' }, h('dt', {}, name), h('dd', { class: tone }, value));
+}
+
+function stateOf({ isDraining, store }: LiveFigures): HTMLElement {
+  if (isDraining) return fact('State', 'draining', 'failed');
+  return store.trouble === undefined ? fact('State', 'serving', 'ok') : fact('State', 'not ready', 'fault');
+}
+
 function factsOf(figures: LiveFigures): HTMLElement[] {
   const { store } = figures;
-  const fact = (name: string, value: string, tone = '') =>
-    h('div', { class: 'fact' }, h('dt', {}, name), h('dd', { class: tone }, value));
   return [
     fact(
       'Store',
       store.trouble === undefined ? store.kind : `${store.kind}: ${store.trouble}`,
       store.trouble === undefined ? 'ok' : 'fault',
     ),
-    fact('State', figures.isDraining ? 'draining' : 'serving', figures.isDraining ? 'refused' : 'ok'),
+    stateOf(figures),
     fact('In flight', String(figures.inFlight)),
     fact('Connections', String(figures.connections)),
     fact('Event loop', `${Math.round(figures.eventLoopUtilization * 100)} % busy`),

@@ -2,7 +2,7 @@ import type { DescMethod, Message } from '@bufbuild/protobuf';
 import type { Catalog } from '../catalog.ts';
 import { h, put } from '../dom.ts';
 import { counted, duration } from '../duration.ts';
-import { statusName, toneOf } from '../status.ts';
+import { statusName, toneOfCode } from '../status.ts';
 import { Arrivals } from './arrivals.ts';
 import type { CallEnd, CallListener } from './call.ts';
 import { type Detail, detailsOf } from './error-details.ts';
@@ -58,7 +58,7 @@ export class Answer implements CallListener {
     const name = statusName(error?.code);
     put(
       this.#status,
-      h('span', { class: `status ${toneOf(name)}` }, name),
+      h('span', { class: `status ${toneOfCode(error?.code)}` }, name),
       error === undefined ? undefined : h('span', { class: 'code' }, `code ${error.code}`),
       // Readers of the screen hear the end, not each count on the way to it.
       h('span', { class: 'heard' }, `, ${counted(this.#messages.count, 'message')} in ${duration(ms)}`),

@@ -3,7 +3,7 @@ import type { Catalog } from '../catalog.ts';
 import { h, newId, put } from '../dom.ts';
 import { counted, duration } from '../duration.ts';
 import type { Session } from '../session.ts';
-import { statusName, toneOf } from '../status.ts';
+import { statusName, toneOfCode } from '../status.ts';
 import { makeCall } from '../try/call.ts';
 import { detailsOf } from '../try/error-details.ts';
 import { isObject } from '../try/json-text.ts';
@@ -94,7 +94,7 @@ export class LookUp {
     const text =
       error?.rawMessage ??
       `${counted(found, 'user')} found, ${missing.toLocaleString('en')} missing, in ${duration(ms)}${rest}`;
-    put(this.#said, h('span', { class: `status ${toneOf(name)}` }, name), ` ${text}`);
+    put(this.#said, h('span', { class: `status ${toneOfCode(error?.code)}` }, name), ` ${text}`);
     if (error === undefined) return;
     const violations = detailsOf(error, this.#catalog).flatMap((it) => it.violations);
     if (violations.length > 0) this.#fail(violations.map((it) => it.description).join('; '));

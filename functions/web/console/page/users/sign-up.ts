@@ -3,7 +3,7 @@ import { toJson } from '@bufbuild/protobuf';
 import type { Catalog } from '../catalog.ts';
 import { h, newId, put } from '../dom.ts';
 import type { Session } from '../session.ts';
-import { statusName } from '../status.ts';
+import { statusName, toneOfCode } from '../status.ts';
 import { makeCall } from '../try/call.ts';
 import { detailsOf } from '../try/error-details.ts';
 import { isObject } from '../try/json-text.ts';
@@ -113,7 +113,7 @@ export class SignUp {
       username.show(error.rawMessage.replace('the username ', ''));
     if (error.rawMessage.startsWith('the email ')) email.show(error.rawMessage.replace('the email ', ''));
     const name = statusName(error.code);
-    put(this.#said, h('span', { class: 'status refused' }, name), ` ${error.rawMessage}`);
+    put(this.#said, h('span', { class: `status ${toneOfCode(error.code)}` }, name), ` ${error.rawMessage}`);
     this.element.querySelector<HTMLElement>('[aria-invalid="true"]')?.focus();
   }
 }
