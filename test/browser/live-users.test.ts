@@ -87,6 +87,39 @@ describe('Live and Users', () => {
     server.script.say(undefined);
   });
 
+  it('shows no old state as the present one, and each call once, when the server fails for a while', async () => {
+    await using watched = await open(browser, `${server.url}/#/live`);
+    const { page } = watched;
+    await create('harper');
+    await rows(page).first().getByText('Users/CreateUser').waitFor();
+    const count = await rows(page).count();
+    await page.route('**/console/*', (route) => route.abort());
+    await page.getByText('The server does not answer').waitFor();
+    await page.locator('#connection').getByText('no answer').waitFor();
+    assert.equal(await page.locator('.server-facts').textContent(), 'Statenot known');
+    await page.unroute('**/console/*');
+    await page.locator('.server-facts').getByText('serving').waitFor();
+    await page.locator('#connection').getByText('connected').waitFor();
+    assert.equal(await rows(page).count(), count);
+  });
+
+  it('is not ready while the store fails, and drains while it drains', async () => {
+    await using watched = await open(browser, server.url);
+    const { page } = watched;
+    await page.getByRole('heading', { name: 'CreateUser' }).waitFor();
+    let change = {};
+    await page.route('**/console/live*', async (route) => {
+      const response = await route.fetch();
+      const answer = await response.json();
+      await route.fulfill({ response, json: { ...answer, figures: { ...answer.figures, ...change } } });
+    });
+    change = { store: { kind: 'sqlite', trouble: 'Users does not serve: the disk is full' } };
+    await page.goto(`${server.url}/#/live`);
+    await page.locator('.fact .fault').getByText('not ready').waitFor();
+    change = { isDraining: true };
+    await page.locator('.fact .failed').getByText('draining').waitFor();
+  });
+
   it('signs up, says at the field what is wrong, and looks up', async () => {
     await using watched = await open(browser, `${server.url}/#/users`);
     const { page } = watched;

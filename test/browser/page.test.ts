@@ -135,6 +135,25 @@ describe('the page of the console', () => {
     await page.locator('.waterfall').getByText('store.find').waitFor();
   });
 
+  it('says in each view what it needs, and why a key is refused', async () => {
+    await using closed = await serveConsole({ watcher: ['console.live', 'users.read'] });
+    await using watched = await open(browser, closed.url);
+    const { page } = watched;
+    const notice = page.locator('.notice:visible');
+    await notice.getByText('Give a key or token above').waitFor();
+    await page.getByRole('link', { name: 'Live' }).click();
+    await notice.getByText('console.live').first().waitFor();
+    await page.getByRole('link', { name: 'Try' }).click();
+    await notice.getByText('npx users key new').waitFor();
+    assert.equal(await page.getByRole('heading', { name: 'Event-loop delay' }).count(), 0);
+    await page.getByLabel('Credential').fill('nobody');
+    await notice.getByText('the credential is not valid here').waitFor();
+    await page.getByLabel('Credential').fill('Bearer watcher');
+    await page.getByRole('heading', { name: 'CreateUser' }).waitFor();
+    await page.goto(`${closed.url}/#/live`);
+    await page.getByText('serving').waitFor();
+  });
+
   it('says which scope Live needs', async () => {
     await using closed = await serveConsole({ reader: ['users.read'], watcher: ['console.live'] });
     await using watched = await open(browser, `${closed.url}/#/live`);

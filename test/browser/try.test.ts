@@ -127,6 +127,7 @@ describe('Try', () => {
       await page.getByRole('img', { name: '3 messages in' }).waitFor();
       await page.keyboard.press('Escape');
       await page.locator('.status-line').getByText('CANCELLED').waitFor();
+      await page.locator('.answer').getByText('you cancelled it').waitFor();
       // The stream on the server, too, has ended: what is said next is for another.
       await server.script.waited();
       server.script.say(undefined);
@@ -211,6 +212,43 @@ describe('Try', () => {
     assert.equal(await other.page.getByLabel('Deadline').inputValue(), '5s');
     assert.equal(await other.page.getByLabel('metadata name').inputValue(), 'ip');
     assert.equal(await other.page.getByLabel('metadata value').inputValue(), '127.0.0.1: here');
+  });
+
+  it('says what a link asks for that is not there, and sends nothing', async () => {
+    await using watched = await open(browser, `${server.url}/#/try/Users/Nope`);
+    const { page } = watched;
+    let sent = 0;
+    page.on('request', (request) => {
+      if (request.method() === 'POST') sent++;
+    });
+    for (const [hash, said] of [
+      ['#/try/Users/Nope', 'There is no method Users/Nope.'],
+      ['#/nonsense', 'There is no view nonsense.'],
+      ['#/try/Users/CreateUser?request={bad', 'The link’s request can’t be read'],
+    ] as const) {
+      await page.goto(`${server.url}/${hash}`);
+      await page.getByRole('alert').getByText(said).waitFor();
+      await page.keyboard.press('Control+Enter');
+    }
+    await page.getByRole('link', { name: 'Show CreateUser without it' }).click();
+    await page.getByRole('heading', { name: 'CreateUser' }).waitFor();
+    assert.equal(sent, 0);
+  });
+
+  it('says when no answer comes, and sees by itself that the server is back', async () => {
+    await using watched = await open(browser, `${server.url}${tried}/Echo`);
+    const { page } = watched;
+    await page.getByRole('heading', { name: 'Echo' }).waitFor();
+    await page.route('**/*', (route) => route.abort());
+    for (const protocol of ['connect', 'grpc-web']) {
+      await page.getByLabel('Protocol').selectOption(protocol);
+      await send(page);
+      await page.locator('.status-line').getByText('UNAVAILABLE').waitFor();
+      await page.locator('.answer').getByText('no answer from the server').waitFor();
+    }
+    await page.locator('#connection').getByText('no answer').waitFor();
+    await page.unroute('**/*');
+    await page.locator('#connection').getByText('connected').waitFor();
   });
 
   it('says plainly that a browser can’t stream a request', async () => {

@@ -2,6 +2,7 @@ import type { ConsoleInfo } from '../contract.ts';
 import { Catalog } from './catalog.ts';
 import { byId, h, put } from './dom.ts';
 import { LiveView } from './live/live.ts';
+import { problemOf } from './problem.ts';
 import { type Connection, Session } from './session.ts';
 import { parseLink } from './try/link.ts';
 import { TryView } from './try/try.ts';
@@ -15,8 +16,9 @@ const connectionWords: Readonly<Record<Connection, string>> = {
   unreachable: 'no answer',
 };
 
-/** How soon a server that did not answer is asked again. */
-const askAgainMs = 2_000;
+/** How soon a server that did not answer is asked again, at first and at most. */
+const askAgainMs = 1_000;
+const maxAskAgainMs = 10_000;
 /** Whoever types a credential is not asked about each letter of it. */
 const typedForMs = 600;
 
@@ -26,7 +28,11 @@ const live = new LiveView(session);
 let catalog: Catalog | undefined;
 let tryView: TryView | undefined;
 let usersView: UsersView | undefined;
+/** Why nothing is known of the server yet. */
+let problem = 'Asking the server what it can do.';
+let failures = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
+let asksAgain = false;
 
 const credential = byId('credential');
 if (credential instanceof HTMLInputElement) {
@@ -42,6 +48,8 @@ if (credential instanceof HTMLInputElement) {
   });
 }
 session.watch(() => {
+  if (session.connection === 'unreachable') askAgain();
+  else failures = 0;
   const state = byId('connection');
   const words = connectionWords[session.connection];
   if (state.dataset.state === session.connection) return;
@@ -63,19 +71,20 @@ document.addEventListener('keydown', (event) => {
 show();
 void load();
 
-/** Asks what can be called. */
+/** Asks what can be called, or, where that is known, whether the server answers again. */
 async function load(): Promise<void> {
   clearTimeout(timer);
+  asksAgain = false;
   try {
     const response = await fetch('/console/service.json', { headers: session.headers() });
     session.heard(response.status);
-    if (!response.ok) return fail(problemOf(response.status));
+    if (catalog !== undefined) return;
+    if (!response.ok) return fail(await problemOf(response, session.credential !== ''));
     // The server's, by the contract.
     const info = (await response.json()) as ConsoleInfo;
     catalog = new Catalog(info);
   } catch {
     session.heard(undefined);
-    timer = setTimeout(() => void load(), askAgainMs);
     return fail('The server does not answer. The page asks again.');
   }
   put(byId('title'), catalog.info.title);
@@ -88,20 +97,30 @@ async function load(): Promise<void> {
   return show();
 }
 
-function problemOf(status: number): string {
-  if (status === 401) return 'This server wants to know who calls. Give a key or token above.';
-  if (status === 403) return 'Your credential may not use the console.';
-  return `The server answered with ${status}.`;
+/** Asks later, more seldom each time. */
+function askAgain(): void {
+  if (asksAgain) return;
+  asksAgain = true;
+  clearTimeout(timer);
+  timer = setTimeout(() => void load(), Math.min(maxAskAgainMs, askAgainMs * 2 ** failures));
+  failures++;
 }
 
-function fail(problem: string): void {
-  if (parseLink(location.hash).view !== 'live')
-    put(main, h('p', { class: 'notice', role: 'alert' }, problem));
+function fail(why: string): void {
+  problem = why;
+  show();
+}
+
+/** Says, where a view will be, why it is not there. */
+function showProblem(): void {
+  const shown = main.querySelector(':scope > .notice');
+  if (shown?.textContent !== problem) put(main, h('p', { class: 'notice', role: 'alert' }, problem));
 }
 
 /** Shows the view that the hash names. */
 function show(): void {
-  const { view, path, filled } = parseLink(location.hash);
+  const link = parseLink(location.hash);
+  const { view } = link;
   const known =
     view === 'live' || (view === 'users' && (usersView !== undefined || catalog === undefined))
       ? view
@@ -112,7 +131,8 @@ function show(): void {
   }
   live.show(known === 'live');
   const element = known === 'live' ? live.element : known === 'users' ? usersView?.element : tryView?.element;
-  if (element !== undefined && main.firstElementChild !== element) put(main, element);
-  if (known === 'try') tryView?.show(path, filled);
+  if (element === undefined) showProblem();
+  else if (main.firstElementChild !== element) put(main, element);
+  if (known === 'try') tryView?.show(link);
   document.body.dataset.view = known;
 }

@@ -13,8 +13,8 @@ export class Session {
   }
 
   set credential(text: string) {
-    // People copy a line break with it, which no header can have.
-    this.#credential = text.trim();
+    // People copy a line break with it, which no header can have, or the whole header.
+    this.#credential = text.trim().replace(/^(authorization:\s*)?bearer\s+/i, '');
     this.#tell();
   }
 

@@ -1,4 +1,5 @@
 import type { LiveAnswer } from '../../contract.ts';
+import { problemOf } from '../problem.ts';
 import type { Session } from '../session.ts';
 
 /** How often a page that is looked at asks, and at least when the server fails. */
@@ -64,7 +65,7 @@ export class LivePoll {
         this.#after = answer.last;
         this.#failed(undefined);
         this.#received(answer);
-      } else this.#fail(problemOf(response.status));
+      } else this.#fail(await problemOf(response, this.#session.credential !== '', 'console.live'));
     } catch {
       this.#session.heard(undefined);
       this.#fail('The server does not answer. The page asks again.');
@@ -80,10 +81,4 @@ export class LivePoll {
     this.#after = 0;
     this.#failed(problem);
   }
-}
-
-function problemOf(status: number): string {
-  if (status === 401) return 'This needs a credential with the scope console.live. Give it above.';
-  if (status === 403) return 'This needs the scope console.live, which your credential does not have.';
-  return `The server answered with ${status}. The page asks again.`;
 }

@@ -59,7 +59,9 @@ export class LiveTable {
   /** Adds calls, the oldest first. */
   add(calls: readonly LiveCall[], missed: number): void {
     this.#missed += missed;
-    const latest = [...calls].reverse();
+    // After a failure all are told again.
+    const known = new Set([...this.#calls, ...this.#waiting].map(keyOf));
+    const latest = calls.filter((it) => !known.has(keyOf(it))).reverse();
     if (this.#isPaused) {
       this.#waiting = [...latest, ...this.#waiting].slice(0, maxCalls);
     } else {
@@ -116,6 +118,11 @@ export class LiveTable {
     const said = [text, waiting].filter((it) => it !== '').join(' ');
     if (this.#note.textContent !== said) put(this.#note, said);
   }
+}
+
+/** A server that was started anew counts anew, and clients choose the ids of requests: both together name a call. */
+function keyOf({ seq, requestId, startedAtMs }: LiveCall): string {
+  return `${seq} ${startedAtMs} ${requestId}`;
 }
 
 /** The row of a call, and the one below it that holds the rest once it is open. */

@@ -60,6 +60,11 @@ export class LiveView {
   #fail(problem: string | undefined): void {
     this.#problem.hidden = problem === undefined;
     if (this.#problem.textContent !== (problem ?? '')) put(this.#problem, problem);
+    if (problem === undefined) return;
+    // What was is not what is.
+    this.#before = undefined;
+    for (const it of [this.#rate, this.#latency, this.#failures, this.#loop]) it.add([]);
+    put(this.#facts, fact('State', 'not known', 'failed'));
   }
 
   #receive({ calls, missed, figures }: LiveAnswer): void {

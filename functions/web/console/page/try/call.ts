@@ -56,11 +56,11 @@ export async function makeCall(
     session.heard(200);
     return { error: undefined, trailer, ms: now() };
   } catch (reason) {
-    const error = ConnectError.from(reason);
+    const error = errorOf(reason, asked.signal);
     const isAnswered = [...error.metadata].length > 0;
     if (error.code === Code.Unauthenticated) session.heard(401);
     else if (isAnswered) session.heard(200);
-    else if (error.code === Code.Unavailable || reasonIsNetwork(error)) session.heard(undefined);
+    else if (error.code === Code.Unavailable) session.heard(undefined);
     return { error, trailer: error.metadata, ms: now() };
   }
 }
@@ -120,6 +120,12 @@ function appendTo(headers: Headers, name: string, value: string): void {
   }
 }
 
-function reasonIsNetwork({ rawMessage }: ConnectError): boolean {
-  return rawMessage === 'Failed to fetch' || rawMessage.startsWith('NetworkError');
+/** An error in words that are the same in every browser. */
+function errorOf(reason: unknown, { aborted }: AbortSignal): ConnectError {
+  const error = ConnectError.from(reason);
+  if (aborted) return new ConnectError('you cancelled it', Code.Canceled, error.metadata);
+  // A fetch that gets no answer, or loses it on the way, throws a TypeError.
+  return error.cause instanceof TypeError
+    ? new ConnectError('no answer from the server', Code.Unavailable)
+    : error;
 }

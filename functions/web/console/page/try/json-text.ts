@@ -1,7 +1,9 @@
 import type { JsonObject, JsonValue } from '@bufbuild/protobuf';
 
 /** JSON that was read, or why it can't be. */
-export type ReadJson = { readonly json: JsonValue; readonly error?: undefined } | { readonly error: string };
+export type ReadJson =
+  | { readonly json: JsonValue; readonly error?: undefined }
+  | { readonly json?: undefined; readonly error: string };
 
 /**
  * Reads JSON. Whole numbers that a JavaScript number can't hold become texts, which is how ProtoJSON writes 64 bits: so

@@ -1,5 +1,5 @@
 import type { JsonValue } from '@bufbuild/protobuf';
-import { readJson } from './json-text.ts';
+import { isObject, readJson } from './json-text.ts';
 import { isMetadataName } from './metadata-name.ts';
 import { isSecretMetadata, withoutSecrets } from './secret-name.ts';
 
@@ -30,18 +30,34 @@ export function formatLink(path: string, filled: Filled): { hash: string; left: 
   return { hash: `#/try${path}?${query}`, left: [...request.left, ...secret.map(([name]) => name)] };
 }
 
-/** Reads a hash: the view, what comes after it as a path, and what the link filled in. */
-export function parseLink(hash: string): { view: string; path: string; filled: Partial<Filled> } {
+/** What a hash says. */
+export interface Link {
+  /** Such as `try`; empty without one. */
+  readonly view: string;
+  /** What comes after the view, such as `/Users/CreateUser`; empty without it. */
+  readonly path: string;
+  readonly filled: Partial<Filled>;
+  /** Why what it fills in can't be read, if so. */
+  readonly problem?: string;
+}
+
+/** Reads a hash. */
+export function parseLink(hash: string): Link {
   const [route = '', search = ''] = splitOnce(hash.replace(/^#\/?/, ''), '?');
   const [view = '', path] = splitOnce(route, '/');
   const query = new URLSearchParams(search);
-  const request = readJson(query.get('request') ?? '');
+  const text = query.get('request');
+  const request = text === null ? undefined : readJson(text);
+  const isRead = request === undefined || isObject(request.json);
   const protocol = query.get('protocol');
   return {
     view,
     path: path === undefined ? '' : `/${path}`,
+    ...(isRead
+      ? {}
+      : { problem: `The link’s request can’t be read: ${request.error ?? 'it is no object'}.` }),
     filled: {
-      ...(request.error === undefined ? { request: request.json } : {}),
+      ...(isObject(request?.json) ? { request: request.json } : {}),
       ...(protocol === 'grpc-web' || protocol === 'connect' ? { protocol } : {}),
       deadline: query.get('deadline') ?? '',
       // Whoever has made the link may have written anything.

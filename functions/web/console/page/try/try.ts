@@ -2,7 +2,7 @@ import type { DescMethod, JsonValue } from '@bufbuild/protobuf';
 import { type Catalog, pathOf } from '../catalog.ts';
 import { h, put } from '../dom.ts';
 import type { Session } from '../session.ts';
-import type { Filled } from './link.ts';
+import type { Filled, Link } from './link.ts';
 import { MethodList } from './method-list.ts';
 import { MethodView } from './method-view.ts';
 
@@ -26,12 +26,20 @@ export class TryView {
     document.addEventListener('keydown', (event) => this.#shortcut(event));
   }
 
-  /** Shows the method of a path, or the first one, with what a link filled in. */
-  show(path: string, filled: Partial<Filled>): void {
+  /**
+   * Shows the method of a path, or the first one, with what a link filled in. A link that asks for something else gets
+   * a notice, and nothing that could be sent.
+   */
+  show({ view, path, filled, problem }: Link): void {
+    if (view !== 'try' && view !== '') return this.#refuse(`There is no view ${view}.`);
     // Who comes back finds what was there.
-    const asked = path === '' ? this.#shown?.method : this.#catalog.method(path);
-    const method = asked ?? this.#catalog.services[0]?.methods[0];
-    if (method === undefined) return put(this.#main, h('p', {}, 'This server has no services.'));
+    const first = this.#shown?.method ?? this.#catalog.services[0]?.methods[0];
+    const method = path === '' ? first : this.#catalog.method(path);
+    if (method === undefined)
+      return this.#refuse(
+        path === '' ? 'This server has no services.' : `There is no method ${path.slice(1)}.`,
+      );
+    if (problem !== undefined) return this.#refuse(problem, method);
     if (this.#shown?.method === method && filled.request === undefined) return;
     this.leave();
     this.#list.mark(pathOf(method));
@@ -51,6 +59,14 @@ export class TryView {
     this.#typed.set(this.#shown.method, this.#shown.filled);
     this.#shown.cancel();
     this.#shown = undefined;
+  }
+
+  #refuse(problem: string, method?: DescMethod): void {
+    this.leave();
+    this.#list.mark('');
+    const more =
+      method && h('p', {}, h('a', { href: `#/try${pathOf(method)}` }, `Show ${method.name} without it`));
+    put(this.#main, h('div', { class: 'notice', role: 'alert' }, h('p', {}, problem), more));
   }
 
   #shortcut(event: KeyboardEvent): void {
