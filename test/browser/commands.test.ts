@@ -85,6 +85,17 @@ describe('commands to copy', () => {
     assert.doesNotMatch(create, /not this one/);
     const created = await shell(create);
     assert.match(created.output, /^User created: emma/, created.output);
+    // No other tool shows the password either: each takes the one in the file, which is long enough.
+    for (const [username, tool] of [
+      ['ava', 'buf curl'],
+      ['mia', 'TypeScript'],
+    ] as const) {
+      const text = await copy(page, '/Users/CreateUser', { username, password: 'never' }, tool);
+      assert.doesNotMatch(text, /never/);
+      writeFileSync(join(folder, 'call.ts'), text);
+      const made = await shell(tool === 'TypeScript' ? `${process.execPath} call.ts` : text);
+      assert.match(made.output, new RegExp(`username"?: ["']${username}`), made.output);
+    }
     await copy(page, '/Users/CreateUser', { username: '77' }, 'npx users').then(shell);
     const wanted = {
       user: [{ username: 'emma' }, { username: '77' }, { username: '-x; id' }, { userId: 5 }],
@@ -121,7 +132,12 @@ describe('commands to copy', () => {
       '-m grpc_tools.protoc -I proto --python_out=. --grpc_python_out=. users.proto users_types.proto';
     assert.equal((await shell(`'${interpreter}' ${stubs}`)).code, 0);
     const wanted = { user: [{ username: 'alexa' }, { username: hostile }] };
-    writeFileSync(join(folder, 'call.py'), await copy(page, '/Users/GetUsers', wanted, 'Python'));
+    const program = join(folder, 'call.py');
+    const secret = { username: 'zoe', password: 'never' };
+    writeFileSync(program, await copy(page, '/Users/CreateUser', secret, 'Python'));
+    const made = await shell(`'${interpreter}' call.py`);
+    assert.match(made.output, /username: "zoe"/, made.output);
+    writeFileSync(program, await copy(page, '/Users/GetUsers', wanted, 'Python'));
     const got = await shell(`'${interpreter}' call.py`);
     assert.match(got.output, /user \{\s+username: "alexa"[\s\S]*missing \{/);
   });

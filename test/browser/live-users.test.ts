@@ -54,7 +54,7 @@ describe('Live and Users', () => {
     await create('olivia');
     await page.getByText('Paused: 1 call since.').waitFor();
     assert.equal(await rows(page).count(), 3);
-    await page.getByRole('button', { name: 'Pause' }).click();
+    await page.getByRole('button', { name: 'Resume' }).click();
     await rows(page).nth(3).waitFor();
     for (const name of ['Rate', 'Latency', 'Failures', 'Event-loop delay']) {
       await page.getByRole('img', { name: `${name}, last two minutes` }).waitFor();
@@ -82,7 +82,7 @@ describe('Live and Users', () => {
     await page.getByRole('link', { name: 'Words' }).click();
     await page.getByLabel('Deadline').fill('1500ms');
     await page.keyboard.press('Control+Enter');
-    await page.getByText('DEADLINE_EXCEEDED').waitFor();
+    await page.locator('.status-line').getByText('DEADLINE_EXCEEDED').waitFor();
     assert.equal(asked, 0);
     server.script.say(undefined);
   });
@@ -101,6 +101,29 @@ describe('Live and Users', () => {
     await page.locator('.server-facts').getByText('serving').waitFor();
     await page.locator('#connection').getByText('connected').waitFor();
     assert.equal(await rows(page).count(), count);
+  });
+
+  it('shows status and time of a call at 360 px, and opens it by a click anywhere', async () => {
+    await using watched = await open(browser, `${server.url}/#/live`, {
+      viewport: { width: 360, height: 740 },
+    });
+    const { page } = watched;
+    await create('aria');
+    const row = rows(page).first();
+    await row.getByText('OK').waitFor();
+    for (const part of ['.status', '.took .number']) {
+      const box = await row.locator(part).boundingBox();
+      assert.ok(box !== null && box.x >= 0 && box.x + box.width <= 360, part);
+    }
+    await row.locator('.ended').click();
+    await page.locator('.waterfall').waitFor();
+    assert.equal(await row.getByRole('button').getAttribute('aria-expanded'), 'true');
+    const overflow = await page.evaluate(
+      `(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)(document.querySelector('.scroll'))`,
+    );
+    assert.equal(overflow, 0);
+    await row.getByRole('button').press('Enter');
+    await page.locator('.waterfall').waitFor({ state: 'hidden' });
   });
 
   it('is not ready while the store fails, and drains while it drains', async () => {

@@ -235,6 +235,63 @@ describe('Try', () => {
     assert.equal(sent, 0);
   });
 
+  it('hides what is typed into a field for a secret', async () => {
+    await using watched = await open(browser, `${server.url}/#/try/Users/CreateUser`);
+    const { page } = watched;
+    const field = page.locator('[data-path="password"] > input');
+    assert.equal(await field.getAttribute('type'), 'password');
+    await field.fill('never shown');
+    assert.doesNotMatch((await page.getByLabel('Command').textContent()) ?? '', /never shown/);
+    await page.getByText('password.txt holds the password.').waitFor();
+  });
+
+  it('says that an answer is to another request, and writes no command for what is no JSON', async () => {
+    await using watched = await open(browser, `${server.url}${tried}/Echo`);
+    const { page } = watched;
+    await page.locator('#json').fill('{}');
+    await send(page);
+    await ok(page);
+    await page.getByText('to what was sent before').waitFor({ state: 'hidden' });
+    await page.locator('#json').fill('{"small": ');
+    await page.getByText('to what was sent before').waitFor();
+    await page.getByText('there is no command for it').waitFor();
+    await page.locator('#json').fill('{}');
+    await page.getByText('to what was sent before').waitFor({ state: 'hidden' });
+    await page.getByLabel('Command').getByText('buf curl').waitFor();
+  });
+
+  it('offers to copy a request that is too long for a command, and says that its link is long', async () => {
+    await using watched = await open(browser, `${server.url}${tried}/Echo`);
+    const { page } = watched;
+    const text = JSON.stringify({ text: 'x'.repeat(100_001) });
+    await page.getByRole('heading', { name: 'Echo' }).waitFor();
+    await page.locator('#json').fill(text);
+    await page.getByText('copy the JSON into request.json').waitFor();
+    await page.getByRole('button', { name: 'Copy JSON' }).click();
+    await page.getByText('copied', { exact: true }).waitFor();
+    assert.equal(await page.evaluate('navigator.clipboard.readText()'), text);
+    await page.getByRole('button', { name: 'Copy link' }).click();
+    await page.getByText('some programs cut it').waitFor();
+  });
+
+  it('brings the answer into view on a narrow screen', async () => {
+    await using watched = await open(browser, `${server.url}${tried}/Echo`, {
+      viewport: { width: 360, height: 640 },
+      hasTouch: true,
+      isMobile: true,
+      reducedMotion: 'reduce',
+    });
+    const { page } = watched;
+    await page.getByRole('heading', { name: 'Echo' }).waitFor();
+    assert.equal(await page.locator('kbd:visible').count(), 0);
+    await send(page);
+    await page.locator('.actions').getByText('OK').waitFor();
+    const top = Number(
+      await page.evaluate(`document.querySelector('.answer-panel').getBoundingClientRect().top`),
+    );
+    assert.ok(top >= 0 && top < 320, `${top} px from the top`);
+  });
+
   it('says when no answer comes, and sees by itself that the server is back', async () => {
     await using watched = await open(browser, `${server.url}${tried}/Echo`);
     const { page } = watched;

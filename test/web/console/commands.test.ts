@@ -5,9 +5,11 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { describe, it } from 'node:test';
 import type { JsonValue } from '@bufbuild/protobuf';
-import { type WrittenCall, writeCommands } from '../../../functions/web/console/page/try/commands.ts';
+import { ServerReflection } from '../../../functions/rpc/standard/gen/grpc/reflection/v1/reflection_pb.js';
+import { writeCommands } from '../../../functions/web/console/page/try/commands.ts';
 import { parseLink } from '../../../functions/web/console/page/try/link.ts';
 import { quote } from '../../../functions/web/console/page/try/shell.ts';
+import type { WrittenCall } from '../../../functions/web/console/page/try/written-call.ts';
 import { Users } from '../../../proto/gen/users_pb.js';
 import { Echo } from '../../rpc/gen/echo_pb.js';
 
@@ -83,6 +85,68 @@ describe('commands', () => {
     }
     const { 'buf curl': buf = '' } = written({ hasToken: true });
     assert.match(buf, /-H "authorization: Bearer \$\(cat key\.txt\)" \\\n {2}--reflect-header '\*'/);
+  });
+
+  it('reads from a file what a field holds that may be secret', () => {
+    const request = {
+      username: "it's",
+      password: 'typed 1',
+      more: [{ apiKeys: ['typed 2'], page_token: 'next' }],
+    };
+    for (const [tool, text] of Object.entries(written({ method: Users.method.createUser, request }))) {
+      assert.doesNotMatch(text, /typed \d|\u{F0000}/u, tool);
+      assert.match(text, /password\.txt/, tool);
+    }
+    const { 'buf curl': buf = '', Python: python = '' } = written({
+      request: { ...request, username: 'ann' },
+    });
+    assert.match(
+      buf,
+      /"password":"'"\$\(cat password\.txt\)"'","more":\[{"apiKeys":\["'"\$\(cat apiKeys\.txt/,
+    );
+    assert.match(buf, /"page_token":"next"/);
+    assert.match(
+      python,
+      /\\"password\\":" \+ json\.dumps\(open\('password\.txt'\)\.read\(\)\.strip\(\)\) \+ ",/,
+    );
+  });
+
+  it('reads no file that a crafted request names by a mark of its own', () => {
+    const request = { username: '\u{F0000}key\u{F0000}', '\u{F0000}key\u{F0000}': 1 };
+    for (const [tool, text] of Object.entries(written({ method: Users.method.createUser, request })))
+      assert.doesNotMatch(text, /key\.txt/, tool);
+  });
+
+  it('trusts the certificate that a server on this machine has signed itself', () => {
+    for (const endpoint of ['https://localhost:50051', 'https://127.0.0.1:1', 'https://[::1]:1']) {
+      const call = { method: Users.method.createUser, request: { username: 'ann' }, endpoint };
+      const texts = written(call);
+      assert.match(texts['buf curl'] ?? '', /--cacert cert\.pem/);
+      assert.match(texts.grpcurl ?? '', /-cacert cert\.pem/);
+      assert.match(texts['npx users'] ?? '', /--ca cert\.pem/);
+      assert.match(texts.TypeScript ?? '', /^import { readFileSync }[\s\S]*ca: readFileSync\('cert\.pem'\)/);
+      assert.match(texts.Python ?? '', /ssl_channel_credentials\(open\('cert\.pem', 'rb'\)\.read\(\)\)/);
+    }
+    const others = ['https://example.com', 'http://localhost:50051', 'https://127.example.com'];
+    for (const endpoint of others)
+      assert.doesNotMatch(Object.values(written({ endpoint })).join(), /cert\.pem/);
+  });
+
+  it('reads from a file a request that no command line takes', () => {
+    const request = { username: 'x'.repeat(100_001) };
+    const texts = written({ method: Users.method.createUser, request });
+    assert.match(texts['buf curl'] ?? '', /-d @request\.json/);
+    assert.match(texts.grpcurl ?? '', /-d @ \\\n.* < request\.json$/);
+    assert.equal(texts['npx users'], undefined);
+    assert.match(texts.Python ?? '', /x{100}/);
+  });
+
+  it('offers no program for services of gRPC itself, whose code nobody has', () => {
+    const { methods } = ServerReflection;
+    assert.deepEqual(
+      methods.flatMap((method) => Object.keys(written({ method }))),
+      ['buf curl', 'grpcurl'],
+    );
   });
 
   it('quotes CSV for buf, which reads headers so, and for it alone', () => {

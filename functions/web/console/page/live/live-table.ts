@@ -26,19 +26,25 @@ export class LiveTable {
     h('option', { value: 'failed' }, 'failed'),
     h('option', { value: 'fault' }, 'fault of the server'),
   );
-  readonly #pause = h('button', { type: 'button', 'aria-pressed': 'false' }, 'Pause');
+  readonly #pause = h('button', { type: 'button' }, 'Pause');
   /** The latest first. */
   #calls: LiveCall[] = [];
   /** Those that came while the table stood still, the latest first. */
   #waiting: LiveCall[] = [];
   #missed = 0;
+  #isPaused = false;
 
   constructor() {
     this.#text.addEventListener('input', () => this.#rebuild());
     this.#status.addEventListener('change', () => this.#rebuild());
     this.#pause.addEventListener('click', () => this.#toggle());
-    const heads = ['Ended', 'Method', 'Caller', 'Status', 'Time'].map((it) => h('th', { scope: 'col' }, it));
-    const table = h('table', {}, h('thead', {}, h('tr', {}, ...heads)), this.#body);
+    const heads = ['Ended', 'Method', 'Caller', 'Status'].map((it) => h('th', { scope: 'col' }, it));
+    const time = h(
+      'th',
+      { scope: 'col', title: 'The bars are logarithmic: from 0.1 ms to 10 s, each power of ten as wide' },
+      'Time (bars: log scale)',
+    );
+    const table = h('table', {}, h('thead', {}, h('tr', {}, ...heads, time)), this.#body);
     const head = h(
       'div',
       { class: 'section-head' },
@@ -74,14 +80,10 @@ export class LiveTable {
     this.#say();
   }
 
-  get #isPaused(): boolean {
-    return this.#pause.getAttribute('aria-pressed') === 'true';
-  }
-
   #toggle(): void {
-    const isPaused = !this.#isPaused;
-    this.#pause.setAttribute('aria-pressed', String(isPaused));
-    if (!isPaused) {
+    this.#isPaused = !this.#isPaused;
+    put(this.#pause, this.#isPaused ? 'Resume' : 'Pause');
+    if (!this.#isPaused) {
       const waiting = this.#waiting.reverse();
       this.#waiting = [];
       this.add(waiting, 0);
@@ -133,22 +135,22 @@ function rowsOf(call: LiveCall): HTMLElement[] {
     { type: 'button', class: 'open', 'aria-expanded': 'false' },
     call.method.replace(/^\//, ''),
   );
-  open.addEventListener('click', () => {
+  const toggle = () => {
     detail.hidden = !detail.hidden;
     open.setAttribute('aria-expanded', String(!detail.hidden));
     // Made when it is wanted: most are never opened.
     if (!detail.hidden && detail.firstElementChild) put(detail.firstElementChild, callDetail(call));
-  });
+  };
   const bar = h('span', { class: 'bar' });
   // From 0.1 ms to 10 s, each power of ten as wide as the others.
   bar.style.width = `${Math.min(100, Math.max(2, (Math.log10(Math.max(call.ms, 0.1) * 10) / 5) * 100)).toFixed(1)}%`;
   const row = h(
     'tr',
     { class: 'call' },
-    h('td', { class: 'number' }, timeOf(call.startedAtMs + call.ms)),
-    h('td', {}, open),
+    h('td', { class: 'number ended' }, timeOf(call.startedAtMs + call.ms)),
+    h('td', { class: 'name' }, open),
     h('td', { class: 'caller' }, call.caller ?? h('span', { class: 'quiet number' }, call.peer)),
-    h('td', {}, h('span', { class: `status ${toneOf(call)}` }, call.status)),
+    h('td', { class: 'state' }, h('span', { class: `status ${toneOf(call)}` }, call.status)),
     h(
       'td',
       { class: 'took' },
@@ -156,6 +158,10 @@ function rowsOf(call: LiveCall): HTMLElement[] {
       h('span', { class: 'track' }, bar),
     ),
   );
+  row.addEventListener('click', () => {
+    // Who selects a text of the row wants that.
+    if (getSelection()?.isCollapsed !== false) toggle();
+  });
   return [row, detail];
 }
 

@@ -14,11 +14,7 @@ const drawEveryMs = 60;
 /** What a call brings, as it comes: status, picture, messages, headers, trailers, details. */
 export class Answer implements CallListener {
   readonly element = h('div', { class: 'answer' });
-  readonly #status = h(
-    'div',
-    { class: 'status-line', role: 'status' },
-    h('span', { class: 'status running' }, 'Waiting'),
-  );
+  readonly #status = h('div', { class: 'status-line' }, h('span', { class: 'status running' }, 'Waiting'));
   readonly #facts = h('span', { class: 'facts' });
   readonly #end = h('div', { class: 'end' });
   readonly #arrivals = new Arrivals();
@@ -60,8 +56,6 @@ export class Answer implements CallListener {
       this.#status,
       h('span', { class: `status ${toneOfCode(error?.code)}` }, name),
       error === undefined ? undefined : h('span', { class: 'code' }, `code ${error.code}`),
-      // Readers of the screen hear the end, not each count on the way to it.
-      h('span', { class: 'heard' }, `, ${counted(this.#messages.count, 'message')} in ${duration(ms)}`),
     );
     if (error !== undefined) {
       const details = detailsOf(error, this.#catalog);
@@ -71,6 +65,11 @@ export class Answer implements CallListener {
     }
     this.#headers.append(pairs('Trailers', trailer));
     return [];
+  }
+
+  /** How many messages have come. */
+  get count(): number {
+    return this.#messages.count;
   }
 
   #draw(): void {

@@ -1,21 +1,10 @@
-import type { DescMethod, JsonValue } from '@bufbuild/protobuf';
+import type { JsonValue } from '@bufbuild/protobuf';
 import { isObject } from './json-text.ts';
 import { isMetadataName } from './metadata-name.ts';
 import { pythonCode, typescriptCode } from './programs.ts';
-import { isSecretMetadata } from './secret-name.ts';
+import { fillMarks, isSecretMetadata, markSecrets } from './secret-name.ts';
 import { command, quote, withOutput } from './shell.ts';
-
-/** A call to be written as a command. */
-export interface WrittenCall {
-  readonly method: DescMethod;
-  readonly request: JsonValue;
-  /** Where the server is, such as `http://127.0.0.1:50051`. */
-  readonly endpoint: string;
-  readonly metadata: readonly (readonly [name: string, value: string])[];
-  readonly deadlineMs: number | undefined;
-  /** Whether the call has a token. What it is nobody tells: commands read it from `key.txt`. */
-  readonly hasToken: boolean;
-}
+import { authorityFile, hasOwnAuthority, type WrittenCall } from './written-call.ts';
 
 /** The call as one tool takes it. */
 export interface Written {
@@ -23,10 +12,17 @@ export interface Written {
   readonly text: string;
   /** What the reader has to know besides. */
   readonly note?: string | undefined;
+  /** Whether the request is too long for it, and is read from a file. */
+  readonly isLong?: boolean;
 }
 
 const tokenFile = 'key.txt';
 const readToken = `cat ${tokenFile}`;
+
+/** Of a request in a command: Linux takes 128 KiB in a word, other systems less in all. */
+const maxCommandRequestBytes = 100_000;
+/** Where a longer one is read from. */
+const requestFile = 'request.json';
 
 /**
  * Writes a call for every tool that can make it, to be copied into a shell or a file. Metadata whose name is none is left
@@ -35,17 +31,34 @@ const readToken = `cat ${tokenFile}`;
 export function writeCommands(given: WrittenCall): readonly Written[] {
   const metadata = given.metadata.filter(([name]) => isMetadataName(name));
   const call = { ...given, metadata };
-  const users = usersCommand(call);
+  const { marked, names } = markSecrets(call.request);
+  const safe: WrittenCall = { ...call, request: marked };
+  const isLong = new TextEncoder().encode(JSON.stringify(marked)).length > maxCommandRequestBytes;
+  const users = isLong ? undefined : usersCommand(call);
+  const secrets = names.map((it) => `${it}.txt holds the ${it}.`);
+  const notes = [hasOwnAuthority(call) && `${authorityFile} is the certificate of who signed the server’s.`];
+  const long = isLong && `The request is too long for a command line: copy the JSON into ${requestFile}.`;
+  // Whoever calls these has the code that a gRPC library brings, and none of this service's.
+  const isOfGrpc = call.method.parent.typeName.startsWith('grpc.');
+  const own = isOfGrpc && 'gRPC’s own services have no generated code here: ask them by buf curl or grpcurl.';
+  const noted = (written: Written, ...more: readonly (string | false)[]): Written => ({
+    ...written,
+    note: [written.note, ...more, ...(written.isLong ? [] : secrets), ...notes].filter(Boolean).join(' '),
+  });
+  const tools = [
+    noted({ ...bufCurl(safe, isLong), isLong }, long, own),
+    noted({ ...grpcurl(safe, isLong), isLong }, long, own),
+  ];
+  if (users !== undefined) tools.push(noted({ tool: 'npx users', text: users }));
+  if (isOfGrpc) return tools;
   return [
-    bufCurl(call),
-    grpcurl(call),
-    ...(users === undefined ? [] : [{ tool: 'npx users', text: users, note: passwordNote(call) }]),
-    { tool: 'TypeScript', text: typescriptCode(call) },
-    { tool: 'Python', text: pythonCode(call) },
+    ...tools,
+    noted({ tool: 'TypeScript', text: typescriptCode(safe) }),
+    noted({ tool: 'Python', text: pythonCode(safe) }),
   ];
 }
 
-function bufCurl(call: WrittenCall): Written {
+function bufCurl(call: WrittenCall, isLong: boolean): Written {
   // buf reads each -H as a line of CSV: commas would end it, so what has one is quoted for CSV too.
   const csv = (text: string) => (/[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text);
   const headers = headerWords(call, csv).map((it) => `-H ${it}`);
@@ -54,9 +67,10 @@ function bufCurl(call: WrittenCall): Written {
   const isPlain = call.endpoint.startsWith('http:');
   const text = command(
     `npx buf curl ${isPlain ? '--http2-prior-knowledge ' : ''}--protocol grpc`,
+    hasOwnAuthority(call) ? `--cacert ${authorityFile}` : '',
     ...headers,
     ...reflect,
-    `-d ${quote(JSON.stringify(call.request))}`,
+    `-d ${isLong ? `@${requestFile}` : requestWord(call)}`,
     quote(`${call.endpoint}/${call.method.parent.typeName}/${call.method.name}`),
   );
   // It takes neither an option nor a header for one.
@@ -65,18 +79,25 @@ function bufCurl(call: WrittenCall): Written {
   return { tool: 'buf curl', text, note };
 }
 
-function grpcurl(call: WrittenCall): Written {
+function grpcurl(call: WrittenCall, isLong: boolean): Written {
   const { endpoint, deadlineMs, method } = call;
   const { host, protocol } = new URL(endpoint);
   const isPlain = protocol === 'http:';
   const port = /:\d+$/.test(host) ? '' : isPlain ? ':80' : ':443';
   const text = command(
     `grpcurl${isPlain ? ' -plaintext' : ''}${deadlineMs === undefined ? '' : ` -max-time ${deadlineMs / 1000}`}`,
+    hasOwnAuthority(call) ? `-cacert ${authorityFile}` : '',
     ...headerWords(call).map((it) => `-H ${it}`),
-    `-d ${quote(JSON.stringify(call.request))}`,
-    `${quote(host + port)} ${method.parent.typeName}/${method.name}`,
+    `-d ${isLong ? '@' : requestWord(call)}`,
+    `${quote(host + port)} ${method.parent.typeName}/${method.name}${isLong ? ` < ${requestFile}` : ''}`,
   );
   return { tool: 'grpcurl', text };
+}
+
+/** A request as a word of a shell; its secrets come from files. */
+function requestWord({ request }: WrittenCall): string {
+  // The single quotes end, a word in double quotes comes, and they begin again.
+  return fillMarks(quote(JSON.stringify(request)), (name) => `"'${withOutput('', `cat ${name}.txt`)}'"`);
 }
 
 /** The words of the headers; what may be secret is read from a file. */
@@ -101,6 +122,7 @@ function usersCommand(call: WrittenCall): string | undefined {
     names.some((it) => it.startsWith('-')) ? `-- ${names.map(quote).join(' ')}` : names.map(quote).join(' ');
   const options = [
     `--endpoint ${quote(call.endpoint)}`,
+    ...(hasOwnAuthority(call) ? [`--ca ${authorityFile}`] : []),
     ...(deadlineMs === undefined ? [] : [`--timeout ${deadlineMs}ms`]),
     ...(call.hasToken ? [`--token-file ${tokenFile}`] : []),
     ...call.metadata.map(([name, value]) =>
@@ -117,18 +139,13 @@ function usersCommand(call: WrittenCall): string | undefined {
       ...options,
       ...(email ? [`--email ${quote(String(email))}`] : []),
       ...(requestId ? [`--request-id ${quote(String(requestId))}`] : []),
+      // A password is read from a file, so that no list of processes shows it.
       positional([username]) + (password ? ' --password-stdin < password.txt' : ''),
     );
   }
   if (method.name !== 'GetUsers') return undefined;
   const wanted = wantedUsers(request.user);
   return wanted && command('npx users get', ...options, positional(wanted));
-}
-
-/** A password is read from a file, so that no list of processes shows it. */
-function passwordNote({ method, request }: WrittenCall): string | undefined {
-  const hasPassword = method.name === 'CreateUser' && isObject(request) && Boolean(request.password);
-  return hasPassword ? 'password.txt holds the password.' : undefined;
 }
 
 /** The users of a request as `users get` takes them; `undefined` when one is neither a name nor an id. */

@@ -11,6 +11,7 @@ import type { Catalog } from '../catalog.ts';
 import { type Child, h, newId, put } from '../dom.ts';
 import { readJson } from './json-text.ts';
 import { type Checked, readScalar, scalarName } from './scalar.ts';
+import { isSecretField } from './secret-name.ts';
 
 /** Where a value is kept: in the request, at a field, an element or an entry. */
 export interface Place {
@@ -77,6 +78,11 @@ function textField(slot: Slot, context: FormContext): HTMLElement {
   input.setAttribute('spellcheck', 'false');
   if (message !== undefined)
     input.setAttribute('placeholder', placeholders[message.typeName] ?? (isAnyJson(message) ? 'JSON' : ''));
+  if (input instanceof HTMLInputElement && isSecretField(slot.field.name)) {
+    input.type = 'password';
+    // Browsers offer to fill in and to keep what is merely "off".
+    input.setAttribute('autocomplete', 'new-password');
+  }
   const row = rowOf(slot, input, context);
   const isText = scalar === ScalarType.STRING || scalar === ScalarType.BYTES;
   const look = (): JsonValue | undefined => {

@@ -2,13 +2,18 @@ import type { DescMethod } from '@bufbuild/protobuf';
 import { type Catalog, isCallable, kindOf, pathOf } from '../catalog.ts';
 import { copyButton } from '../copy.ts';
 import { h, put } from '../dom.ts';
+import { counted, duration } from '../duration.ts';
 import type { Session } from '../session.ts';
+import { statusName, toneOfCode } from '../status.ts';
 import { Answer } from './answer.ts';
 import { makeCall } from './call.ts';
 import { CallOptions } from './call-options.ts';
 import { CommandBox } from './command-box.ts';
 import { type Filled, formatLink } from './link.ts';
 import { RequestEditor } from './request-editor.ts';
+
+/** Chats and mail programs break longer links. */
+const maxLinkCharacters = 8_000;
 
 /** A method: what it is, its request, how it is called, and what came of that. */
 export class MethodView {
@@ -27,6 +32,10 @@ export class MethodView {
     'Cancel',
     h('kbd', {}, 'Esc'),
   );
+  readonly #status = h('p', { class: 'outcome', role: 'status' });
+  readonly #ofBefore = h('span', { class: 'quiet', hidden: true }, 'to what was sent before');
+  /** What the answer that is shown is to, as JSON. */
+  #sent: string | undefined;
   #running: AbortController | undefined;
 
   constructor(method: DescMethod, catalog: Catalog, session: Session) {
@@ -34,7 +43,7 @@ export class MethodView {
     this.#catalog = catalog;
     this.#session = session;
     this.#editor = new RequestEditor(method, catalog, () => this.refresh());
-    put(this.#answer, h('h3', {}, 'Answer'), h('p', { class: 'quiet' }, 'Nothing was sent yet.'));
+    this.#showAnswer(h('p', { class: 'quiet' }, 'Nothing was sent yet.'));
     put(this.element, this.#head(), this.#request(), this.#commands.element);
   }
 
@@ -50,10 +59,12 @@ export class MethodView {
     this.refresh();
   }
 
-  /** Writes the commands anew. */
+  /** Writes the commands anew, and marks an answer to something else. */
   refresh(): void {
     const { metadata, deadlineMs } = this.#options;
-    this.#commands.show({
+    this.#ofBefore.hidden = this.#sent === undefined || this.#sent === this.#asked();
+    if (!this.#editor.isRead) return this.#commands.show(undefined);
+    return this.#commands.show({
       method: this.method,
       request: this.#editor.value,
       endpoint: location.origin,
@@ -74,7 +85,12 @@ export class MethodView {
     const { protocol } = this.#options.value;
     const { metadata, deadlineMs } = this.#options;
     const answer = new Answer(this.method, this.#catalog);
-    put(this.#answer, h('h3', {}, 'Answer'), answer.element);
+    this.#sent = this.#asked();
+    this.#showAnswer(answer.element);
+    put(this.#status, 'Waiting');
+    // The messages of a stream are seen coming; one answer, once it is there.
+    const isStream = this.method.methodKind !== 'unary';
+    if (isStream) this.#lookAtAnswer();
     const asked = {
       method: this.method,
       request: this.#editor.value,
@@ -87,12 +103,36 @@ export class MethodView {
     this.#running = undefined;
     this.#setRunning(false);
     const violations = answer.ended(end);
+    const name = statusName(end.error?.code);
+    put(
+      this.#status,
+      h('span', { class: `status ${toneOfCode(end.error?.code)}` }, name),
+      ` ${isStream ? `${counted(answer.count, 'message')} in ` : ''}${duration(end.ms)}`,
+    );
+    if (!isStream) this.#lookAtAnswer();
     if (violations.length > 0) this.#editor.showViolations(violations);
   }
 
   /** Cancels the call that runs, if any. */
   cancel(): void {
     this.#running?.abort();
+  }
+
+  /** What would be sent, as JSON; `undefined` when it can't be read. */
+  #asked(): string | undefined {
+    return this.#editor.isRead ? JSON.stringify(this.filled) : undefined;
+  }
+
+  #showAnswer(content: HTMLElement): void {
+    this.#ofBefore.hidden = true;
+    put(this.#answer, h('div', { class: 'section-head' }, h('h3', {}, 'Answer'), this.#ofBefore), content);
+  }
+
+  /** Where the answer is below the request rather than beside it, it comes into view. */
+  #lookAtAnswer(): void {
+    if (!matchMedia('(max-width: 1100px)').matches) return;
+    const isStill = matchMedia('(prefers-reduced-motion: reduce)').matches;
+    this.#answer.scrollIntoView({ behavior: isStill ? 'auto' : 'smooth', block: 'start' });
   }
 
   #setRunning(isRunning: boolean): void {
@@ -134,7 +174,7 @@ export class MethodView {
     const link = copyButton('Copy link', () => this.#link());
     const callable = isCallable(this.method);
     const actions = callable
-      ? h('div', { class: 'actions' }, this.#send, this.#cancel)
+      ? h('div', { class: 'actions' }, this.#send, this.#cancel, this.#status)
       : h(
           'p',
           { class: 'notice' },
@@ -175,6 +215,11 @@ export class MethodView {
   #link(): { text: string; note: string } {
     const { hash, left } = formatLink(pathOf(this.method), this.filled);
     history.replaceState(null, '', hash);
-    return { text: location.href, note: left.length === 0 ? '' : `without ${left.join(', ')}` };
+    const { href } = location;
+    const long =
+      href.length > maxLinkCharacters &&
+      `it is long (${href.length.toLocaleString('en')} characters): some programs cut it`;
+    const without = left.length > 0 && `without ${left.join(', ')}`;
+    return { text: href, note: [without, long].filter(Boolean).join('; ') };
   }
 }

@@ -1,6 +1,6 @@
 import type { DescMessage, DescMethod } from '@bufbuild/protobuf';
-import type { WrittenCall } from './commands.ts';
-import { isSecretMetadata } from './secret-name.ts';
+import { fillMarks, isSecretMetadata } from './secret-name.ts';
+import { authorityFile, hasOwnAuthority, type WrittenCall } from './written-call.ts';
 
 /** The call as a program in TypeScript, with connect's client and the code that `npm run generate` makes. */
 export function typescriptCode(call: WrittenCall): string {
@@ -19,21 +19,24 @@ export function typescriptCode(call: WrittenCall): string {
   ];
   const given = options.length === 0 ? '' : `, {\n${options.join('\n')}\n}`;
   const isClientStream = !isSingle(method);
-  return [
-    ...(headersOf(call).some(([, value]) => value === undefined)
-      ? ["import { readFileSync } from 'node:fs';"]
-      : []),
+  const ca = hasOwnAuthority(call) ? `, nodeOptions: { ca: readFileSync('${authorityFile}') }` : '';
+  const lines = [
     "import { fromJson } from '@bufbuild/protobuf';",
     "import { createClient } from '@connectrpc/connect';",
     "import { createGrpcTransport } from '@connectrpc/connect-node';",
     `import { ${service} } from './proto/gen/${method.parent.file.name}_pb.js';`,
     `import { ${schema} } from './proto/gen/${method.input.file.name}_pb.js';`,
     '',
-    `const client = createClient(${service}, createGrpcTransport({ baseUrl: ${JSON.stringify(endpoint)} }));`,
-    `const request = fromJson(${schema}, ${JSON.stringify(request, null, 2)});`,
+    `const client = createClient(${service}, createGrpcTransport({ baseUrl: ${JSON.stringify(endpoint)}${ca} }));`,
+    `const request = fromJson(${schema}, ${fillMarks(JSON.stringify(request, null, 2), readFile)});`,
     ...(isClientStream ? ['async function* requests() {', '  yield request;', '}'] : []),
     ...callOf(method, isClientStream ? 'requests()' : 'request', given, streams),
   ].join('\n');
+  return lines.includes('readFileSync(') ? `import { readFileSync } from 'node:fs';\n${lines}` : lines;
+}
+
+function readFile(name: string): string {
+  return `readFileSync('${name}.txt', 'utf8').trim()`;
 }
 
 function callOf(method: DescMethod, request: string, given: string, streams: boolean): string[] {
@@ -60,19 +63,25 @@ export function pythonCode(call: WrittenCall): string {
   const argument = isSingle(method) ? 'request' : 'iter([request])';
   const called = `stub.${method.name}(${[argument, ...options].join(', ')})`;
   const streams = method.methodKind === 'server_streaming' || method.methodKind === 'bidi_streaming';
+  const ca = hasOwnAuthority(call) ? `open('${authorityFile}', 'rb').read()` : '';
+  // JSON within a text of Python: a text of JSON is one of Python too.
+  const json = fillMarks(
+    JSON.stringify(JSON.stringify(request)),
+    (name) => `" + json.dumps(open('${name}.txt').read().strip()) + "`,
+  );
   const address = JSON.stringify(/:\d+$/.test(host) ? host : `${host}:${secure ? 443 : 80}`);
   return [
+    ...(json.includes('json.dumps(') ? ['import json', ''] : []),
     'import grpc',
     'from google.protobuf import json_format',
     `import ${moduleOf(method.parent)}_grpc as services`,
     `import ${messages} as messages`,
     '',
     secure
-      ? `channel = grpc.secure_channel(${address}, grpc.ssl_channel_credentials())`
+      ? `channel = grpc.secure_channel(${address}, grpc.ssl_channel_credentials(${ca}))`
       : `channel = grpc.insecure_channel(${address})`,
     `stub = services.${method.parent.name}Stub(channel)`,
-    // JSON within a text of Python: a text of JSON is one of Python too.
-    `request = json_format.Parse(${JSON.stringify(JSON.stringify(request))}, messages.${method.input.name}())`,
+    `request = json_format.Parse(${json}, messages.${method.input.name}())`,
     ...(streams ? [`for message in ${called}:`, '    print(message)'] : [`print(${called})`]),
   ].join('\n');
 }

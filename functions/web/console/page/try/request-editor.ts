@@ -39,6 +39,11 @@ export class RequestEditor {
     return this.#request;
   }
 
+  /** Whether the JSON can be read: if not, `value` is what was typed before. */
+  get isRead(): boolean {
+    return isObject(readJson(this.#text.value.trim() || '{}').json);
+  }
+
   /** Shows another request, in both. */
   show(request: JsonValue): void {
     this.#request = request;
@@ -78,12 +83,13 @@ export class RequestEditor {
   #textChanged(): void {
     const read = readJson(this.#text.value.trim() || '{}');
     this.#fit();
-    if (read.error !== undefined) return this.#say(`This is not JSON: ${read.error}`);
-    if (!isObject(read.json)) return this.#say('A request is an object, such as {}.');
-    this.#request = read.json;
-    this.#form.show(read.json);
-    this.#check();
-    return this.#changed();
+    if (isObject(read.json)) {
+      this.#request = read.json;
+      this.#form.show(read.json);
+      this.#check();
+    } else if (read.error === undefined) this.#say('A request is an object, such as {}.');
+    else this.#say(`This is not JSON: ${read.error}`);
+    this.#changed();
   }
 
   #write(): void {
