@@ -17,7 +17,7 @@ const advice: Partial<Record<Code, string>> = {
   [Code.InvalidArgument]: 'Correct the form, or the address, and ask again.',
   [Code.DeadlineExceeded]: 'Give the call a longer deadline, or ask for fewer users.',
   [Code.Unauthenticated]:
-    'This server answers known callers alone, and a browser can’t send their key from its address line. Ask with curl and the header that is named above.',
+    'This server answers known callers alone, and a browser can’t send their key from its address line. The console, where it is on, takes a key: it is at the front page. Or ask with curl and the header that is named above.',
   [Code.PermissionDenied]:
     'If it is the scope: ask who operates the service for it. If it is the host: open this page as 127.0.0.1 or localhost.',
   [Code.ResourceExhausted]: 'Wait a moment, then ask again, for fewer users.',
@@ -41,17 +41,20 @@ export function pageRendering({ query, requestId }: Pick<HttpRequest, 'query' | 
       else missing += 1;
       return result.case === 'user' ? rowOf(result.value, 'found') : rowOf(result.value, 'not found');
     },
-    end: () => `${tableEnd}<p role="status">${found} found, ${missing} not found.</p>\n${pageEnd}`,
+    end: () => `${tableEnd}<p role="status">${found} found, ${missing} not found.</p>\n${end}`,
     error(error, { isBegun, status }: Pick<ErrorResponse, 'isBegun' | 'status'>) {
       if (isBegun) {
         const rows = `<p role="status">${found} found, ${missing} not found before this:</p>\n`;
-        return `${tableEnd}${rows}${alert(error, requestId)}${pageEnd}`;
+        return `${tableEnd}${rows}${alert(error, requestId)}${end}`;
       }
       const title = `Users: ${status} ${STATUS_CODES[status] ?? ''}`;
-      return `${pageStart(title)}${alert(error, requestId)}${form(query)}${pageEnd}`;
+      return `${pageStart(title)}${alert(error, requestId)}${form(query)}${end}`;
     },
   };
 }
+
+/** Where people go on from here. */
+const end = `<p><a href="/">The service’s front page</a></p>\n${pageEnd}`;
 
 const tableStart = `<table>
 <caption>Each row comes when its user is found, in the order of the request.</caption>

@@ -68,7 +68,10 @@ describe('/users/ for browsers', () => {
       /<th scope="row">christie<\/th><td>8<\/td><td>found<[\s\S]*>nobody<\/th><td><\/td><td>not found<[\s\S]*>alexa<\/th><td>7</,
     );
     assert.match(text, /<input name="usernames" value="christie, nobody, ALEXA"/);
-    assert.match(text, /<p role="status">2 found, 1 not found\.<\/p>\n<\/main>\n<\/html>\n$/);
+    assert.match(
+      text,
+      /<p role="status">2 found, 1 not found\.<\/p>\n<p><a href="\/">[^<]+<\/a><\/p>\n<\/main>\n<\/html>\n$/,
+    );
   });
 
   it('allows its own style and form, and nothing else', async (t) => {
@@ -133,7 +136,10 @@ describe('/users/ for browsers', () => {
     const { get } = await serveUsers(t, await storeOf(), { auth: closed });
     const unknown = await get('/users/');
     assert.deepEqual([unknown.status, unknown.headers['content-type']], [401, 'text/html; charset=utf-8']);
-    assert.match(unknown.text, /needs a credential[\s\S]*known callers alone/);
+    assert.match(
+      unknown.text,
+      /needs a credential[\s\S]*known callers alone[\s\S]*console[\s\S]*<a href="\/">/,
+    );
   });
 
   it('tells whose page was rebound to this machine how to come in', async (t) => {

@@ -15,7 +15,7 @@ form{display:flex;flex-wrap:wrap;gap:.75rem 1rem;align-items:end;margin:0 0 1.5r
 label{display:grid;gap:.25rem;font-size:.9rem}
 label.wide{flex:1 1 18rem}
 input,button{font:inherit;padding:.45rem .6rem;border:1px solid var(--soft);border-radius:.4rem;background:var(--ground);color:var(--text);width:100%;min-width:0}
-button{width:auto;background:var(--link);border-color:var(--link);color:var(--ground);cursor:pointer}
+button{width:auto;font-size:.9rem;background:var(--link);border-color:var(--link);color:var(--ground);cursor:pointer}
 :focus-visible{outline:3px solid var(--link);outline-offset:2px}
 table{border-collapse:collapse;width:100%}
 caption{text-align:left;color:var(--soft);padding-bottom:.4rem}
