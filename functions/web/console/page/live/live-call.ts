@@ -14,6 +14,7 @@ export function callDetail(call: LiveCall): HTMLElement {
       { class: 'call-facts' },
       list('Call', [
         ['protocol', call.protocol],
+        ['caller', call.caller ?? ''],
         ['from', call.peer],
         ['deadline', call.deadlineMs === undefined ? 'none' : duration(call.deadlineMs)],
         ['received', `${counted(call.receivedMessages, 'message')}, ${bytes(call.receivedBytes)}`],
