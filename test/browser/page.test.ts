@@ -144,6 +144,7 @@ describe('the page of the console', () => {
     await page.getByRole('link', { name: 'Live' }).click();
     await notice.getByText('console.live').first().waitFor();
     await page.getByRole('link', { name: 'Try' }).click();
+    await page.locator('body[data-view="try"]').waitFor();
     await notice.getByText('npx users key new').waitFor();
     assert.equal(await page.getByRole('heading', { name: 'Event-loop delay' }).count(), 0);
     await page.getByLabel('Credential').fill('nobody');
