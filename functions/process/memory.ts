@@ -1,5 +1,5 @@
 import { totalmem } from 'node:os';
-import { getHeapStatistics } from 'node:v8';
+import { getHeapStatistics, setFlagsFromString } from 'node:v8';
 
 /** What bounds the memory of a process, in bytes. */
 export interface MemoryBounds {
@@ -22,6 +22,15 @@ export interface MemoryBounds {
 export function memoryLimitBytes(bounds: MemoryBounds = ownBounds()): number {
   const { constrainedBytes, totalBytes, heapLimitBytes } = bounds;
   return Math.min(constrainedBytes || totalBytes, totalBytes, heapLimitBytes);
+}
+
+/**
+ * Has V8 put all new objects among the young ones. Else it learns from a burst of large calls to put them among the old
+ * ones, where collecting them costs up to half as much again. Call it first. As a flag of the command line it would cost
+ * each start 25 ms: Node's own code is compiled ahead for V8's default flags.
+ */
+export function keepNewObjectsYoung(): void {
+  setFlagsFromString('--no-allocation-site-pretenuring');
 }
 
 /** The limits of `rpc/` on what calls hold in memory. */

@@ -5,7 +5,7 @@ import { authWays } from '../process/auth-ways.ts';
 import { buildInfo } from '../process/build-info.ts';
 import { pageGate } from '../process/local-hosts.ts';
 import { createLog } from '../process/log.ts';
-import { memoryLimitBytes } from '../process/memory.ts';
+import { keepNewObjectsYoung, memoryLimitBytes } from '../process/memory.ts';
 import { openAdminPort } from '../process/open-admin.ts';
 import { startTelemetry } from '../process/otlp/telemetry.ts';
 import { watchRuntime } from '../process/runtime-metrics.ts';
@@ -28,6 +28,7 @@ import { watchedStore } from './store-watch.ts';
 import { openStore } from './stores/registry.ts';
 import { elementLimits } from './validation.ts';
 
+keepNewObjectsYoung();
 await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
 
 /** Composes the Users function from its settings, and says how it is ended once it listens. */

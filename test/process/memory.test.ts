@@ -121,3 +121,28 @@ describe('what calls may hold', () => {
     });
   });
 });
+
+describe('new objects', () => {
+  const learn = `
+    let kept = [];
+    for (let round = 0; round < 40; round += 1) {
+      const objects = Array.from({ length: 50_000 }, (_, at) => ({ at, list: [at, at + 1], more: { at } }));
+      kept.push(objects);
+      if (kept.length > 20) kept = [];
+    }`;
+  const module = JSON.stringify(new URL('../../functions/process/memory.ts', import.meta.url).href);
+  for (const [title, first, isLearning] of [
+    ['are put among the old ones by a V8 that has learnt to', '', true],
+    ['stay among the young ones in a server', `(await import(${module})).keepNewObjectsYoung();`, false],
+  ] as const) {
+    it(title, async () => {
+      const { out } = await run([
+        '--trace-pretenuring-statistics',
+        '--input-type=module',
+        '--eval',
+        first + learn,
+      ]);
+      assert.equal(out.includes('pretenuring: AllocationSite'), isLearning);
+    });
+  }
+});
