@@ -63,12 +63,20 @@ function spansOf(trace: CallTrace, startedAtMs: number, endedAtMs: number): Live
 
 /** As the log has it, and no longer than it must be. */
 function shownError(error: unknown): unknown {
-  const text = JSON.stringify(loggedError(error)) ?? '';
-  return text.length <= consoleLimits.maxErrorCharacters ? loggedError(error) : shortened(text);
+  const shown = loggedError(error);
+  try {
+    const text = JSON.stringify(shown) ?? '';
+    return text.length <= consoleLimits.maxErrorCharacters ? shown : shortened(text);
+  } catch {
+    // A handler may throw what is no JSON, such as an object that holds itself.
+    return typeof error;
+  }
 }
 
+/** A handler may throw anything, also what can't be made a text. */
 function messageOf(thrown: unknown): string {
-  return thrown instanceof Error ? thrown.message : String(thrown);
+  const message: unknown = thrown instanceof Error ? thrown.message : thrown;
+  return typeof message === 'string' ? message : typeof message;
 }
 
 function shortened(text: string | undefined): string | undefined {

@@ -177,6 +177,24 @@ describe('the calls that are remembered', () => {
     assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
   });
 
+  it('are shown whatever their handlers throw', () => {
+    const calls = new RecentCalls();
+    const circle: { self?: unknown } = {};
+    circle.self = circle;
+    for (const cause of [circle, 1n, Object.create(null), Object.assign(new Error(), { message: 1 })]) {
+      const error = new ConnectError('internal error', Code.Internal, undefined, undefined, cause);
+      const trace = new CallTrace({
+        traceId: '1'.repeat(32),
+        isSampled: false,
+        parent: undefined,
+        link: undefined,
+      });
+      trace.begin('work').error = cause;
+      calls.ended(record({ error, trace }), Code.Internal);
+    }
+    assert.equal(callsOf(calls).length, 4);
+  });
+
   it('are so many each second, all faults besides, and the others are counted as missed', () => {
     const calls = new RecentCalls({ ...consoleLimits, maxRecentCalls: 10_000, maxRememberedPerSecond: 5 });
     for (let at = 0; at < 1000; at += 1) calls.ended(record(), 0);
