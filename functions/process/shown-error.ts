@@ -18,11 +18,14 @@ export function describeCrash(error: unknown): string {
   return [head, ...frames].join('\n');
 }
 
+/** An error may be the cause of its own cause. */
+const maxCauses = 8;
+
 /**
  * What the log shows of an error: type, message, code, stack and cause. Other properties may hold requests, answers or
  * rows of a store.
  */
-export function loggedError(error: unknown): unknown {
+export function loggedError(error: unknown, depth = 0): unknown {
   if (!(error instanceof Error)) return error;
   const code = 'code' in error ? error.code : undefined;
   return {
@@ -30,6 +33,6 @@ export function loggedError(error: unknown): unknown {
     message: error.message,
     code: typeof code === 'string' || typeof code === 'number' ? code : undefined,
     stack: error.stack,
-    cause: error.cause === undefined ? undefined : loggedError(error.cause),
+    cause: error.cause === undefined || depth === maxCauses ? undefined : loggedError(error.cause, depth + 1),
   };
 }

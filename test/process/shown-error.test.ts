@@ -58,3 +58,9 @@ it('the log has type, message, code, stack and cause of an error, and nothing el
   });
   assert.equal(loggedError('text'), 'text');
 });
+
+it('the log shows an error that is the cause of its own cause', () => {
+  const error = new Error('first');
+  error.cause = new Error('second', { cause: error });
+  assert.ok(JSON.stringify(loggedError(error)).includes('second'));
+});
