@@ -46,5 +46,4 @@ export {
 export { type TraceHeaders, traceHeaders } from './telemetry/propagation.ts';
 export { RateLimit } from './telemetry/rate-limit.ts';
 export { CallTrace, inSpan, type Span, traceOf } from './telemetry/trace.ts';
-export { formatTraceparent, type SpanContext } from './telemetry/trace-context.ts';
 export type { TracingOptions } from './telemetry/tracing.ts';

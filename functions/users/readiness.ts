@@ -33,6 +33,7 @@ interface Failures {
  * Sign-ups and reads are counted apart: on a full disk reads go on.
  */
 export class Readiness implements StoreObserver {
+  readonly wantsDuration = false;
   readonly #options: ReadinessOptions;
   readonly #now: () => number;
   readonly #closed = new AbortController();

@@ -61,6 +61,7 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
       };
       const batch = batches.of(labelsOf('find'));
       return {
+        wantsDuration: true,
         ended(operation, durationMs, users, error) {
           const series =
             error === undefined

@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
-import { type Browser, chromium, type Page } from 'playwright-core';
-import { MissingTool, run } from '../conformance/tool.ts';
+import type { Page } from 'playwright-core';
+import { launch } from '../browser/chromium.ts';
 import { uniqueName } from '../e2e/target.ts';
 import { listen } from '../support/listener.ts';
 import type { Peer } from './peer.ts';
@@ -60,19 +60,6 @@ async function bundlePage(): Promise<Uint8Array> {
   const [file] = outputFiles;
   assert.ok(file);
   return file.contents;
-}
-
-async function launch(): Promise<Browser> {
-  const { code, output } = await run('sh', ['-c', 'command -v chromium']);
-  if (code !== 0) throw new MissingTool('Chromium is missing (Debian: apt-get install chromium)');
-  return chromium.launch({
-    executablePath: output.trim(),
-    args: [
-      // It calls nobody but this machine.
-      ...['--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1', '--no-proxy-server'],
-      ...(process.getuid?.() === 0 ? ['--no-sandbox'] : []), // Chromium has no sandbox for root
-    ],
-  });
 }
 
 /** The versions of HTTP over which the page hears from the endpoint, as they come. */

@@ -2,12 +2,13 @@
 // for RPC have it, and nothing of what an error says.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { Code, ConnectError, createContextValues } from '@connectrpc/connect';
 import { JsonTraceSerializer } from '@opentelemetry/otlp-transformer';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { spansOf } from '../../../functions/process/otlp/spans.ts';
 import { WallClock } from '../../../functions/process/otlp/wall-clock.ts';
 import { type CallRecord, CallTrace, inSpan } from '../../../functions/rpc/index.ts';
+import { traceKey } from '../../../functions/rpc/telemetry/trace.ts';
 import { assertHeapBytes } from '../../support/heap.ts';
 
 const source = {
@@ -191,9 +192,7 @@ describe('the span of a call', () => {
 
 it('work in a call is a child of it: CLIENT where it is a database, and an error where it failed', async () => {
   const trace = traceWith();
-  const context = { values: { get: () => trace, set: () => context.values, delete: () => context.values } };
-  // connect's type of the values is generic over their keys.
-  const handler = context as unknown as Parameters<typeof inSpan>[0];
+  const handler = { values: createContextValues().set(traceKey, trace) };
   await inSpan(handler, 'find', { 'db.system.name': 'sqlite' }, async () => {});
   await inSpan(handler, 'hash', {}, async () => {});
   await assert.rejects(inSpan(handler, 'fail', {}, () => Promise.reject(new RangeError('no'))));

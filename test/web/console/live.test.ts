@@ -154,28 +154,27 @@ describe('the calls that are remembered', () => {
     assert.ok(texts.join('').length * 2 <= consoleLimits.maxRecentBytes);
   });
 
-  it('are not driven out by strangers who are refused', () => {
-    const calls = new RecentCalls({ ...consoleLimits, maxRecentCalls: 100, maxRefusedStrangersPerSecond: 5 });
-    calls.ended(record({ requestId: 'known' }), 0);
-    const error = rpcError('NO_CREDENTIALS');
-    for (let at = 0; at < 1000; at += 1) calls.ended(record({ error }), Code.Unauthenticated);
-    const kept = callsOf(calls);
-    assert.equal(kept[0]?.requestId, 'known');
-    // It may be that a second ends meanwhile.
-    assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
-  });
-
-  it('are not driven out by strangers at all where callers have to say who they are', () => {
-    const calls = new RecentCalls({ ...consoleLimits, maxRecentCalls: 100, maxRefusedStrangersPerSecond: 5 });
-    calls.knowsCallers = true;
-    const caller = { kind: 'key', name: 'alice', id: 'key:alice', scopes: new Set<string>() } as const;
-    calls.ended(record({ requestId: 'known', caller }), 0);
-    const error = rpcError('NOT_FOUND');
-    for (let at = 0; at < 1000; at += 1) calls.ended(record({ error }), Code.NotFound);
-    const kept = callsOf(calls);
-    assert.equal(kept[0]?.requestId, 'known');
-    assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
-  });
+  for (const [title, knowsCallers, reason] of [
+    ['who are refused', false, 'NO_CREDENTIALS'],
+    ['at all where callers have to say who they are', true, 'NOT_FOUND'],
+  ] as const) {
+    it(`are not driven out by strangers ${title}`, () => {
+      const calls = new RecentCalls({
+        ...consoleLimits,
+        maxRecentCalls: 100,
+        maxRefusedStrangersPerSecond: 5,
+      });
+      calls.knowsCallers = knowsCallers;
+      const caller = { kind: 'key', name: 'alice', id: 'key:alice', scopes: new Set<string>() } as const;
+      calls.ended(record({ requestId: 'known', caller }), 0);
+      const error = rpcError(reason);
+      for (let at = 0; at < 1000; at += 1) calls.ended(record({ error }), error.code);
+      const kept = callsOf(calls);
+      assert.equal(kept[0]?.requestId, 'known');
+      // It may be that a second ends meanwhile.
+      assert.ok(kept.length <= 1 + 2 * 5, String(kept.length));
+    });
+  }
 
   it('are shown whatever their handlers throw', () => {
     const calls = new RecentCalls();
