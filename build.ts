@@ -146,7 +146,7 @@ async function bundle(name: string, entry: string, outdir: string, plugins: Plug
  */
 export async function build(
   outdir = join(root, 'dist'),
-  server = 'functions/users/main.ts',
+  server = 'functions/main.ts',
 ): Promise<Bundle[]> {
   const data = join(outdir, 'data');
   await rm(data, { recursive: true, force: true });

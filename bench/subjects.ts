@@ -35,7 +35,9 @@ const asShipped = { USERS_STORE: 'memory', LOG_FORMAT: 'json', LOG_LEVEL: 'info'
 
 /** Ours as they are in a folder, with what their image starts Node with. */
 function shippedIn(folder: string): Subject {
-  const main = join(folder, 'functions/users/main.ts');
+  // Where it was until release 1.
+  const before = join(folder, 'functions/users/main.ts');
+  const main = existsSync(before) ? before : join(folder, 'functions/main.ts');
   const command = [node, ...imageFlags(folder), main];
   return { key: 'shipped', title: 'ours as shipped', command, env: asShipped };
 }

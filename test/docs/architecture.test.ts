@@ -94,7 +94,7 @@ describe('a copy of the repository', () => {
   }
 
   it('Add a service: it answers beside Users too', async () => {
-    await using users = await start('functions/users/main.ts');
+    await using users = await start('functions/main.ts');
     const curl = blocks.flatMap(examples).find(({ command }) => command.startsWith('curl'));
     const printed = await shell(curl?.command ?? '', await users.url());
     assert.ok(matches(printed, curl?.output ?? ''), printed);

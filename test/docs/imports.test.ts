@@ -54,7 +54,8 @@ const imports: readonly Import[] = [
   ['infra/a.ts', '../functions/users/errors.ts', /infra\/ knows the limits of the functions/],
   ['functions/users/a.ts', './main.ts', composes],
   ['functions/rpc/a.ts', './main.ts', composes],
-  ['test/a.ts', '../functions/users/main.ts', composes],
+  ['test/a.ts', '../functions/main.ts', composes],
+  ['functions/users/a.ts', '../main.ts', composes],
   ['test/a.ts', '../functions/rpc/call/call.ts'],
 ];
 

@@ -4,7 +4,7 @@ import { randomBytes } from 'node:crypto';
 import { endToEnd } from './suite.ts';
 import { startTarget } from './target.ts';
 
-const main = process.env.USERS_MAIN || 'functions/users/main.ts';
+const main = process.env.USERS_MAIN || 'functions/main.ts';
 
 endToEnd(`end to end: ${main}`, () => startTarget(main));
 endToEnd(`end to end, with a key: ${main}`, () => startTarget(main, randomBytes(32).toString('base64url')));

@@ -39,7 +39,7 @@ const isElsewhere = Boolean(process.env.USERS_ENDPOINT);
 const chosen = Object.entries(peers).flatMap(([name, peer]) =>
   asked.length === 0 ? (isElsewhere && peer.isLocal ? [] : [peer]) : asked.includes(name) ? [peer] : [],
 );
-await using target = isElsewhere ? targetFromEnvironment() : await startTarget('functions/users/main.ts');
+await using target = isElsewhere ? targetFromEnvironment() : await startTarget('functions/main.ts');
 const { hostname, port, protocol } = new URL(target.endpoint);
 const { passed, failed } = await runPeers(chosen, {
   ...target,

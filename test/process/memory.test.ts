@@ -85,7 +85,7 @@ inContainer(512, 'the heap is full before the container is', async (cgroup) => {
 
 it('`npm start` makes the same heap as the image', () => {
   const { scripts } = JSON.parse(read('package.json'));
-  assert.ok(scripts.start.endsWith(` node ${flags.join(' ')} functions/users/main.ts`), scripts.start);
+  assert.ok(scripts.start.endsWith(` node ${flags.join(' ')} functions/main.ts`), scripts.start);
 });
 
 describe('the memory that a process may take is', () => {

@@ -23,7 +23,7 @@ export interface End {
 
 /** What to start, and where. */
 export interface ProcessOptions {
-  /** The arguments of node: functions/users/main.ts by default. */
+  /** The arguments of node: functions/main.ts by default. */
   readonly args?: readonly string[];
   /** The repository's folder by default. */
   readonly folder?: string;
@@ -41,7 +41,7 @@ export class ServerProcess implements AsyncDisposable {
   readonly #isTls: boolean;
   #errors = '';
 
-  constructor({ args = ['functions/users/main.ts'], folder = root, settings }: ProcessOptions = {}) {
+  constructor({ args = ['functions/main.ts'], folder = root, settings }: ProcessOptions = {}) {
     this.child = spawn(process.execPath, args, {
       cwd: folder,
       env: { ...fromHere(), HOST: '127.0.0.1', PORT: '0', ...settings },
@@ -130,7 +130,7 @@ export class ServerProcess implements AsyncDisposable {
 export function runMain(
   t: TestContext,
   settings: NodeJS.ProcessEnv = {},
-  entry = 'functions/users/main.ts',
+  entry = 'functions/main.ts',
 ): ServerProcess {
   const main = new ServerProcess({ args: [entry], settings: { USERS_STORE: 'memory', ...settings } });
   t.after(() => main.kill());

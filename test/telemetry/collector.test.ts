@@ -18,7 +18,7 @@ import { attributesOf, Collector } from './collector.ts';
 
 /** The server, or what USERS_MAIN names, such as its bundle. */
 function startServer(t: TestContext, settings: NodeJS.ProcessEnv): ServerProcess {
-  const args = [process.env.USERS_MAIN ?? 'functions/users/main.ts'];
+  const args = [process.env.USERS_MAIN ?? 'functions/main.ts'];
   const often = { OTEL_BSP_SCHEDULE_DELAY: '50', OTEL_METRIC_EXPORT_INTERVAL: '100' };
   const server = new ServerProcess({ args, settings: { USERS_STORE: 'memory', ...often, ...settings } });
   t.after(() => server.kill());

@@ -136,7 +136,7 @@ async function start(
 ): Promise<{ main: ServerProcess; port: number }> {
   const crash = file('crash.mjs', `const { SECRET: secret } = process.env;\n${program}`);
   const main = new ServerProcess({
-    args: ['--import', crash, 'functions/users/main.ts'],
+    args: ['--import', crash, 'functions/main.ts'],
     settings: {
       SECRET: mark,
       API_KEY: key,

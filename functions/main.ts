@@ -1,32 +1,32 @@
 import { createClient } from '@connectrpc/connect';
-import { Users } from '../../proto/gen/users_pb.js';
-import { authKinds } from '../process/auth-settings.ts';
-import { authWays } from '../process/auth-ways.ts';
-import { buildInfo } from '../process/build-info.ts';
-import { pageGate } from '../process/local-hosts.ts';
-import { createLog } from '../process/log.ts';
-import { keepNewObjectsYoung, memoryLimitBytes } from '../process/memory.ts';
-import { openAdminPort } from '../process/open-admin.ts';
-import { startTelemetry } from '../process/otlp/telemetry.ts';
-import { watchRuntime } from '../process/runtime-metrics.ts';
-import { type Running, runUntilSignal } from '../process/signals.ts';
-import { describeStartFailure } from '../process/start-failure.ts';
-import { readTls, tlsProblems } from '../process/tls-files.ts';
-import { renewTlsFrom } from '../process/tls-renewal.ts';
-import { Metrics, RpcServer, shareOf } from '../rpc/index.ts';
-import { frontResource } from '../web/front.ts';
-import { usersResource } from '../web/users.ts';
-import { banner } from './banner.ts';
-import { readConfig } from './config.ts';
-import { Readiness } from './readiness.ts';
-import { addSamples } from './samples.ts';
-import { scopesWhere } from './scopes.ts';
-import { createUsersService } from './service.ts';
-import { StoreError } from './store.ts';
-import { storeMetrics } from './store-metrics.ts';
-import { watchedStore } from './store-watch.ts';
-import { openStore } from './stores/registry.ts';
-import { elementLimits } from './validation.ts';
+import { Users } from '../proto/gen/users_pb.js';
+import { authKinds } from './process/auth-settings.ts';
+import { authWays } from './process/auth-ways.ts';
+import { buildInfo } from './process/build-info.ts';
+import { pageGate } from './process/local-hosts.ts';
+import { createLog } from './process/log.ts';
+import { keepNewObjectsYoung, memoryLimitBytes } from './process/memory.ts';
+import { openAdminPort } from './process/open-admin.ts';
+import { startTelemetry } from './process/otlp/telemetry.ts';
+import { watchRuntime } from './process/runtime-metrics.ts';
+import { type Running, runUntilSignal } from './process/signals.ts';
+import { describeStartFailure } from './process/start-failure.ts';
+import { readTls, tlsProblems } from './process/tls-files.ts';
+import { renewTlsFrom } from './process/tls-renewal.ts';
+import { Metrics, RpcServer, shareOf } from './rpc/index.ts';
+import { banner } from './users/banner.ts';
+import { readConfig } from './users/config.ts';
+import { Readiness } from './users/readiness.ts';
+import { addSamples } from './users/samples.ts';
+import { scopesWhere } from './users/scopes.ts';
+import { createUsersService } from './users/service.ts';
+import { StoreError } from './users/store.ts';
+import { storeMetrics } from './users/store-metrics.ts';
+import { watchedStore } from './users/store-watch.ts';
+import { openStore } from './users/stores/registry.ts';
+import { elementLimits } from './users/validation.ts';
+import { frontResource } from './web/front.ts';
+import { usersResource } from './web/users.ts';
 
 keepNewObjectsYoung();
 await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
@@ -55,7 +55,7 @@ async function start(): Promise<Running> {
   const scopes = scopesWhere(config.auth.isReflectionOpen);
   // Its code is loaded only where it is on.
   const page = config.hasConsole
-    ? (await import('./console.ts')).usersConsole({ storeKind: opened.system, metrics })
+    ? (await import('./users/console.ts')).usersConsole({ storeKind: opened.system, metrics })
     : undefined;
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
