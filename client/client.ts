@@ -59,6 +59,12 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
     ...connected,
     createUser: (request, callOptions) =>
       call.createUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
+    updateUser: (request, callOptions) =>
+      call.updateUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
     getUsers: call.getUsers,
+    checkPassword: call.checkPassword,
+    getAccount: call.getAccount,
+    deleteUser: call.deleteUser,
+    listUsers: call.listUsers,
   };
 }

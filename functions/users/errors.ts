@@ -45,12 +45,46 @@ export const usersErrors = {
   USERNAME_TAKEN: {
     code: Code.AlreadyExists,
     message: 'the username is taken',
-    advice: 'Choose another username. Names that differ only in case are the same.',
+    advice:
+      'Choose another username. Names that differ only in case are the same. That of a user who was removed stays taken for a while.',
   },
   EMAIL_TAKEN: {
     code: Code.AlreadyExists,
     message: 'the email is taken',
-    advice: 'Choose another email. Addresses that differ only in case are the same.',
+    advice:
+      'Choose another email. Addresses that differ only in case are the same. That of a user who was removed stays taken for a while.',
+  },
+  // The same for a user who is not there, has no password, or has another.
+  WRONG_PASSWORD: {
+    code: Code.Unauthenticated,
+    message: 'there is no such user with this password',
+    advice: 'Ask for name and password again. Whether there is such a user is not told.',
+  },
+  USER_GUESSES_SPENT: {
+    code: Code.ResourceExhausted,
+    message: 'too many wrong passwords came for this user',
+    advice: 'Retry after the time in `RetryInfo`; see `maxWrongPasswordsPerUser` in [limits.md](limits.md).',
+  },
+  CALLER_GUESSES_SPENT: {
+    code: Code.ResourceExhausted,
+    message: 'too many wrong passwords came from this caller',
+    advice:
+      'Retry after the time in `RetryInfo`; see `maxWrongPasswordsPerCaller` in [limits.md](limits.md).',
+  },
+  USER_NOT_FOUND: {
+    code: Code.NotFound,
+    message: 'there is no such user',
+    advice: 'Look for the user with `GetUsers`; it may have been renamed or removed.',
+  },
+  ETAG_OUTDATED: {
+    code: Code.Aborted,
+    message: 'the user has changed since the etag was read',
+    advice: 'Read the account again with `GetAccount`, decide again, and send its etag.',
+  },
+  USER_CONTENDED: {
+    code: Code.Unavailable,
+    message: 'others change the user at the same time',
+    advice: 'Retry after the time in `RetryInfo`. Nothing was changed.',
   },
   // Not RESOURCE_EXHAUSTED, which clients read as a quota of their own and do not retry (AIP-194 retries
   // UNAVAILABLE alone): the server is busy for some hundred milliseconds, and nothing has been stored.

@@ -14,6 +14,23 @@ export const usersLimits = {
   maxQueuedHashes: 64,
   /** Passwords of one client that wait: a quarter of the queue, so that others find room. */
   maxQueuedHashesPerClient: 16,
+  /**
+   * Wrong passwords of one user, by the name, id or address that is given: so many at once, and then one each time that
+   * so long has passed. Whether there is such a user makes no difference.
+   */
+  maxWrongPasswordsPerUser: 10,
+  wrongPasswordRefillMs: 60_000,
+  /** The same for one caller, of all users: more than the mistakes of the people whom it speaks for. */
+  maxWrongPasswordsPerCaller: 300,
+  wrongPasswordPerCallerRefillMs: 200,
+  /** Users and callers whose wrong passwords are counted, some 150 bytes each. */
+  maxCountedGuessers: 100_000,
+  /** Users on one page of ListUsers. */
+  maxListedUsers: 1_000,
+  /** Tries of a change or a removal whose user is changed by others meanwhile. */
+  maxUpdateTries: 5,
+  /** For how long the name and the e-mail address of a user who was removed stay taken. */
+  deletedNameHoldMs: 30 * 24 * 60 * 60 * 1000,
   /** Random user ids tried for one sign-up: of n users, each is taken with the chance n / 2^32. */
   maxUserIdAttempts: 8,
   /** For how long a request_id is remembered. */
@@ -22,11 +39,13 @@ export const usersLimits = {
   maxRequestIdMismatches: 5,
   /** Request ids whose mismatches are counted, some 150 bytes each. */
   maxMismatchedRequestIds: 10_000,
-  /** Sign-ups that SQLite commits together, and that wait to be. */
+  /** Sign-ups, changes and removals that SQLite commits together, and that wait to be. */
   maxGroupedCommits: 256,
   maxQueuedSignUps: 10_000,
   /** How long a call waits for another process that writes to the same SQLite file. */
   sqliteBusyTimeoutMs: 1_000,
+  /** How long nothing was written to SQLite until its log is copied into the users file. */
+  sqliteIdleCheckpointMs: 1_000,
   /** Users that the store in memory takes, some 300 bytes each. */
   maxMemoryUsers: 2_000_000,
   /** Sockets to DynamoDB. Each carries one request at a time. */
@@ -62,6 +81,7 @@ export const usersLimitRanges = {
   readAheadChunks: { from: 0 },
   /** A date in the store, not a timer. */
   requestIdTtlMs: { to: Number.MAX_SAFE_INTEGER },
+  deletedNameHoldMs: { from: 0, to: Number.MAX_SAFE_INTEGER },
   sqliteBusyTimeoutMs: { from: 0 },
   unreadyAfterMs: { from: 0 },
 } satisfies { [Name in keyof UsersLimits]?: { from?: number; to?: number } };

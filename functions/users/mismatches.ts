@@ -1,11 +1,17 @@
 import type { Limits } from '../limits.ts';
+import { usersError } from './errors.ts';
 
 /** Counts requests that come with a known request id, but with other content than the first. */
 export interface Mismatches {
   /** Counts one more of a request id. */
   add(requestId: string): void;
-  /** Whether a request id has had as many as it may. */
-  areTooMany(requestId: string): boolean;
+  /**
+   * Once it throws for a request id, the service answers nothing more about that request, not even a right guess.
+   *
+   * @param requestId `undefined` where a request has none
+   * @throws REQUEST_ID_SPENT when the request id has had as many as it may
+   */
+  check(requestId: string | undefined): void;
 }
 
 /**
@@ -44,8 +50,10 @@ export function countMismatches(
       makeRoom(nowMs);
       counts.set(requestId, { mismatches: 1, expiresAtMs: nowMs + limits.requestIdTtlMs });
     },
-    areTooMany(requestId) {
-      return (current(requestId)?.mismatches ?? 0) >= limits.maxRequestIdMismatches;
+    check(requestId) {
+      if (requestId === undefined) return;
+      const { mismatches = 0 } = current(requestId) ?? {};
+      if (mismatches >= limits.maxRequestIdMismatches) throw usersError('REQUEST_ID_SPENT');
     },
   };
 }

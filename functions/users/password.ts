@@ -1,4 +1,4 @@
-import { type Argon2Parameters, argon2 } from 'node:crypto';
+import { type Argon2Parameters, argon2, hash, randomBytes } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Limits } from '../limits.ts';
 import { Metrics } from '../rpc/index.ts';
@@ -129,6 +129,18 @@ export function passwordHasher(
       }
     },
   };
+}
+
+/**
+ * The salt for the password of a request: with a request id it is derived, so that a repeat has the same hash; without
+ * one it is random.
+ *
+ * @param purpose what else the request is about, such as the user name
+ */
+export function saltOf(requestId: string | undefined, purpose: string): Uint8Array {
+  if (requestId === undefined) return randomBytes(saltBytes);
+  const digest = hash('sha256', JSON.stringify(['users password salt', requestId, purpose]), 'buffer');
+  return digest.subarray(0, saltBytes);
 }
 
 function unpadded(bytes: Uint8Array): string {

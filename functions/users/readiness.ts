@@ -2,7 +2,7 @@ import type { Logger } from 'pino';
 import type { Limits } from '../limits.ts';
 import { StoreError, type UserStore } from './store.ts';
 import { callStore } from './store-call.ts';
-import type { StoreObserver, StoreOperation } from './store-watch.ts';
+import { type StoreObserver, type StoreOperation, writes } from './store-watch.ts';
 
 /** What readiness is made of. */
 export interface ReadinessOptions {
@@ -56,7 +56,7 @@ export class Readiness implements StoreObserver {
   }
 
   ended(operation: StoreOperation, _durationMs: number, _users: number, error: unknown): void {
-    const failures = operation === 'signUp' ? this.#writes : this.#reads;
+    const failures = writes.has(operation) ? this.#writes : this.#reads;
     if (error === undefined) failures.count = 0;
     else if (error instanceof StoreError && !error.isOverload) this.#failed(failures, error);
   }

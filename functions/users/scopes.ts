@@ -1,12 +1,38 @@
+import type { Users } from '../../proto/gen/users_pb.js';
 import type { ScopeTable } from '../rpc/index.ts';
 
 /** What a caller of the Users function may be allowed to do. `*` is all of it, also what is added later. */
-export const scopeNames = ['users.read', 'users.write', 'console.live'] as const;
+export const scopeNames = [
+  'users.read',
+  'users.write',
+  'users.check',
+  'users.private',
+  'users.update',
+  'users.delete',
+  'users.list',
+  'console.live',
+] as const;
 
-/** The scopes that each method and path needs. A method that is added needs a row, or the server does not start. */
-export const scopes: ScopeTable = {
+type Scope = (typeof scopeNames)[number];
+
+/** The paths of all methods, from the generated code: the compiler names the one whose row is missing. */
+type MethodPath = `/Users/${Capitalize<keyof (typeof Users)['method'] & string>}`;
+
+/** The scopes that each method needs: all that are listed. */
+export const methodScopes: Readonly<Record<MethodPath, readonly Scope[]>> = {
   '/Users/CreateUser': ['users.write'],
   '/Users/GetUsers': ['users.read'],
+  '/Users/CheckPassword': ['users.check'],
+  '/Users/GetAccount': ['users.private'],
+  // It answers with the account, so who may change may also see.
+  '/Users/UpdateUser': ['users.update', 'users.private'],
+  '/Users/DeleteUser': ['users.delete'],
+  '/Users/ListUsers': ['users.list'],
+};
+
+/** The scopes that each method and path needs. */
+export const scopes: ScopeTable = {
+  ...methodScopes,
   '/users/': ['users.read'],
   '/users': ['users.read'],
   // The console's page holds no secret: it asks whoever opens it for a credential.

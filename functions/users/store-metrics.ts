@@ -54,18 +54,14 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
         'db.system.name': system,
         'db.operation.name': operation,
       });
-      const answered: Readonly<Record<StoreOperation, Distribution>> = {
-        precheck: durations.of(labelsOf('precheck')),
-        signUp: durations.of(labelsOf('signUp')),
-        find: durations.of(labelsOf('find')),
-      };
+      const answered: Partial<Record<StoreOperation, Distribution>> = {};
       const batch = batches.of(labelsOf('find'));
       return {
         wantsDuration: true,
         ended(operation, durationMs, users, error) {
           const series =
             error === undefined
-              ? answered[operation]
+              ? (answered[operation] ??= durations.of(labelsOf(operation)))
               : durations.of({ ...labelsOf(operation), 'error.type': errorTypeOf(error) });
           series.record(durationMs / 1000);
           if (operation === 'find') batch.record(users);

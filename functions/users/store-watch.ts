@@ -1,7 +1,18 @@
 import type { UserStore } from './store.ts';
 
 /** What a store is asked to do. */
-export type StoreOperation = 'precheck' | 'signUp' | 'find';
+export type StoreOperation =
+  | 'precheck'
+  | 'signUp'
+  | 'find'
+  | 'account'
+  | 'change'
+  | 'recall'
+  | 'remove'
+  | 'list';
+
+/** Those that write. */
+export const writes: ReadonlySet<StoreOperation> = new Set(['signUp', 'change', 'remove']);
 
 /** Is told of each call of a store when it ends. It must not throw, and must be quick: it runs within each call. */
 export interface StoreObserver {
@@ -40,6 +51,12 @@ export function watchedStore(store: UserStore, observers: readonly StoreObserver
     precheck: (candidate, signal) => told('precheck', 1, () => store.precheck(candidate, signal)),
     signUp: (signUp, signal) => told('signUp', 1, () => store.signUp(signUp, signal)),
     find: (wanted, signal) => told('find', wanted.length, () => store.find(wanted, signal)),
+    account: (key, signal) => told('account', 1, () => store.account(key, signal)),
+    change: (change, signal) => told('change', 1, () => store.change(change, signal)),
+    recall: (requestId, signal) => told('recall', 1, () => store.recall(requestId, signal)),
+    remove: (removal, signal) => told('remove', 1, () => store.remove(removal, signal)),
+    list: (listing, signal) => told('list', listing.maxUsers, () => store.list(listing, signal)),
+    all: (signal) => store.all(signal),
     probe: (signal) => store.probe(signal),
     close: () => store.close(),
   };

@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { FieldMask, Timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file users_types.proto.
@@ -144,4 +145,342 @@ export declare type GetUsersResult = Message<"users.GetUsersResult"> & {
  * Use `create(GetUsersResultSchema)` to create a new message.
  */
 export declare const GetUsersResultSchema: GenMessage<GetUsersResult>;
+
+/**
+ * UserKey names one user.
+ *
+ * @generated from message users.UserKey
+ */
+export declare type UserKey = Message<"users.UserKey"> & {
+  /**
+   * @generated from oneof users.UserKey.key
+   */
+  key: {
+    /**
+     * The name, without regard to case.
+     *
+     * @generated from field: string username = 1;
+     */
+    value: string;
+    case: "username";
+  } | {
+    /**
+     * @generated from field: uint32 user_id = 2;
+     */
+    value: number;
+    case: "userId";
+  } | {
+    /**
+     * The e-mail address, without regard to case.
+     *
+     * @generated from field: string email = 3;
+     */
+    value: string;
+    case: "email";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message users.UserKey.
+ * Use `create(UserKeySchema)` to create a new message.
+ */
+export declare const UserKeySchema: GenMessage<UserKey>;
+
+/**
+ * Account is all that the service tells of a user: for callers who may see e-mail addresses.
+ *
+ * @generated from message users.Account
+ */
+export declare type Account = Message<"users.Account"> & {
+  /**
+   * @generated from field: users.User user = 1;
+   */
+  user?: User | undefined;
+
+  /**
+   * Empty where there is none.
+   *
+   * @generated from field: string email = 2;
+   */
+  email: string;
+
+  /**
+   * @generated from field: bool has_password = 3;
+   */
+  hasPassword: boolean;
+
+  /**
+   * When the user signed up. Not set of those who were stored before it was kept.
+   *
+   * @generated from field: google.protobuf.Timestamp created_at = 4;
+   */
+  createdAt?: Timestamp | undefined;
+
+  /**
+   * Another one after each change (https://google.aip.dev/154). It says nothing else.
+   *
+   * @generated from field: string etag = 5;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message users.Account.
+ * Use `create(AccountSchema)` to create a new message.
+ */
+export declare const AccountSchema: GenMessage<Account>;
+
+/**
+ * @generated from message users.CheckPasswordRequest
+ */
+export declare type CheckPasswordRequest = Message<"users.CheckPasswordRequest"> & {
+  /**
+   * Required: whose password it should be.
+   *
+   * @generated from field: users.UserKey key = 1;
+   */
+  key?: UserKey | undefined;
+
+  /**
+   * Required.
+   *
+   * @generated from field: string password = 2;
+   */
+  password: string;
+};
+
+/**
+ * Describes the message users.CheckPasswordRequest.
+ * Use `create(CheckPasswordRequestSchema)` to create a new message.
+ */
+export declare const CheckPasswordRequestSchema: GenMessage<CheckPasswordRequest>;
+
+/**
+ * @generated from message users.CheckPasswordResult
+ */
+export declare type CheckPasswordResult = Message<"users.CheckPasswordResult"> & {
+  /**
+   * The user whose password it is.
+   *
+   * @generated from field: users.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message users.CheckPasswordResult.
+ * Use `create(CheckPasswordResultSchema)` to create a new message.
+ */
+export declare const CheckPasswordResultSchema: GenMessage<CheckPasswordResult>;
+
+/**
+ * @generated from message users.GetAccountRequest
+ */
+export declare type GetAccountRequest = Message<"users.GetAccountRequest"> & {
+  /**
+   * Required.
+   *
+   * @generated from field: users.UserKey key = 1;
+   */
+  key?: UserKey | undefined;
+};
+
+/**
+ * Describes the message users.GetAccountRequest.
+ * Use `create(GetAccountRequestSchema)` to create a new message.
+ */
+export declare const GetAccountRequestSchema: GenMessage<GetAccountRequest>;
+
+/**
+ * @generated from message users.GetAccountResult
+ */
+export declare type GetAccountResult = Message<"users.GetAccountResult"> & {
+  /**
+   * @generated from field: users.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message users.GetAccountResult.
+ * Use `create(GetAccountResultSchema)` to create a new message.
+ */
+export declare const GetAccountResultSchema: GenMessage<GetAccountResult>;
+
+/**
+ * @generated from message users.UpdateUserRequest
+ */
+export declare type UpdateUserRequest = Message<"users.UpdateUserRequest"> & {
+  /**
+   * Required: who changes.
+   *
+   * @generated from field: users.UserKey key = 1;
+   */
+  key?: UserKey | undefined;
+
+  /**
+   * What is to be: each as in CreateUserRequest. Only fields that update_mask names are used.
+   *
+   * @generated from field: string username = 2;
+   */
+  username: string;
+
+  /**
+   * Empty removes it.
+   *
+   * @generated from field: string email = 3;
+   */
+  email: string;
+
+  /**
+   * Empty removes it: nobody can log in then.
+   *
+   * @generated from field: string password = 4;
+   */
+  password: string;
+
+  /**
+   * Some of username, email and password. Without it, those of them that are not empty (https://google.aip.dev/134).
+   *
+   * @generated from field: google.protobuf.FieldMask update_mask = 5;
+   */
+  updateMask?: FieldMask | undefined;
+
+  /**
+   * Optional: of an account that was read before. If the user has changed since, the call fails with ABORTED and changes
+   * nothing (https://google.aip.dev/154).
+   *
+   * @generated from field: string etag = 6;
+   */
+  etag: string;
+
+  /**
+   * Optional UUID that makes the call safe to repeat, as in CreateUserRequest: a repeat changes nothing more.
+   *
+   * @generated from field: string request_id = 7;
+   */
+  requestId: string;
+};
+
+/**
+ * Describes the message users.UpdateUserRequest.
+ * Use `create(UpdateUserRequestSchema)` to create a new message.
+ */
+export declare const UpdateUserRequestSchema: GenMessage<UpdateUserRequest>;
+
+/**
+ * @generated from message users.UpdateUserResult
+ */
+export declare type UpdateUserResult = Message<"users.UpdateUserResult"> & {
+  /**
+   * The user after the change. A repeat gets what there is then.
+   *
+   * @generated from field: users.Account account = 1;
+   */
+  account?: Account | undefined;
+};
+
+/**
+ * Describes the message users.UpdateUserResult.
+ * Use `create(UpdateUserResultSchema)` to create a new message.
+ */
+export declare const UpdateUserResultSchema: GenMessage<UpdateUserResult>;
+
+/**
+ * @generated from message users.DeleteUserRequest
+ */
+export declare type DeleteUserRequest = Message<"users.DeleteUserRequest"> & {
+  /**
+   * Required: who goes. A user_id is safest, since it is never another user's.
+   *
+   * @generated from field: users.UserKey key = 1;
+   */
+  key?: UserKey | undefined;
+
+  /**
+   * Optional, as in UpdateUserRequest.
+   *
+   * @generated from field: string etag = 2;
+   */
+  etag: string;
+};
+
+/**
+ * Describes the message users.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export declare const DeleteUserRequestSchema: GenMessage<DeleteUserRequest>;
+
+/**
+ * @generated from message users.DeleteUserResult
+ */
+export declare type DeleteUserResult = Message<"users.DeleteUserResult"> & {
+  /**
+   * The user that was removed. Not set where there was none.
+   *
+   * @generated from field: users.User user = 1;
+   */
+  user?: User | undefined;
+};
+
+/**
+ * Describes the message users.DeleteUserResult.
+ * Use `create(DeleteUserResultSchema)` to create a new message.
+ */
+export declare const DeleteUserResultSchema: GenMessage<DeleteUserResult>;
+
+/**
+ * @generated from message users.ListUsersRequest
+ */
+export declare type ListUsersRequest = Message<"users.ListUsersRequest"> & {
+  /**
+   * Optional: how many users a page has at most. Default: 100. The server lowers what is more than it gives.
+   *
+   * @generated from field: uint32 page_size = 1;
+   */
+  pageSize: number;
+
+  /**
+   * Optional: next_page_token of the page before, whose request had the same username_prefix.
+   *
+   * @generated from field: string page_token = 2;
+   */
+  pageToken: string;
+
+  /**
+   * Optional: only users whose names begin so, without regard to case.
+   *
+   * @generated from field: string username_prefix = 3;
+   */
+  usernamePrefix: string;
+};
+
+/**
+ * Describes the message users.ListUsersRequest.
+ * Use `create(ListUsersRequestSchema)` to create a new message.
+ */
+export declare const ListUsersRequestSchema: GenMessage<ListUsersRequest>;
+
+/**
+ * @generated from message users.ListUsersResult
+ */
+export declare type ListUsersResult = Message<"users.ListUsersResult"> & {
+  /**
+   * @generated from field: repeated users.User user = 1;
+   */
+  user: User[];
+
+  /**
+   * Asks for the next page. Empty: there is none. A page may have fewer users than asked for, and yet a next one.
+   *
+   * @generated from field: string next_page_token = 2;
+   */
+  nextPageToken: string;
+};
+
+/**
+ * Describes the message users.ListUsersResult.
+ * Use `create(ListUsersResultSchema)` to create a new message.
+ */
+export declare const ListUsersResultSchema: GenMessage<ListUsersResult>;
 

@@ -3,12 +3,13 @@
 /* eslint-disable */
 
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import { file_google_protobuf_field_mask, file_google_protobuf_timestamp } from "@bufbuild/protobuf/wkt";
 
 /**
  * Describes the file users_types.proto.
  */
 export const file_users_types = /*@__PURE__*/
-  fileDesc("ChF1c2Vyc190eXBlcy5wcm90bxIFdXNlcnMiKQoEVXNlchIQCgh1c2VybmFtZRgBIAEoCRIPCgd1c2VyX2lkGAIgASgNIloKEUNyZWF0ZVVzZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEg0KBWVtYWlsGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkiLQoQQ3JlYXRlVXNlclJlc3VsdBIZCgR1c2VyGAEgASgLMgsudXNlcnMuVXNlciIsCg9HZXRVc2Vyc1JlcXVlc3QSGQoEdXNlchgBIAMoCzILLnVzZXJzLlVzZXIiVwoOR2V0VXNlcnNSZXN1bHQSGwoEdXNlchgBIAEoCzILLnVzZXJzLlVzZXJIABIeCgdtaXNzaW5nGAIgASgLMgsudXNlcnMuVXNlckgAQggKBnJlc3VsdGIGcHJvdG8z");
+  fileDesc("ChF1c2Vyc190eXBlcy5wcm90bxIFdXNlcnMiKQoEVXNlchIQCgh1c2VybmFtZRgBIAEoCRIPCgd1c2VyX2lkGAIgASgNIloKEUNyZWF0ZVVzZXJSZXF1ZXN0EhAKCHVzZXJuYW1lGAEgASgJEhAKCHBhc3N3b3JkGAIgASgJEg0KBWVtYWlsGAMgASgJEhIKCnJlcXVlc3RfaWQYBCABKAkiLQoQQ3JlYXRlVXNlclJlc3VsdBIZCgR1c2VyGAEgASgLMgsudXNlcnMuVXNlciIsCg9HZXRVc2Vyc1JlcXVlc3QSGQoEdXNlchgBIAMoCzILLnVzZXJzLlVzZXIiVwoOR2V0VXNlcnNSZXN1bHQSGwoEdXNlchgBIAEoCzILLnVzZXJzLlVzZXJIABIeCgdtaXNzaW5nGAIgASgLMgsudXNlcnMuVXNlckgAQggKBnJlc3VsdCJICgdVc2VyS2V5EhIKCHVzZXJuYW1lGAEgASgJSAASEQoHdXNlcl9pZBgCIAEoDUgAEg8KBWVtYWlsGAMgASgJSABCBQoDa2V5IocBCgdBY2NvdW50EhkKBHVzZXIYASABKAsyCy51c2Vycy5Vc2VyEg0KBWVtYWlsGAIgASgJEhQKDGhhc19wYXNzd29yZBgDIAEoCBIuCgpjcmVhdGVkX2F0GAQgASgLMhouZ29vZ2xlLnByb3RvYnVmLlRpbWVzdGFtcBIMCgRldGFnGAUgASgJIkUKFENoZWNrUGFzc3dvcmRSZXF1ZXN0EhsKA2tleRgBIAEoCzIOLnVzZXJzLlVzZXJLZXkSEAoIcGFzc3dvcmQYAiABKAkiMAoTQ2hlY2tQYXNzd29yZFJlc3VsdBIZCgR1c2VyGAEgASgLMgsudXNlcnMuVXNlciIwChFHZXRBY2NvdW50UmVxdWVzdBIbCgNrZXkYASABKAsyDi51c2Vycy5Vc2VyS2V5IjMKEEdldEFjY291bnRSZXN1bHQSHwoHYWNjb3VudBgBIAEoCzIOLnVzZXJzLkFjY291bnQitgEKEVVwZGF0ZVVzZXJSZXF1ZXN0EhsKA2tleRgBIAEoCzIOLnVzZXJzLlVzZXJLZXkSEAoIdXNlcm5hbWUYAiABKAkSDQoFZW1haWwYAyABKAkSEAoIcGFzc3dvcmQYBCABKAkSLwoLdXBkYXRlX21hc2sYBSABKAsyGi5nb29nbGUucHJvdG9idWYuRmllbGRNYXNrEgwKBGV0YWcYBiABKAkSEgoKcmVxdWVzdF9pZBgHIAEoCSIzChBVcGRhdGVVc2VyUmVzdWx0Eh8KB2FjY291bnQYASABKAsyDi51c2Vycy5BY2NvdW50Ij4KEURlbGV0ZVVzZXJSZXF1ZXN0EhsKA2tleRgBIAEoCzIOLnVzZXJzLlVzZXJLZXkSDAoEZXRhZxgCIAEoCSItChBEZWxldGVVc2VyUmVzdWx0EhkKBHVzZXIYASABKAsyCy51c2Vycy5Vc2VyIlIKEExpc3RVc2Vyc1JlcXVlc3QSEQoJcGFnZV9zaXplGAEgASgNEhIKCnBhZ2VfdG9rZW4YAiABKAkSFwoPdXNlcm5hbWVfcHJlZml4GAMgASgJIkUKD0xpc3RVc2Vyc1Jlc3VsdBIZCgR1c2VyGAEgAygLMgsudXNlcnMuVXNlchIXCg9uZXh0X3BhZ2VfdG9rZW4YAiABKAliBnByb3RvMw", [file_google_protobuf_field_mask, file_google_protobuf_timestamp]);
 
 /**
  * Describes the message users.User.
@@ -44,4 +45,88 @@ export const GetUsersRequestSchema = /*@__PURE__*/
  */
 export const GetUsersResultSchema = /*@__PURE__*/
   messageDesc(file_users_types, 4);
+
+/**
+ * Describes the message users.UserKey.
+ * Use `create(UserKeySchema)` to create a new message.
+ */
+export const UserKeySchema = /*@__PURE__*/
+  messageDesc(file_users_types, 5);
+
+/**
+ * Describes the message users.Account.
+ * Use `create(AccountSchema)` to create a new message.
+ */
+export const AccountSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 6);
+
+/**
+ * Describes the message users.CheckPasswordRequest.
+ * Use `create(CheckPasswordRequestSchema)` to create a new message.
+ */
+export const CheckPasswordRequestSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 7);
+
+/**
+ * Describes the message users.CheckPasswordResult.
+ * Use `create(CheckPasswordResultSchema)` to create a new message.
+ */
+export const CheckPasswordResultSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 8);
+
+/**
+ * Describes the message users.GetAccountRequest.
+ * Use `create(GetAccountRequestSchema)` to create a new message.
+ */
+export const GetAccountRequestSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 9);
+
+/**
+ * Describes the message users.GetAccountResult.
+ * Use `create(GetAccountResultSchema)` to create a new message.
+ */
+export const GetAccountResultSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 10);
+
+/**
+ * Describes the message users.UpdateUserRequest.
+ * Use `create(UpdateUserRequestSchema)` to create a new message.
+ */
+export const UpdateUserRequestSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 11);
+
+/**
+ * Describes the message users.UpdateUserResult.
+ * Use `create(UpdateUserResultSchema)` to create a new message.
+ */
+export const UpdateUserResultSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 12);
+
+/**
+ * Describes the message users.DeleteUserRequest.
+ * Use `create(DeleteUserRequestSchema)` to create a new message.
+ */
+export const DeleteUserRequestSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 13);
+
+/**
+ * Describes the message users.DeleteUserResult.
+ * Use `create(DeleteUserResultSchema)` to create a new message.
+ */
+export const DeleteUserResultSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 14);
+
+/**
+ * Describes the message users.ListUsersRequest.
+ * Use `create(ListUsersRequestSchema)` to create a new message.
+ */
+export const ListUsersRequestSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 15);
+
+/**
+ * Describes the message users.ListUsersResult.
+ * Use `create(ListUsersResultSchema)` to create a new message.
+ */
+export const ListUsersResultSchema = /*@__PURE__*/
+  messageDesc(file_users_types, 16);
 

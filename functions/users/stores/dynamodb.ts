@@ -150,6 +150,14 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     signUp: (signUp, signal) =>
       run('store the user', signUp.request !== undefined, signal, () => users.signUp(signUp, signal)),
     find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),
+    account: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    change: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    recall: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    remove: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    list: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    all: () => {
+      throw new StoreError('not yet', { retrySafe: false });
+    },
     probe: (signal) => run('read or write users', true, signal, () => probe(signal)),
     async close() {
       closed = true;

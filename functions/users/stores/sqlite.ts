@@ -212,6 +212,14 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
           username === '' ? found(userById, userId) : found(userByName, folded(username)),
         ),
       ),
+    account: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    change: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    recall: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    remove: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    list: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
+    all: () => {
+      throw new StoreError('not yet', { retrySafe: false });
+    },
     probe: (signal) =>
       ask('write to its file', signal, () => {
         writeAndTakeBack();

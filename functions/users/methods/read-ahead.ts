@@ -1,10 +1,10 @@
 import { create } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
-import { type User, UserSchema } from '../../proto/gen/users_types_pb.js';
-import type { Limits } from '../limits.ts';
-import type { StoredUser, UserStore, Wanted } from './store.ts';
-import { callStore, storeSpan } from './store-call.ts';
-import { isUsername } from './validation.ts';
+import { type User, UserSchema } from '../../../proto/gen/users_types_pb.js';
+import type { Limits } from '../../limits.ts';
+import type { StoredUser, UserStore, Wanted } from '../store.ts';
+import { callStore, storeSpan } from '../store-call.ts';
+import { isUsername } from '../validation.ts';
 
 /** Users that were asked for, and what the store has for each, at the same place. The consumer releases the users. */
 export interface Chunk {
