@@ -1,6 +1,6 @@
-import type { Count, Distribution, Metrics } from '../rpc/index.ts';
+import type { Count, Metrics } from '../rpc/index.ts';
 import { StoreError, type StoreEvents, type StoreSystem } from './store.ts';
-import type { StoreObserver, StoreOperation } from './store-watch.ts';
+import { type StoreObserver, type StoreOperation, storeOperations } from './store-watch.ts';
 import { primaryCode } from './stores/sqlite-errors.ts';
 
 /** From a look into memory to a transaction that waits. */
@@ -54,16 +54,14 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
         'db.system.name': system,
         'db.operation.name': operation,
       });
-      const answered: Partial<Record<StoreOperation, Distribution>> = {};
+      const answered = new Map(storeOperations.map((it) => [it, durations.of(labelsOf(it))]));
       const batch = batches.of(labelsOf('find'));
       return {
         wantsDuration: true,
         ended(operation, durationMs, users, error) {
-          const series =
-            error === undefined
-              ? (answered[operation] ??= durations.of(labelsOf(operation)))
-              : durations.of({ ...labelsOf(operation), 'error.type': errorTypeOf(error) });
-          series.record(durationMs / 1000);
+          const series = error === undefined ? answered.get(operation) : undefined;
+          const failed = () => durations.of({ ...labelsOf(operation), 'error.type': errorTypeOf(error) });
+          (series ?? failed()).record(durationMs / 1000);
           if (operation === 'find') batch.record(users);
         },
       };

@@ -1,15 +1,19 @@
 import type { UserStore } from './store.ts';
 
 /** What a store is asked to do. */
-export type StoreOperation =
-  | 'precheck'
-  | 'signUp'
-  | 'find'
-  | 'account'
-  | 'change'
-  | 'recall'
-  | 'remove'
-  | 'list';
+export const storeOperations = [
+  'precheck',
+  'signUp',
+  'find',
+  'account',
+  'change',
+  'recall',
+  'remove',
+  'list',
+] as const;
+
+/** One of them. */
+export type StoreOperation = (typeof storeOperations)[number];
 
 /** Those that write. */
 export const writes: ReadonlySet<StoreOperation> = new Set(['signUp', 'change', 'remove']);
