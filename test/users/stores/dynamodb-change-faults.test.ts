@@ -71,6 +71,23 @@ function faults(endpoint: string): void {
     { ...short, dynamoMaxAttempts: 1 },
   );
 
+  withProxy(
+    endpoint,
+    'a copy waits for capacity, for a time',
+    async (setting) => {
+      const { store, proxy } = setting;
+      const from = await annOf(setting);
+      proxy.fault = ({ number }) => (number < 3 ? throttled : 'pass');
+      assert.deepEqual(await everybody(store), [from]);
+      assert.equal(proxy.seen.get('Scan'), 3);
+      assert.deepEqual(setting.events, { retries: 2, throttles: 2 });
+      proxy.fault = () => throttled;
+      await assert.rejects(everybody(store), failsWith(/ProvisionedThroughput/, true));
+      assert.equal(proxy.seen.get('Scan'), 6);
+    },
+    { ...short, dynamoMaxAttempts: 1 },
+  );
+
   for (const Code of ['TransactionConflict', 'ThrottlingError', 'ProvisionedThroughputExceeded']) {
     withProxy(
       endpoint,

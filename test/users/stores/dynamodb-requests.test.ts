@@ -49,7 +49,7 @@ function requests(endpoint: string): void {
       );
       assert.deepEqual(Object.fromEntries(proxy.seen), { TransactWriteItems: 2 });
       const bob = await signedUp(store, { username: 'bob', userId: 8, email: 'bob@x.org' });
-      assert.equal(await store.remove({ from: bob, heldUntilMs: 0 }, unbounded), true);
+      assert.equal(await store.remove({ from: bob, heldUntilMs: Date.now() - 1 }, unbounded), true);
       assert.deepEqual(await itemsOf(table), [...holds, remembered], 'not held, nothing stays');
     },
   );
@@ -104,6 +104,19 @@ function requests(endpoint: string): void {
       assert.equal((await kept(store, { username: 'zoe' })).userId, 7);
     },
   );
+
+  withProxy(endpoint, 'who has drawn the id of one who is gone is not taken for it', async ({ store }) => {
+    const gone = await signedUp(store, { ...ann, email: 'ann@x.org' });
+    assert.equal(await store.remove({ from: gone, heldUntilMs }, unbounded), true);
+    const bob = await signedUp(store, { username: 'bob', userId: ann.userId });
+    assert.equal(bob.etag, gone.etag, 'the etags of those who never changed are the same');
+    const rename = { from: gone, etag: '1', username: 'Zoe' };
+    assert.equal((await store.change(rename, unbounded)).outcome, 'outdated');
+    assert.equal((await store.change({ from: gone, etag: '1', email: null }, unbounded)).outcome, 'outdated');
+    assert.equal(await store.remove({ from: gone, heldUntilMs }, unbounded), false);
+    assert.deepEqual(await kept(store, { username: 'bob' }), bob);
+    assert.equal(await store.account({ username: 'zoe' }, unbounded), undefined);
+  });
 
   withProxy(
     endpoint,
