@@ -49,10 +49,10 @@ export interface PasswordHasher {
    */
   hash(password: string, salt: Uint8Array, call: HashCall): Promise<string>;
   /**
-   * Checks a password against a stored hash. It takes as long without a hash, and for each that may be stored: each time
-   * it derives one tag with each of the parameter sets, and of those that no hash asks for makes nothing.
+   * Checks a password against a stored hash. A wrong one takes as long without a hash, and with each that may be stored:
+   * whatever it is, one tag is derived with each set of parameters.
    *
-   * @param phc `undefined`, or anything that can't be read: no password is right
+   * @param phc without one, or with anything that can't be read, no password is right
    * @throws as `hash` does; it takes one turn
    */
   check(password: string, phc: string | undefined, call: HashCall): Promise<PasswordCheck>;
@@ -159,6 +159,10 @@ export function passwordHasher(
     return tag;
   }
 
+  /** Takes the place of a hash that is not there. No password has its tag. */
+  const nobodys = { parameters: sets[0], salt: randomBytes(saltBytes), tag: randomBytes(tagBytes) };
+  const nobodysPhc = formatPhc(nobodys);
+
   async function newHash(password: string, salt: Uint8Array, signal: AbortSignal): Promise<string> {
     const [parameters] = sets;
     return formatPhc({ parameters, salt, tag: await derive(password, salt, parameters, signal) });
@@ -166,24 +170,21 @@ export function passwordHasher(
 
   return {
     hash: (password, salt, call) => inTurn(call, () => newHash(password, salt, call.signal)),
-    check: (password, phc, call) =>
+    check: (password, phc = nobodysPhc, call) =>
       inTurn(call, async () => {
-        const stored = phc === undefined ? undefined : readPhc(phc, sets);
+        const stored = readPhc(phc, sets);
         let isRight = false;
         for (const parameters of sets) {
-          const asked = stored?.parameters === parameters ? stored : throwaway();
-          const tag = await derive(password, asked.salt, parameters, call.signal);
-          if (timingSafeEqual(tag, asked.tag) && asked === stored) isRight = true;
+          const { salt, tag } = stored?.parameters === parameters ? stored : nobodys;
+          const derived = await derive(password, salt, parameters, call.signal);
+          if (timingSafeEqual(derived, tag)) isRight = true;
         }
-        if (!isRight || stored?.parameters === sets[0]) return { isRight };
+        // Text that is not well-formed has the UTF-8 of another one.
+        if (!isRight || !password.isWellFormed()) return { isRight: false };
+        if (stored?.parameters === sets[0]) return { isRight };
         return { isRight, renewed: await newHash(password, randomBytes(saltBytes), call.signal) };
       }),
   };
-}
-
-/** A salt and a tag that belong to no password. */
-function throwaway() {
-  return { salt: randomBytes(saltBytes), tag: randomBytes(tagBytes) };
 }
 
 /**
