@@ -2,6 +2,7 @@
 and says of each check how it went. The environment is that of client.py."""
 
 import os
+import time
 
 import checks
 import grpc
@@ -43,6 +44,15 @@ def refusal(method, **fields):
     return error.code(), info.reason
 
 
+def listed(prefix):
+    """The index of a distributed store learns of a user a little later."""
+    end = time.monotonic() + 10
+    while True:
+        names = [it.username for it in call("ListUsers", username_prefix=prefix).user]
+        if names or time.monotonic() > end:
+            return names
+
+
 @check("sign up, and check the password: right, and wrong")
 def _():
     user = call("CreateUser", username=NAME, password=PASSWORD, email=NAME + "@example.com").user
@@ -65,7 +75,7 @@ def _():
 
 @check("list by the beginning of a name, and remove, twice")
 def _():
-    equal([it.username for it in call("ListUsers", username_prefix=NAME.upper()).user], [NAME])
+    equal(listed(NAME.upper()), [NAME])
     equal(call("DeleteUser", key=KEY).user.username, NAME)
     assert not call("DeleteUser", key=KEY).HasField("user")
     equal(refusal("GetAccount", key=KEY), (grpc.StatusCode.NOT_FOUND, "USER_NOT_FOUND"))
