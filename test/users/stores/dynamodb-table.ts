@@ -5,6 +5,7 @@ import {
   DynamoDBClient,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
+import { nameIndex } from '../../../functions/users/stores/dynamodb-items.ts';
 
 /** A table of a test's own, as the deployment makes it. */
 export interface TestTable {
@@ -21,8 +22,18 @@ export async function testTable(endpoint: string): Promise<TestTable> {
     new CreateTableCommand({
       TableName: name,
       BillingMode: 'PAY_PER_REQUEST',
-      AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
+      AttributeDefinitions: ['pk', 'initial'].map((name) => ({ AttributeName: name, AttributeType: 'S' })),
       KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: nameIndex,
+          KeySchema: [
+            { AttributeName: 'initial', KeyType: 'HASH' },
+            { AttributeName: 'pk', KeyType: 'RANGE' },
+          ],
+          Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['username', 'userId'] },
+        },
+      ],
     }),
   );
   await client.send(
