@@ -28,7 +28,7 @@ export const comments = {
   "users.CreateUserRequest.request_id": "Optional UUID that makes the call safe to repeat: for 24 hours, the same request with the same request_id returns the first result (https://google.aip.dev/155). It belongs to the caller, if the server knows who calls. Else keep it secret: whoever has it can try out what the request said, a few times.",
   "users.CreateUserRequest.username": "Required: 1 to 64 of A-Z a-z 0-9 . _ - and the first a letter or digit.",
   "users.DeleteUserRequest.etag": "Optional, as in UpdateUserRequest.",
-  "users.DeleteUserRequest.key": "Required: who goes. A user_id is safest, since it is never another user's.",
+  "users.DeleteUserRequest.key": "Required: who goes. A user_id is safest: a name or an address may be another user's later.",
   "users.DeleteUserResult.user": "The user that was removed. Not set where there was none.",
   "users.GetAccountRequest.key": "Required.",
   "users.GetUsersRequest.user": "At most 10,000. The username decides where it is given, else the user_id.",
