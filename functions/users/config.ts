@@ -60,6 +60,22 @@ export function readConfig(
   return { ...server, auth, admin, store, samples, telemetry, hasConsole, limits, slips: settings.slips() };
 }
 
+/** The settings of a command that works on the store itself, without a server. */
+export type StoreSettings = Pick<Config, 'store' | 'limits' | 'slips'>;
+
+/**
+ * Reads which store is meant, and the limits, as `readConfig` does; the other settings of a server do not matter.
+ *
+ * @throws ConfigError with everything that is wrong
+ */
+export function readStoreSettings(env: Environment): StoreSettings {
+  const settings = new Settings(env);
+  const store = readStore(settings);
+  const limits = readLimits(settings, limitDefaults, limitRanges);
+  settings.check();
+  return { store, limits, slips: settings.slips() };
+}
+
 function readStore(settings: Settings): StoreConfig {
   const kind = settings.choice('USERS_STORE', storeKinds, 'sqlite');
   const isKnown = kind === (settings.text('USERS_STORE') ?? kind);
