@@ -144,10 +144,7 @@ async function bundle(name: string, entry: string, outdir: string, plugins: Plug
  * @param server the server's entry point
  * @returns the bundles with the sizes of their files, and the console's page, which the server's holds
  */
-export async function build(
-  outdir = join(root, 'dist'),
-  server = 'functions/main.ts',
-): Promise<Bundle[]> {
+export async function build(outdir = join(root, 'dist'), server = 'functions/main.ts'): Promise<Bundle[]> {
   const data = join(outdir, 'data');
   await rm(data, { recursive: true, force: true });
   await mkdir(data, { recursive: true });

@@ -5,16 +5,17 @@ import { readLimits } from '../../functions/process/limit-settings.ts';
 import { createLog } from '../../functions/process/log.ts';
 import { readServerSettings } from '../../functions/process/server-settings.ts';
 import { Settings } from '../../functions/process/settings.ts';
-import { type Running, runUntilSignal } from '../../functions/process/signals.ts';
+import type { Running } from '../../functions/process/signals.ts';
 import { describeStartFailure } from '../../functions/process/start-failure.ts';
 import { readTls, tlsProblems } from '../../functions/process/tls-files.ts';
+import { runWorkersUntilSignal } from '../../functions/process/workers.ts';
 import { rpcLimitRanges, rpcLimits } from '../../functions/rpc/limits.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
 import { Echo } from '../rpc/gen/echo_pb.js';
 
 class GreetingError extends Error {}
 
-await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [GreetingError]));
+await runWorkersUntilSignal(start, (error) => describeStartFailure(error, process.env, [GreetingError]));
 
 async function start(): Promise<Running> {
   const settings = new Settings(process.env);
