@@ -95,7 +95,7 @@ async function start(): Promise<Running> {
     const adminPort = admin?.address.port;
     const auth = authKinds(config.auth).join() || 'open';
     log.info(
-      { host: address.address, port, adminPort, auth, store: config.store.kind, memoryMiB },
+      { pid: process.pid, host: address.address, port, adminPort, auth, store: config.store.kind, memoryMiB },
       'listening',
     );
   }
