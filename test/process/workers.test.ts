@@ -15,7 +15,7 @@ import { createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-no
 import { restartDelayMs } from '../../functions/process/worker-pool.ts';
 import { Echo } from '../rpc/gen/echo_pb.js';
 import { createAuthority } from '../support/certificates.ts';
-import { eventually } from '../support/patience.ts';
+import { eventually, withPatience } from '../support/patience.ts';
 import { fromHere, root, runMain, type ServerProcess } from '../support/process.ts';
 
 const service = 'test/process/second-service.ts';
@@ -127,6 +127,18 @@ function leaveSocket(path: string) {
   const script = 'require("net").createServer().listen(process.argv[1], () => process.kill(process.pid, 9))';
   return { child: spawn(process.execPath, ['-e', script, path], { stdio: 'inherit' }) };
 }
+
+it('a connection that finds no room is closed, and does not go round among the workers', async (t) => {
+  const main = run(t, { MAX_CONNECTIONS: '1' });
+  const calls = await openCalls(t, main);
+  const { port } = await main.line('listening');
+  const third = net.connect(Number(port), '127.0.0.1').resume();
+  t.after(() => third.destroy());
+  assert.ok(await withPatience(once(third, 'close')));
+  for (const call of calls) call.end();
+  await Promise.all(calls.map((it) => it.answer));
+  await main.stop();
+});
 
 describe('a signal', () => {
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {

@@ -1,14 +1,17 @@
 // Proves, with real processes on one SQLite file, that several workers are one service: who signs up by one is found by
 // all; no call fails for clients that try again while a worker is killed and another serves; each worker has an admin
-// port, its part of the memory, and its number in every line of the log; SIGHUP renews the certificate of all.
+// port, its part of the memory, and its number in every line of the log; SIGHUP renews the certificate of all; and what several can
+// not have is refused.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';
-import { tmpdir, totalmem } from 'node:os';
+import { availableParallelism, tmpdir, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { it, type TestContext } from 'node:test';
+import { describe, it, type TestContext } from 'node:test';
 import { createUsersClient, type UsersClient } from '../../client/client.ts';
 import { sharedHeapFlags } from '../../functions/process/memory.ts';
+import { ConfigError } from '../../functions/process/settings.ts';
+import { readConfig } from '../../functions/users/config.ts';
 import { createAuthority } from '../support/certificates.ts';
 import { eventually } from '../support/patience.ts';
 import { runMain, ServerProcess } from '../support/process.ts';
@@ -138,6 +141,41 @@ it('flags that bound the heap hold for all workers together', () => {
     '--max_old_space_size=1000',
     '--max-semi-space-size=12',
   ]);
+});
+
+describe('settings that several workers can not have, or share, are refused:', () => {
+  const range = 'WORKERS must be auto or a whole number from 1 to 256';
+  const console = 'WORKERS must be 1 with CONSOLE=1: it would show the calls of one worker alone';
+  const memory = 'WORKERS must be 1 with USERS_STORE=memory: each worker would have users of its own';
+  const cases: [Record<string, string>, string][] = [
+    [{ WORKERS: '2', CONSOLE: '1' }, console],
+    // Also where it is one here: elsewhere it would not start.
+    [{ WORKERS: 'auto', CONSOLE: '1' }, console],
+    [{ WORKERS: 'auto', USERS_STORE: 'memory' }, memory],
+    [{ WORKERS: '257' }, `${range}, not "257"`],
+    [{ WORKERS: '1.5' }, `${range}, not "1.5"`],
+    [
+      { WORKERS: '3', ADMIN_PORT: '50049' },
+      'ADMIN_PORT (50049 to 50051, one for each worker) must not be PORT',
+    ],
+    [{ WORKERS: '3', ADMIN_PORT: '65534' }, 'ADMIN_PORT must be at most 65533 with that many WORKERS'],
+  ];
+  for (const [env, problem] of cases) {
+    it(problem, () => {
+      assert.throws(
+        () => readConfig(env),
+        (error) => error instanceof ConfigError && error.message === problem,
+      );
+    });
+  }
+});
+
+it('`auto` is as many as there are cores, and one is the default', () => {
+  assert.equal(readConfig({ WORKERS: 'auto' }).workers, availableParallelism());
+  assert.equal(readConfig({}).workers, 1);
+  for (const env of [{ CONSOLE: '1' }, { USERS_STORE: 'memory' }]) {
+    assert.equal(readConfig({ ...env, WORKERS: '1' }).workers, 1);
+  }
 });
 
 /** A port that is free, as is the next one. */
