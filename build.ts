@@ -22,8 +22,8 @@ export const budgets = {
   serverDynamoBytes: 520_000,
   /** The certificate function: X.509, and the ACM and SSM clients. */
   certificateBytes: 1_150_000,
-  /** What a browser loads of the console: page, style and script. */
-  consoleGzipBytes: 60_000,
+  /** What a browser loads of the console: page, style and script. 1 kB of it writes commands of `users` for each method. */
+  consoleGzipBytes: 61_000,
 };
 
 /** One bundle: where it begins, and the files it became. */
@@ -144,10 +144,7 @@ async function bundle(name: string, entry: string, outdir: string, plugins: Plug
  * @param server the server's entry point
  * @returns the bundles with the sizes of their files, and the console's page, which the server's holds
  */
-export async function build(
-  outdir = join(root, 'dist'),
-  server = 'functions/main.ts',
-): Promise<Bundle[]> {
+export async function build(outdir = join(root, 'dist'), server = 'functions/main.ts'): Promise<Bundle[]> {
   const data = join(outdir, 'data');
   await rm(data, { recursive: true, force: true });
   await mkdir(data, { recursive: true });

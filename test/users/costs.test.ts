@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
-import { costOfCreateUser, costs } from '../../functions/users/costs.ts';
+import { costOfPassword, costs } from '../../functions/users/costs.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { usersResource } from '../../functions/web/users.ts';
@@ -119,8 +119,8 @@ describe('a call of Users', () => {
     assert.deepEqual(
       rowsOf(page('limits.md'), 'What calls cost').map(([, tokens]) => tokens),
       [
-        String(costs.callTokens + costOfCreateUser({ password: '' })),
-        String(costs.callTokens + costOfCreateUser({ password })),
+        String(costs.callTokens + costOfPassword({ password: '' })),
+        String(costs.callTokens + costOfPassword({ password })),
         `${costs.userTokens} for each user, at least ${costs.callTokens}`,
         '0',
         `${costs.callTokens} for each question; the first is free where it is open`,
