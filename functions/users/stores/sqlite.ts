@@ -24,7 +24,7 @@ export interface SqliteStoreOptions {
   readonly warn?: (line: string) => void;
 }
 
-/** How many accounts a copy gets at a time: some 2 ms of work. */
+/** How many accounts a copy gets at a time: some milliseconds of work. */
 const accountsPerBatch = 500;
 
 /**

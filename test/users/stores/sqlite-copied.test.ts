@@ -16,7 +16,7 @@ import { ServerProcess } from '../../support/process.ts';
 import { listed, unbounded } from './contract-setting.ts';
 import { inFolder } from './sqlite-folder.ts';
 
-/** At 80 of them, the order of marks and logs was wrong 11 times before it was right. */
+/** With the log deleted before the mark is taken off, one kill in eight gave a warning. */
 const kills = Number(process.env.CRASH_ROUNDS ?? 6);
 const ann = { username: 'ann', userId: 1 };
 const warning =
