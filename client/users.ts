@@ -10,6 +10,7 @@ import { addHealth } from './cli/commands/health.ts';
 import { addKey } from './cli/commands/key.ts';
 import { addList } from './cli/commands/list.ts';
 import { addUpdate } from './cli/commands/update.ts';
+import { addDataCommands } from './cli/data-commands.ts';
 import { addGlobalOptions, UsageError } from './cli/options.ts';
 
 /** EX_USAGE of sysexits.h: the codes below it are gRPC's. */
@@ -37,6 +38,7 @@ addUpdate(program);
 addDelete(program);
 addHealth(program);
 addKey(program);
+addDataCommands(program);
 
 try {
   await program.parseAsync();

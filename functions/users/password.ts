@@ -13,7 +13,7 @@ import { formatPhc, type HashParameters, readPhc, tagBytes } from './phc.ts';
 export type ParameterSets = readonly [HashParameters, ...HashParameters[]];
 
 /** OWASP's first choice for argon2id (Password Storage Cheat Sheet). */
-const parameterSets: ParameterSets = [{ memoryKiB: 19_456, passes: 2, lanes: 1 }];
+export const parameterSets: ParameterSets = [{ memoryKiB: 19_456, passes: 2, lanes: 1 }];
 
 /** The length of a salt, in bytes. */
 export const saltBytes = 16;

@@ -24,21 +24,25 @@ const openRetryMs = 5;
 export function openSqliteFile(path: string, warn: (line: string) => void = () => {}): DatabaseSync {
   const file = resolve(path);
   let db: DatabaseSync | undefined;
+  let isKnown = false;
   try {
     makeFolder(dirname(file));
     makeFile(file);
     const isLogMissing = lacksLog(file);
     db = new DatabaseSync(file, { timeout: openTimeoutMs });
     versionOf(db);
+    isKnown = true;
     setDurable(db);
     migrate(db);
+    if (markOf(db) !== inUse) setMark(db, inUse);
     db.exec('PRAGMA busy_timeout = 0');
-    // A copy of the file alone has everybody who is there now, and the mark of a log.
+    // A copy of the file alone has everybody who is there now, and the mark.
     checkpoint(db);
     if (isLogMissing) warn(logMissing(file));
     return db;
   } catch (cause) {
-    if (db) closeSqliteFile(db);
+    if (isKnown && db) closeSqliteFile(db);
+    else db?.close();
     const said = cause instanceof Error ? cause.message : String(cause);
     // SQLite makes files beside the users file before it reads a row.
     const reason = isFull(cause) ? `its disk is full: make room, and start the server again (${said})` : said;
@@ -47,39 +51,26 @@ export function openSqliteFile(path: string, warn: (line: string) => void = () =
 }
 
 /**
- * Closes the file. The last one to do so copies the log into it and marks it as complete in itself, by turning it back
- * to a rollback journal: a file that is marked for a log (`lacksLog`) was in use.
+ * Closes the file. The last one to do so copies the log into it and marks it as complete in itself, so that `lacksLog`
+ * has nothing to say of it.
  */
 export function closeSqliteFile(db: DatabaseSync): void {
   if (!db.isOpen) return;
   try {
+    if (db.isTransaction) db.exec('ROLLBACK');
     db.exec('PRAGMA busy_timeout = 0');
-    db.exec('PRAGMA journal_mode = DELETE');
+    // In this order a kill at any moment leaves a log beside the file, or a file that is not marked.
+    setMark(db, complete);
+    try {
+      // It copies the log, and fails where others have the file: https://sqlite.org/wal.html, section 3.1
+      db.exec('PRAGMA journal_mode = DELETE');
+    } catch {
+      setMark(db, inUse);
+    }
   } catch {
-    // Another process has the file, or it can't be written: the log stays, and has what the file has not.
+    // Another process writes, or nobody can: the log stays, and has what the file has not.
   }
   db.close();
-}
-
-/**
- * Whether a server, or anybody else, has the file open. If not, the log that a server left that was killed is copied
- * into it, and the file is complete in itself. It knows of processes of this machine alone.
- *
- * @throws Error if it is no SQLite file, or can't be written
- */
-export function isSqliteFileInUse(path: string): boolean {
-  const db = new DatabaseSync(resolve(path));
-  try {
-    db.exec('PRAGMA busy_timeout = 0');
-    // https://sqlite.org/wal.html, section 3.1: it takes that nobody else has the file.
-    db.exec('PRAGMA journal_mode = DELETE');
-    return false;
-  } catch (error) {
-    if (isBusy(error)) return true;
-    throw error;
-  } finally {
-    db.close();
-  }
 }
 
 /**
@@ -95,41 +86,41 @@ export function checkpoint(db: DatabaseSync): void {
   }
 }
 
+/**
+ * Marks of a file, in the number that SQLite keeps there for its application. The mark of one in use is written to the
+ * log before it reaches the file, so a file that has it had a log. Files of schema 1 have none.
+ */
+const inUse = 0x55736572;
+const complete = 0;
+
+const markOf = (db: DatabaseSync) => db.prepare('PRAGMA application_id').get()?.application_id;
+const setMark = (db: DatabaseSync, mark: number) => db.exec(`PRAGMA application_id = ${mark}`);
+
 /** The format of the first page: https://sqlite.org/fileformat2.html#the_database_header */
-const headerBytes = 100;
+const headerBytes = 72;
 const writeVersionAt = 18;
 const writesLog = 2;
-const schemaVersionAt = 60;
-/** Earlier releases left the mark of a log in files that were complete. */
-const firstMarkedSchema = 2;
-
-/** So often, and so long after the time before, a file is looked at that another process may just open or close. */
-const logLooks = 10;
-const logLookMs = 20;
+const markAt = 68;
 
 /**
- * Whether a file that is not open yet is marked for a log, and has none. Another process that opens it marks it a moment
- * before it makes the log; one that closes it, the other way round, and a journal is there meanwhile.
+ * Whether a file that is not open yet was in use with a log, and has none. (Marked, but for a rollback journal: a copy
+ * that SQLite made of it.)
  *
  * It reads the file only where there is no log, so where this process does not have it open: to close a file lets go of
  * all locks that a process has on it (https://sqlite.org/howtocorrupt.html, section 2.2).
  */
 function lacksLog(file: string): boolean {
-  for (let look = 1; ; look++) {
-    if (existsSync(`${file}-wal`) || existsSync(`${file}-journal`)) return false;
-    const header = Buffer.alloc(headerBytes);
-    const descriptor = openSync(file, 'r');
-    try {
-      readSync(descriptor, header, 0, headerBytes, 0);
-    } finally {
-      closeSync(descriptor);
-    }
-    if (header[writeVersionAt] !== writesLog || header.readUInt32BE(schemaVersionAt) < firstMarkedSchema) {
-      return false;
-    }
-    if (look === logLooks) return true;
-    pause(logLookMs);
+  const log = `${file}-wal`;
+  if (existsSync(log)) return false;
+  const header = Buffer.alloc(headerBytes);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, header, 0, headerBytes, 0);
+  } finally {
+    closeSync(descriptor);
   }
+  const wasInUse = header[writeVersionAt] === writesLog && header.readUInt32BE(markAt) === inUse;
+  return wasInUse && !existsSync(log); // another process may just have opened it
 }
 
 function logMissing(file: string): string {
@@ -181,12 +172,7 @@ function unlessBusy<T>(work: () => T): T {
       return work();
     } catch (error) {
       if (!isBusy(error) || performance.now() >= endMs) throw error;
-      pause(openRetryMs);
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openRetryMs);
     }
   }
-}
-
-/** Blocks: nothing else goes on while a file is opened. */
-function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
 }
