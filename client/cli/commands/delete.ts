@@ -11,8 +11,8 @@ export function addDelete(program: Command): void {
     .command('delete')
     .description('remove a user; exit code 0 also if there is none')
     .argument(...whoArgument)
-    .option('--etag <etag>', 'that of the account as you saw it; exit code 10 if it has changed since', '')
-    .action(async (who: string, { etag }: { etag: string }) => {
+    .option('--etag <etag>', 'that of the account as you saw it; exit code 10 if it has changed since')
+    .action(async (who: string, { etag = '' }: { etag?: string }) => {
       const key = parseUserKey(who);
       const run: Run = async (client, json) => {
         const result = await client.deleteUser({ key, etag });

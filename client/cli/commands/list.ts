@@ -13,19 +13,21 @@ export function addList(program: Command): void {
   program
     .command('list')
     .description('list users in the order of their names, page after page')
-    .option('--prefix <text>', 'only those whose names begin so, without regard to case', '')
+    .option('--prefix <text>', 'only those whose names begin so, without regard to case')
     .option('--limit <number>', 'so many at most (default: all)', parseLimit)
-    .action(async ({ prefix, limit = Number.POSITIVE_INFINITY }: { prefix: string; limit?: number }) => {
-      const request = { usernamePrefix: prefix, pageSize: Math.min(limit, defaults.listPageUsers) };
-      await call(program, async (client, json) => {
-        let left = limit;
-        for await (const user of client.listAllUsers(request)) {
-          const line = `${String(user.userId).padStart(idWidth)}  ${user.username}`;
-          await print(json ? toJsonString(UserSchema, user) : line);
-          if (--left === 0) break;
-        }
-      });
-    });
+    .action(
+      async ({ prefix = '', limit = Number.POSITIVE_INFINITY }: { prefix?: string; limit?: number }) => {
+        const request = { usernamePrefix: prefix, pageSize: Math.min(limit, defaults.listPageUsers) };
+        await call(program, async (client, json) => {
+          let left = limit;
+          for await (const user of client.listAllUsers(request)) {
+            const line = `${String(user.userId).padStart(idWidth)}  ${user.username}`;
+            await print(json ? toJsonString(UserSchema, user) : line);
+            if (--left === 0) break;
+          }
+        });
+      },
+    );
 }
 
 function parseLimit(text: string): number {

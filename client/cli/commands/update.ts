@@ -15,7 +15,7 @@ interface UpdateOptions {
   readonly email?: string | false;
   readonly passwordStdin?: true;
   readonly password: boolean;
-  readonly etag: string;
+  readonly etag?: string;
   readonly requestId: string;
 }
 
@@ -32,7 +32,7 @@ export function addUpdate(program: Command): void {
       new Option('--password-stdin', 'read another password from standard input').conflicts('password'),
     )
     .option('--no-password', 'remove the password: nobody can log in then')
-    .option('--etag <etag>', 'that of the account as you saw it; exit code 10 if it has changed since', '')
+    .option('--etag <etag>', 'that of the account as you saw it; exit code 10 if it has changed since')
     .addOption(
       new Option('--request-id <uuid>', 'repeat an earlier change whose end is not known').default(
         '',
@@ -42,7 +42,7 @@ export function addUpdate(program: Command): void {
     .action(async (who: string, own: UpdateOptions) => {
       const key = parseUserKey(who);
       const paths = pathsOf(own);
-      const { name: username = '', etag } = own;
+      const { name: username = '', etag = '' } = own;
       const email = own.email || '';
       const password = own.passwordStdin ? await readPassword(process.stdin) : '';
       const requestId = own.requestId || randomUUID();
