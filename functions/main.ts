@@ -47,7 +47,7 @@ async function start(): Promise<Running> {
   const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
   const measured = storeMetrics(metrics);
-  const opened = await openStore(config.store, config.limits, measured);
+  const opened = await openStore(config.store, config.limits, measured, (line) => log.warn(line));
   const readiness = new Readiness({ store: opened, limits: config.limits, log });
   const store = watchedStore(opened, [...(isCounted ? [measured.of(opened.system)] : []), readiness]);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf, metrics });
