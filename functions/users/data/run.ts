@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { addAbortSignal, Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
 import type { UserStore } from '../store.ts';
 import { openStore, type StoreConfig } from '../stores/registry.ts';
@@ -83,7 +84,8 @@ async function runImport(
   context: DataContext,
 ): Promise<boolean> {
   const { stdin, say, signal } = context;
-  const from = file === '-' ? bytesOf(stdin) : createReadStream(file);
+  // Who waits for the next line waits no longer once the signal is aborted.
+  const from = addAbortSignal(signal, Readable.from(bytesOf(file === '-' ? stdin : createReadStream(file))));
   const importInto = (store: UserStore | undefined) => importUsers({ store, from, say, signal });
   const { added, present, refused } = await (dryRun
     ? importInto(undefined)

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { Account, UserStore } from '../../../functions/users/store.ts';
 import { openSqliteStore } from '../../../functions/users/stores/sqlite.ts';
 import { UsersCommand } from '../../client/command.ts';
+import { ServerProcess } from '../../support/process.ts';
 
 const signal = AbortSignal.timeout(300_000);
 
@@ -50,9 +51,10 @@ export class UsersFolder implements Disposable {
     return ended;
   }
 
-  /** Starts it, for a test that kills it. */
+  /** Starts the program that `users` runs, for a test that kills it. */
   start(name: string, args: readonly string[]) {
-    return this.#command.start(args, { env: this.settings(name) });
+    const settings = this.settings(name);
+    return new ServerProcess({ args: ['functions/users/data/main.ts', ...args], settings });
   }
 
   /** Opens the users in a folder of it for a while. */
