@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { addAbortSignal, Readable } from 'node:stream';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
 import type { UserStore } from '../store.ts';
 import { openStore, type StoreConfig } from '../stores/registry.ts';
@@ -16,7 +16,8 @@ import { restore } from './restore.ts';
 export interface DataContext {
   readonly store: StoreConfig;
   readonly limits: Limits;
-  readonly stdin: NodeJS.ReadableStream & AsyncIterable<Uint8Array | string>;
+  /** Gives bytes, not text. */
+  readonly stdin: Readable;
   readonly stdout: NodeJS.WriteStream;
   /** Shows a line to the operator. */
   readonly say: (line: string) => void;
@@ -85,7 +86,7 @@ async function runImport(
 ): Promise<boolean> {
   const { stdin, say, signal } = context;
   // Who waits for the next line waits no longer once the signal is aborted.
-  const from = addAbortSignal(signal, Readable.from(bytesOf(file === '-' ? stdin : createReadStream(file))));
+  const from = addAbortSignal(signal, file === '-' ? stdin : createReadStream(file));
   const importInto = (store: UserStore | undefined) => importUsers({ store, from, say, signal });
   const { added, present, refused } = await (dryRun
     ? importInto(undefined)
@@ -97,10 +98,6 @@ async function runImport(
       : `Imported ${counted(added)}; ${present} were there just the same${told}.`,
   );
   return refused === 0;
-}
-
-async function* bytesOf(input: AsyncIterable<Uint8Array | string>): AsyncIterable<Uint8Array> {
-  for await (const chunk of input) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
 async function withStore<T>(

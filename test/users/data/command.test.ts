@@ -72,12 +72,12 @@ test('settings are read as the server reads them', async () => {
   );
 });
 
-test('a signal to `users` ends the program, and what was half done is gone', {
+test('a signal to `users` ends the program, which closes the users file', {
   timeout: 60_000,
 }, async () => {
   using users = new UsersFolder();
   await users.with('data', (store) => addUsers(store, 10));
-  // Standard input stays open, so the import waits; the export waits for a reader.
+  // Standard input stays open, so it waits.
   const child = spawn(process.execPath, [join(root, 'client/users.ts'), 'import'], {
     env: { ...fromHere(), ...users.settings('data') },
     stdio: ['pipe', 'pipe', 'pipe'],
