@@ -90,15 +90,11 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
   });
   return {
     ...connected,
+    ...call,
     createUser: (request, callOptions) =>
       call.createUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
     updateUser: (request, callOptions) =>
       call.updateUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
-    getUsers: call.getUsers,
-    checkPassword: call.checkPassword,
-    getAccount: call.getAccount,
-    deleteUser: call.deleteUser,
-    listUsers: call.listUsers,
     async *listAllUsers(request = {}, callOptions) {
       let { pageToken = '' } = request;
       do {

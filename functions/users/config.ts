@@ -7,6 +7,7 @@ import { readTelemetrySettings, type TelemetryConfig } from '../process/otlp/set
 import { readServerSettings, type ServerConfig } from '../process/server-settings.ts';
 import { type Environment, Settings } from '../process/settings.ts';
 import type { TlsFiles } from '../process/tls-files.ts';
+import { refuseWorkers } from '../process/worker-settings.ts';
 import { scopeNames } from './scopes.ts';
 import { type StoreConfig, storeKinds } from './stores/registry.ts';
 
@@ -47,6 +48,10 @@ export function readConfig(
   const store = readStore(settings);
   const samples = settings.flag('USERS_SAMPLES');
   const hasConsole = settings.flag('CONSOLE');
+  if (store.kind === 'memory') {
+    refuseWorkers(settings, 'USERS_STORE=memory', 'each worker would have users of its own');
+  }
+  if (hasConsole) refuseWorkers(settings, 'CONSOLE=1', 'it would show the calls of one worker alone');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
   const limits = readLimits(settings, defaults, limitRanges);
   const auth = readAuthSettings(settings, server, scopeNames, limits);

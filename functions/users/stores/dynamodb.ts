@@ -199,8 +199,9 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     change: (valid, signal) =>
       run('change the user', valid.request !== undefined, signal, () => change(valid, signal)),
     recall: (requestId, signal) => run('read users', true, signal, () => recall(requestId, signal)),
-    // A repeat finds that nobody is there as it was read.
-    remove: (valid, signal) => run('remove the user', true, signal, () => remove(valid, signal)),
+    // A repeat finds that nobody is there. But a name that is free at once may be another user's by then.
+    remove: (valid, signal) =>
+      run('remove the user', valid.heldUntilMs > now(), signal, () => remove(valid, signal)),
     list: (listing, signal) => run('list users', true, signal, () => listNames(users, listing, signal)),
     all,
     find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),

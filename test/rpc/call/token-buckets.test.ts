@@ -160,7 +160,12 @@ describe('a loan', () => {
     ofA.giveBack();
     ofShared.giveBack();
     assert.equal(buckets.take('e', 1, 1), 1_000);
-    assert.equal(buckets.take('c', 9, 1), 0);
+    assert.equal(buckets.take('c', 8, 1), 0);
+    const again = buckets.lend('c', 1);
+    assert.equal(buckets.take('c', 1, 1), 1_000);
+    clock.nowMs += 20_000;
+    assert.equal(buckets.take('c', 10, 1), 0, 'it is full again, and was not forgotten');
+    again.giveBack();
     assert.equal(buckets.take('c', 1, 1), 1_000);
   });
 
