@@ -61,6 +61,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     copyFileSync(from, restored, constants.COPYFILE_FICLONE);
     const found = await inspect(restored, from, newestSchema, signal);
     syncAt(restored);
+    // SQLite would delete the log of a file that is no longer there. It may be all that is left.
+    if (isEmpty(file)) moveAside(file, aside, ['-wal']);
     using old = takeFile(file, force);
     giveTo(old.descriptor, file, restored);
     const isUsed = fstatSync(old.descriptor).size > 0;
@@ -74,10 +76,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
       renameSync(copy, aside);
     }
     signal.throwIfAborted();
-    // Of a file that is no longer there, or damaged: SQLite would apply it to the new one.
-    for (const end of ['-wal', '-shm', '-journal']) {
-      if (end !== '-journal' || isUsed) moveAside(`${file}${end}`, `${aside}${end}`);
-    }
+    // There are none but of a damaged file, which could not be locked. SQLite would apply them to the new one.
+    moveAside(file, aside, ['-wal', '-shm', '-journal']);
     syncAt(dirname(file));
     renameSync(restored, file);
     syncAt(dirname(file));
@@ -131,30 +131,29 @@ interface OldFile extends Disposable {
 function takeFile(file: string, force: boolean): OldFile {
   const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
   let db: DatabaseSync | undefined;
-  const release = () => {
-    db?.close();
-    closeSync(descriptor);
-  };
   try {
     db = new DatabaseSync(file);
-    // Nobody gets a lock from the first of these statements on: https://sqlite.org/pragma.html#pragma_locking_mode
+    // Nobody else gets a lock from the first of these statements on: https://sqlite.org/pragma.html#pragma_locking_mode
     db.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE');
-    db.exec('BEGIN EXCLUSIVE');
+    // Without a journal, which SQLite would delete by its name at the end, when it may be that of a new server.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
   } catch (error) {
-    if (isBusy(error)) {
-      release();
-      throw new DataError(`a server has the users file ${file} open: end it first`);
-    }
-    if (!force) {
-      release();
-      const hint = 'end all its servers, and replace it with --force';
-      throw new DataError(`cannot lock the users file ${file}: ${said(error)}: ${hint}`);
+    db?.close();
+    const reason = isBusy(error)
+      ? `a server has the users file ${file} open: end it first`
+      : `cannot lock the users file ${file}: ${said(error)}: end all its servers, and replace it with --force`;
+    if (isBusy(error) || !force) {
+      closeSync(descriptor);
+      throw new DataError(reason);
     }
   }
   return {
     descriptor,
     spoil: () => writeSync(descriptor, Buffer.alloc(headerBytes), 0, headerBytes, 0),
-    [Symbol.dispose]: release,
+    [Symbol.dispose]() {
+      if (db?.isOpen) db.close();
+      closeSync(descriptor);
+    },
   };
 }
 
@@ -184,6 +183,10 @@ function giveTo(descriptor: number, file: string, path: string): void {
   chownSync(path, uid, gid);
 }
 
-function moveAside(path: string, aside: string): void {
-  if (existsSync(path)) renameSync(path, aside);
+function isEmpty(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
+function moveAside(file: string, aside: string, ends: readonly string[]): void {
+  for (const end of ends) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${aside}${end}`);
 }

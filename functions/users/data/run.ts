@@ -1,5 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { addAbortSignal, type Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
 import type { UserStore } from '../store.ts';
 import { openStore, type StoreConfig } from '../stores/registry.ts';
@@ -15,7 +16,8 @@ import { restore } from './restore.ts';
 export interface DataContext {
   readonly store: StoreConfig;
   readonly limits: Limits;
-  readonly stdin: NodeJS.ReadableStream & AsyncIterable<Uint8Array | string>;
+  /** Gives bytes, not text. */
+  readonly stdin: Readable;
   readonly stdout: NodeJS.WriteStream;
   /** Shows a line to the operator. */
   readonly say: (line: string) => void;
@@ -83,7 +85,8 @@ async function runImport(
   context: DataContext,
 ): Promise<boolean> {
   const { stdin, say, signal } = context;
-  const from = file === '-' ? bytesOf(stdin) : createReadStream(file);
+  // Who waits for the next line waits no longer once the signal is aborted.
+  const from = addAbortSignal(signal, file === '-' ? stdin : createReadStream(file));
   const importInto = (store: UserStore | undefined) => importUsers({ store, from, say, signal });
   const { added, present, refused } = await (dryRun
     ? importInto(undefined)
@@ -95,10 +98,6 @@ async function runImport(
       : `Imported ${counted(added)}; ${present} were there just the same${told}.`,
   );
   return refused === 0;
-}
-
-async function* bytesOf(input: AsyncIterable<Uint8Array | string>): AsyncIterable<Uint8Array> {
-  for await (const chunk of input) yield typeof chunk === 'string' ? Buffer.from(chunk) : chunk;
 }
 
 async function withStore<T>(
