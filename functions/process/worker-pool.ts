@@ -147,7 +147,8 @@ class WorkerPool {
     place.worker = undefined;
     place.listensSinceMs = undefined;
     if (this.#isStopping) {
-      if (code !== 0) {
+      // One that does not listen yet has nothing to lose.
+      if (code !== 0 && listensSinceMs !== undefined) {
         this.#hasFailed = true;
         this.#log.error({ worker: number, pid, code, signal }, 'a worker has died');
       }
@@ -157,7 +158,9 @@ class WorkerPool {
     // What it could not do it has told. Where others serve, it may be able to do it later.
     const isHopeless = !this.#hasStarted || this.#listening().length === 0;
     if (listensSinceMs === undefined && isHopeless) {
-      this.#giveUp(code ?? 1);
+      // A signal that is for all may come here later than there, where nobody handles it yet.
+      const isAsked = signal === 'SIGTERM' || signal === 'SIGINT';
+      this.#giveUp(isAsked ? 0 : (code ?? 1));
       return;
     }
     const isSound = listensSinceMs !== undefined && performance.now() - listensSinceMs > soundAfterMs;

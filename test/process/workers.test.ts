@@ -194,6 +194,15 @@ describe('a signal', () => {
     assert.deepEqual(await main.ended, { code: 0, signal: null });
   });
 
+  it('that reaches workers too ends well while they do not handle it yet', async (t) => {
+    const main = run(t, { NODE_OPTIONS: `--import=${import.meta.dirname}/slow-start.ts` });
+    await main.line('a worker begins');
+    const { pid } = main.lines().find(({ msg }) => msg === 'a worker begins') ?? {};
+    process.kill(Number(pid), 'SIGTERM');
+    assert.deepEqual(await main.ended, { code: 0, signal: null });
+    assert.equal(main.errors(), '');
+  });
+
   it('that the first process can not pass on, SIGKILL, drains the workers', async (t) => {
     const main = run(t);
     const calls = await openCalls(t, main);
