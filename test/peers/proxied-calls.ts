@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict';
-import { once } from 'node:events';
-import https from 'node:https';
-import { text } from 'node:stream/consumers';
+import net from 'node:net';
+import tls from 'node:tls';
 import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import {
   createConnectTransport,
@@ -14,7 +13,7 @@ import { Health, HealthCheckResponse_ServingStatus } from '../../proto/gen/healt
 import { Users } from '../../proto/gen/users_pb.js';
 import { uniqueName } from '../e2e/target.ts';
 import type { Check } from './peer.ts';
-import type { Proxied } from './proxied.ts';
+import { type Proxied, watchesPerClient } from './proxied.ts';
 import { ProxiedLoad } from './proxied-load.ts';
 
 /**
@@ -32,28 +31,39 @@ export async function checkProxied(proxied: Proxied, check: Check): Promise<void
     'Connect over HTTP/2': createConnectTransport({ baseUrl, httpVersion: '2', nodeOptions }),
   };
   for (const [name, transport] of Object.entries(transports)) await callAll(`${name}: `, transport, check);
-  await clientsAreTold(proxied, check);
+  await clientsAreCounted(proxied, check);
   await replaceUnderLoad(proxied, check);
 }
 
-/** The servers see the address that the proxy saw, whatever the client claims. */
-async function clientsAreTold({ endpoint, ca, servers }: Proxied, check: Check): Promise<void> {
-  const agent = new https.Agent({ ca, keepAlive: true });
-  await check('the client is who reached the proxy, not who it claims to be', async () => {
-    const requestId = uniqueName();
-    const headers = {
-      'content-type': 'application/json',
-      'x-forwarded-for': '203.0.113.9',
-      'x-request-id': requestId,
-    };
-    const options = { agent, headers, method: 'POST', localAddress: '127.0.0.7' };
-    const request = https.request(`${endpoint}/Users/CreateUser`, options).end('{}');
-    const [response] = await once(request, 'response');
-    await text(response);
-    const peers = servers.map((server) => server.logged('requestId', requestId));
-    assert.equal((await Promise.race(peers)).peer, '127.0.0.7');
+/** Watches are counted by the address that the proxy saw, whatever the client claims. */
+async function clientsAreCounted({ endpoint: baseUrl, ca }: Proxied, check: Check): Promise<void> {
+  const ended = new AbortController();
+  const watch = async (localAddress: string, claimed: string) => {
+    const port = Number(new URL(baseUrl).port);
+    const createConnection = () =>
+      tls.connect({
+        socket: net.connect({ host: '127.0.0.1', port, localAddress }),
+        ...{ host: '127.0.0.1', ca, ALPNProtocols: ['h2'] },
+      });
+    const transport = createGrpcTransport({ baseUrl, nodeOptions: { createConnection } });
+    const health = createClient(Health, transport);
+    const options = { headers: { 'x-forwarded-for': claimed }, signal: ended.signal };
+    await health.watch({ service: 'Users' }, options)[Symbol.asyncIterator]().next();
+  };
+  await check('clients are counted by the address that the proxy saw, not by what they claim', async () => {
+    // More than both servers take of one client.
+    const watches = Array.from({ length: 2 * watchesPerClient + 1 }, (_, i) =>
+      watch('127.0.0.7', `203.0.113.${i}`),
+    );
+    const results = await Promise.allSettled(watches);
+    const refused = results
+      .filter((it) => it.status === 'rejected')
+      .map((it) => ConnectError.from(it.reason));
+    assert.ok(refused.length > 0, 'all were taken');
+    for (const { code } of refused) assert.equal(code, Code.ResourceExhausted);
+    await watch('127.0.0.8', '127.0.0.7');
   });
-  agent.destroy();
+  ended.abort();
 }
 
 /**

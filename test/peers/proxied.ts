@@ -9,6 +9,9 @@ import { createUsersClient } from '../../client/client.ts';
 import { ServerProcess } from '../support/process.ts';
 import { writeTlsFiles } from './server.ts';
 
+/** Health watches that each server takes of a client: few, so that a check can reach their number. */
+export const watchesPerClient = 4;
+
 /** Where a proxy listens, and what it stands before. */
 export interface Places {
   /** For what the proxy writes, and its settings. */
@@ -86,6 +89,7 @@ export class Proxied implements AsyncDisposable {
         HOST: `unix:${this.#places.sockets[index]}`,
         TRUSTED_PROXIES: '1',
         AUTH: 'none',
+        MAX_WATCHES_PER_CLIENT: String(watchesPerClient),
         ...this.#settings,
       },
     });
