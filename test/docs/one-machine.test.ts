@@ -113,7 +113,7 @@ if (reason !== undefined) {
     it('one that is killed is started again', async () => {
       const restarts = '$(systemctl show -P NRestarts users@1)';
       await machine.run(`systemctl kill -s KILL users@1; until [ ${restarts} = 1 ]; do sleep 0.1; done`);
-      await machine.run('systemctl start users@1; curl -sf http://127.0.0.1:9461/readyz');
+      await machine.run('systemctl start users@1; curl -sf http://127.0.0.1:9164/readyz');
     });
 
     it('a stop lets a call end that is under way', async () => {
@@ -155,7 +155,7 @@ if (reason !== undefined) {
     });
 
     it('an upgrade behind nginx, and the way back, fail no call', async () => {
-      machine.write('/etc/users/users.env', 'TRUSTED_PROXIES=1\nLOG_LEVEL=info\n', 0o600);
+      machine.write('/etc/users/users.env', 'TRUSTED_PROXIES=1\nWORKERS=2\n', 0o600);
       await machine.run('usermod -aG usersd www-data; systemctl restart users@1 users@2');
       await renew();
       await machine.run('nginx -t; systemctl start nginx');
