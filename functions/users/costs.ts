@@ -13,6 +13,8 @@ export const costs = {
   passwordTokens: 50,
   /** Users on a page that cost one token: they lie side by side, so that one read finds many. */
   listedUsersPerToken: 10,
+  /** A page of all names, at least: DynamoDB is asked for each of 36 first characters, half a read unit each. */
+  allNamesTokens: 18,
 } as const;
 
 /** What a sign-up, a change or a check costs besides the call itself: next to a password, the rest is nothing. */
@@ -25,7 +27,8 @@ export function costOfGetUsers({ user }: Pick<GetUsersRequest, 'user'>): number 
   return user.length * costs.userTokens - costs.callTokens;
 }
 
-/** What a page costs besides the call itself, by how many users it may have. */
-export function costOfListUsers(maxUsers: number): number {
-  return Math.ceil(maxUsers / costs.listedUsersPerToken) - costs.callTokens;
+/** What a page costs besides the call itself, by how many users it may have, and whether of one prefix alone. */
+export function costOfListUsers(maxUsers: number, prefix: string): number {
+  const leastTokens = prefix === '' ? costs.allNamesTokens : costs.callTokens;
+  return Math.max(leastTokens, Math.ceil(maxUsers / costs.listedUsersPerToken)) - costs.callTokens;
 }

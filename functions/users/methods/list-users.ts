@@ -20,7 +20,7 @@ export function listUsersMethod({ store, limits }: Pick<MethodParts, 'store' | '
   ): Promise<ListUsersResult> {
     const { prefix, after } = checkListUsers(request);
     const maxUsers = pageSizeOf(request, limits);
-    spend(context, costOfListUsers(maxUsers));
+    spend(context, costOfListUsers(maxUsers, prefix));
     const { users, next } = await callStore((within) => store.list({ prefix, after, maxUsers }, within), {
       context,
       limits,
