@@ -37,7 +37,7 @@ export function targetsOf({
   const hundred = load(streams, 'stream 100', 'cpuMicros');
   const tenThousand = load(streams, 'stream 10000', 'cpuMicros');
   const p99 = load(unary, '1x1', 'p99Ms');
-  const served = load(workers, 'stream 100', 'rate');
+  const served = load(workers, 'stream 1000', 'rate');
   const protocol = (key: string) => load(protocols, key, 'cpuMicros')('bare');
   const table: readonly (readonly [string, number, (key: string) => Figure | undefined, string, string])[] = [
     ['CPU of a unary call: ours, bare, to raw node:http2', 1.15, call, 'bare', 'raw'],
@@ -57,7 +57,7 @@ export function targetsOf({
     ['CPU of a unary call, ours, bare: Connect, JSON, to gRPC', 1.8, protocol, 'connect json', 'grpc'],
     ['cold start: our bundle to an empty node:http2 server', 1.4, single(cold), 'bundle', 'floor'],
     // Two serve 1.7 times what one does.
-    ['users a second, streams of 100: one process to two workers', 0.59, served, 'workers 1', 'workers 2'],
+    ['users a second, streams of 1,000: one process to two workers', 0.59, served, 'workers 1', 'workers 2'],
     ['memory after the load: ours as shipped to grpc-js', 0.9, single(memory), 'shipped', 'grpc-js'],
   ];
   const before = [...unary, ...streams].flatMap(({ load: { key, title }, subject }) => {
