@@ -134,8 +134,10 @@ describe('a call of Users', () => {
   });
 
   it('costs at least what every call does, whatever the size of a page', () => {
-    for (const size of [1, 9, 10]) assert.equal(costOfListUsers(size), 0);
-    assert.equal(costOfListUsers(11), 1);
+    for (const size of [1, 9, 10]) assert.equal(costOfListUsers(size, 'a'), 0);
+    assert.equal(costOfListUsers(11, 'a'), 1);
+    for (const size of [1, 180]) assert.equal(costOfListUsers(size, ''), costs.allNamesTokens - 1);
+    assert.equal(costOfListUsers(181, ''), costs.allNamesTokens);
   });
 
   it('costs what docs/limits.md says', () => {
@@ -149,7 +151,7 @@ describe('a call of Users', () => {
         String(costs.passwordTokens),
         String(costs.callTokens),
         String(costs.callTokens),
-        `1 for each ${costs.listedUsersPerToken} users that the page may have, at least ${costs.callTokens}`,
+        `1 for each ${costs.listedUsersPerToken} users that the page may have, at least ${costs.callTokens} with a prefix and ${costs.allNamesTokens} without`,
         `${costs.userTokens} for each user, at least ${costs.callTokens}`,
         '0',
         `${costs.callTokens} for each question; the first is free where it is open`,
