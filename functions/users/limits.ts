@@ -60,7 +60,7 @@ export const usersLimits = {
   /** How long a store may take for one call, within the deadline of the call. */
   storeTimeoutMs: 5_000,
   /**
-   * Reads, or sign-ups, that the store fails one after the other, and the time from the first of them, until Users is
+   * Reads, or writes, that the store fails one after the other, and the time from the first of them, until Users is
    * not ready.
    */
   unreadyAfterFailures: 3,

@@ -8,7 +8,7 @@
 // was written, synced or not, so a missing sync would not show here as it would after a power cut. That the
 // file is synced at each commit (journal_mode=WAL, synchronous=FULL) is read from the open database by
 // test/users/stores/sqlite.test.ts; that a disk keeps what it was told to sync is for the disk to keep.
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -26,7 +26,15 @@ test(`SQLite survives ${rounds} kills under sign-ups, changes and removals`, asy
     await survivesKills({
       rounds,
       start: () => new ServerProcess({ settings }),
+      untilItWrites: () => untilItGrows(join(folder, 'users.sqlite-wal')),
       read: () => keptInSqlite(folder),
     }),
   );
 });
+
+/** An event would come some commits later, so it looks all the time; not for ever, since nothing may be asked for. */
+function untilItGrows(path: string): void {
+  const before = statSync(path).size;
+  const giveUpAtMs = performance.now() + 20;
+  while (statSync(path).size === before && performance.now() < giveUpAtMs);
+}

@@ -23,6 +23,8 @@ export interface CrashSetting {
   readonly rounds: number;
   /** Starts a server on what the one before has left. */
   readonly start: () => ServerProcess;
+  /** Holds everything up until the server writes to its disk, or for a while. Default: nobody can tell. */
+  readonly untilItWrites?: () => void;
   /** Reads all that is stored, while no server runs. */
   readonly read: () => Kept | Promise<Kept>;
 }
@@ -33,12 +35,12 @@ export interface CrashSetting {
  *
  * @returns what happened, in a line
  */
-export async function survivesKills({ rounds, start, read }: CrashSetting): Promise<string> {
+export async function survivesKills({ rounds, start, untilItWrites, read }: CrashSetting): Promise<string> {
   const people = new People();
   const tallies = newTallies();
   for (let round = 1; round <= rounds; round += 1) {
     await using server = start();
-    await crashUnderLoad(server, people);
+    await crashUnderLoad(server, people, untilItWrites);
     await assertKept(await read(), people, tallies);
   }
   {
@@ -59,7 +61,11 @@ export async function survivesKills({ rounds, start, read }: CrashSetting): Prom
 }
 
 /** Lets callers take steps, first those left over from earlier rounds, and kills the server in the midst of it. */
-async function crashUnderLoad(server: ServerProcess, people: People): Promise<void> {
+async function crashUnderLoad(
+  server: ServerProcess,
+  people: People,
+  untilItWrites = () => {},
+): Promise<void> {
   let left = Math.floor(Math.random() * mostPerRound);
   let killing = false;
   const enough = Promise.withResolvers<void>();
@@ -79,8 +85,10 @@ async function crashUnderLoad(server: ServerProcess, people: People): Promise<vo
   await withClient(await server.url(), async (client) => {
     const calls = Promise.all(Array.from({ length: callers }, () => keepStepping(client)));
     await Promise.race([calls, enough.promise]);
-    // Every other time right after an answer, which may have been given too early; else anywhere in its work.
-    if (Math.random() < 0.5) await delay(Math.random() * 5);
+    // Right after an answer, which may have been given too early; anywhere in its work; or in the midst of a commit.
+    const moment = Math.random();
+    if (moment < 1 / 3) await delay(Math.random() * 5);
+    else if (moment < 2 / 3) untilItWrites();
     killing = true;
     assert.ok(await server.kill(), 'the server had ended by itself');
     await calls;

@@ -68,8 +68,9 @@ export class People {
    */
   async step(client: UsersClient, other = client): Promise<void> {
     const chance = Math.random();
-    const person = this.unfinished.pop() ?? (chance < 0.4 ? undefined : this.#takeIdle()) ?? this.#newcomer();
-    if (!person.act && chance < 0.6) {
+    const person =
+      this.unfinished.pop() ?? (chance < 0.35 ? undefined : this.#takeIdle()) ?? this.#newcomer();
+    if (!person.act && chance < 0.5) {
       try {
         await this.#look(client, person);
       } finally {
@@ -79,7 +80,7 @@ export class People {
     }
     if (!person.act) {
       person.seenEtag = undefined;
-      person.act = chance < 0.9 ? this.#change(person) : { kind: 'removal' };
+      person.act = chance < 0.8 ? this.#change(person) : { kind: 'removal' };
     }
     try {
       await this.#perform(person, person.act, client, other);
