@@ -31,9 +31,11 @@ test('a write whose second statement fails is not made, and those beside it are'
                 BEGIN SELECT RAISE(ABORT, 'no memory'); END`);
   const outcomes = async (writes: Promise<unknown>[]) =>
     (await Promise.allSettled(writes)).map((it) =>
-      it.status === 'rejected' && it.reason instanceof StoreError ? it.reason.message : it.status,
+      it.status === 'rejected' && it.reason instanceof StoreError
+        ? `${it.reason.message}; ${it.reason.retrySafe}`
+        : it.status,
     );
-  const told = (what: string) => ['fulfilled', `SQLite could not ${what}: no memory`, 'fulfilled'];
+  const told = (what: string) => ['fulfilled', `SQLite could not ${what}: no memory; true`, 'fulfilled'];
   const there = async () => {
     const accounts = await Promise.all(names.map((_, at) => store.account({ userId: at + 1 }, signal)));
     return accounts.map((it) => it && [it.username, it.email, it.etag].join());
