@@ -1,7 +1,7 @@
 // Several processes write to one SQLite file, as two servers or as two workers of one, and one of them is killed with
 // SIGKILL again and again while many sign up, change, log in and leave by all of them: 2 times, or a tenth of
-// CRASH_ROUNDS (`npm run test:faults`: 20). Repeats go to whoever lives. In the end all that was acknowledged by any of
-// them is there, nothing else, and each exactly once.
+// CRASH_ROUNDS (`npm run test:faults`: 20, workers 8). Repeats go to whoever lives. In the end all that was acknowledged
+// by any of them is there, nothing else, and each exactly once.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,6 +17,9 @@ import { keptInSqlite } from './kept-sqlite.ts';
 import { isInterruption, People } from './people.ts';
 
 const rounds = process.env.CRASH_ROUNDS === undefined ? 2 : Math.ceil(Number(process.env.CRASH_ROUNDS) / 10);
+
+/** A worker that dies time and again is started later each time. */
+const workerRounds = Math.min(rounds, 8);
 
 const stepsPerRound = 60;
 const connections = 8;
@@ -119,10 +122,10 @@ async function survives(load: Load, kills: () => Promise<void>, url: () => Promi
   assert.ok(load.interrupted > 0, 'the kills met calls under way');
 }
 
-const counts = ({ people, interrupted }: Load) =>
+const counts = ({ people, interrupted }: Load, kills: number) =>
   `${Object.entries(people.done)
     .map(([kind, count]) => `${count} ${kind}s`)
-    .join(', ')}; ${rounds} kills interrupted ${interrupted} calls`;
+    .join(', ')}; ${kills} kills interrupted ${interrupted} calls`;
 
 test(`two servers on one SQLite file: either is killed, ${rounds} times, and the other goes on`, async (t) => {
   const { folder, settings } = shared(t);
@@ -149,10 +152,10 @@ test(`two servers on one SQLite file: either is killed, ${rounds} times, and the
   await survives(load, kills, () => servers[0]?.url() ?? assert.fail());
   for (const server of servers) await server.kill();
   await assertKept(keptInSqlite(folder), load.people);
-  t.diagnostic(counts(load));
+  t.diagnostic(counts(load, rounds));
 });
 
-test(`WORKERS=2: either is killed, ${rounds} times, and the other goes on`, async (t) => {
+test(`WORKERS=2: either is killed, ${workerRounds} times, and the other goes on`, async (t) => {
   const { folder, settings } = shared(t);
   const server = new ServerProcess({ settings: { ...settings, WORKERS: '2' } });
   t.after(() => server.kill());
@@ -161,7 +164,7 @@ test(`WORKERS=2: either is killed, ${rounds} times, and the other goes on`, asyn
     server.lines().filter((line) => line.msg === 'listening' && line.worker === worker);
   const load = new Load([await server.url()]);
   const kills = async () => {
-    for (let round = 0; round < rounds; round += 1) {
+    for (let round = 0; round < workerRounds; round += 1) {
       await load.reach(Math.random() * stepsPerRound);
       const worker = 1 + (round % 2);
       const before = starts(worker);
@@ -174,5 +177,5 @@ test(`WORKERS=2: either is killed, ${rounds} times, and the other goes on`, asyn
   await survives(load, kills, () => server.url());
   await server.stop();
   await assertKept(keptInSqlite(folder), load.people);
-  t.diagnostic(counts(load));
+  t.diagnostic(counts(load, workerRounds));
 });
