@@ -5,7 +5,7 @@ import type { Client, Clients } from '../call/clients.ts';
 import { connectionOf } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { Http2Server } from '../http2/node/http2-server.ts';
+import { Http2Server } from '../http2/http2-server.ts';
 import type { RpcLimits } from '../limits.ts';
 import { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { Http1Server } from './http1-server.ts';

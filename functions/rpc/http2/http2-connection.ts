@@ -1,0 +1,534 @@
+import type { Socket } from 'node:net';
+import type { Connection } from '../call/connection.ts';
+import type { RpcLimits } from '../limits.ts';
+import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
+import { FloodGuard } from './flood-guard.ts';
+import { ConnectionFault, type ErrorCode, errorCode, flag, frameType, maxUint31 } from './frame.ts';
+import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { HpackDecoder, HpackError } from './hpack/decoder.ts';
+import { Http2Stream } from './http2-stream.ts';
+import { Outbox, type OutboxOwner } from './outbox.ts';
+import { ReceiveWindow } from './receive-window.ts';
+import { RequestHeaders } from './request-headers.ts';
+import {
+  defaultTableBytes,
+  defaultWindowBytes,
+  initialPeerSettings,
+  readSettings,
+  settingId,
+} from './settings.ts';
+
+/** What a connection is given. */
+export interface Http2ConnectionOptions {
+  readonly socket: Socket;
+  readonly connection: Connection;
+  readonly limits: RpcLimits;
+  readonly counts: ConnectionCounts;
+  /** Takes a new request. */
+  readonly onStream: (stream: Http2Stream) => void;
+  /** The connection is closed. */
+  readonly onClosed: () => void;
+}
+
+/** One HTTP/2 connection of a client, from its preface to its end (RFC 9113). */
+export class Http2Connection implements FrameSink, OutboxOwner {
+  readonly limits: RpcLimits;
+  readonly counts: ConnectionCounts;
+  readonly connection: Connection;
+  readonly outbox: Outbox;
+  /** What the client still takes, of all responses together. */
+  sendWindow = defaultWindowBytes;
+  /** Whether it has had a request since somebody last looked. */
+  isUsed = true;
+  readonly #options: Http2ConnectionOptions;
+  readonly #socket: Socket;
+  readonly #reader: FrameReader;
+  readonly #decoder = new HpackDecoder(defaultTableBytes);
+  readonly #guard: FloodGuard;
+  readonly #receiveWindow: ReceiveWindow;
+  readonly #peer = initialPeerSettings();
+  readonly #streams = new Map<number, Http2Stream>();
+  /** Streams with bytes that wait, in the order of their turns. */
+  readonly #blocked = new Set<Http2Stream>();
+  /** Streams that are over, whose calls hear of it at the end of the turn. */
+  #over: Http2Stream[] = [];
+  /** Streams that we have reset lately: what was on its way for them means nothing. */
+  readonly #reset = new Set<number>();
+  #lastStreamId = 0;
+  #hasSettings = false;
+  #handshakeTimer: NodeJS.Timeout | undefined;
+  /** A header block that CONTINUATION goes on with. */
+  #block: Buffer[] | undefined;
+  #blockBytes = 0;
+  #blockStreamId = 0;
+  #blockFlags = 0;
+  #isDismissed = false;
+  #isEnding = false;
+  #endTimer: NodeJS.Timeout | undefined;
+  #readingTimer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+
+  constructor(options: Http2ConnectionOptions) {
+    const { socket, connection, limits, counts } = options;
+    this.#options = options;
+    this.#socket = socket;
+    this.limits = limits;
+    this.counts = counts;
+    this.connection = connection;
+    this.outbox = new Outbox(socket, this);
+    this.#reader = new FrameReader(this);
+    this.#guard = new FloodGuard(limits);
+    this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
+    socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    socket.on('end', () => this.#destroy());
+    socket.on('close', () => this.#close());
+    // It must send SETTINGS and accept ours (section 6.5.3): until then, our limits do not hold for it.
+    this.#handshakeTimer = setTimeout(() => {
+      counts.refused.handshake_timeout += 1;
+      this.#fail(new ConnectionFault(errorCode.settingsTimeout, 'no SETTINGS in time'));
+    }, limits.handshakeTimeoutMs).unref();
+    this.outbox.settings([
+      settingId.maxConcurrentStreams,
+      limits.maxConcurrentStreams,
+      settingId.initialWindowSize,
+      limits.streamWindowBytes,
+      settingId.maxHeaderListSize,
+      limits.maxHeaderBytes,
+    ]);
+    const more = limits.connectionWindowBytes - defaultWindowBytes;
+    if (more > 0) this.outbox.windowUpdate(0, more);
+    // Where the window is to be smaller than that of the RFC, the client may still send so much at first.
+    socket.resume();
+  }
+
+  /** What the client takes of each new response. */
+  get peerWindowBytes(): number {
+    return this.#peer.initialWindowBytes;
+  }
+
+  /** How many streams are open. */
+  get streams(): number {
+    return this.#streams.size;
+  }
+
+  /** A stream has bytes that wait. */
+  block(stream: Http2Stream): void {
+    this.#blocked.add(stream);
+  }
+
+  /** A stream was told that its request is at an end, or is reset: what still comes for it is no fault of the client. */
+  forgetReset(stream: Http2Stream): void {
+    if (this.#reset.size >= this.limits.maxConcurrentStreams) {
+      for (const oldest of this.#reset) {
+        this.#reset.delete(oldest);
+        break;
+      }
+    }
+    if (!stream.isRemoteClosed) this.#reset.add(stream.id);
+  }
+
+  /** Bytes of a stream were read: the client may send as many more. */
+  taken(stream: Http2Stream, bytes: number): void {
+    this.#openWindow(bytes);
+    if (stream.isRemoteClosed) return;
+    const opened = stream.receiveWindow.take(bytes);
+    if (opened > 0) this.outbox.windowUpdate(stream.id, opened);
+  }
+
+  /** A stream is over. `unread`: bytes of it that nobody will read. */
+  closed(stream: Http2Stream, unread: number): void {
+    this.#streams.delete(stream.id);
+    this.#blocked.delete(stream);
+    this.#openWindow(unread);
+    if (this.#over.push(stream) === 1) setImmediate(() => this.#tellOver());
+  }
+
+  /**
+   * Sends the client two GOAWAYs (section 6.8). The first asks it to send no more calls. A round trip later, the second
+   * says which of its calls were taken; it can send the others elsewhere. The connection ends with its last call.
+   */
+  dismiss(): void {
+    if (this.#isDismissed) return;
+    this.#isDismissed = true;
+    this.counts.goaways += 1;
+    this.outbox.goaway(maxUint31, errorCode.noError);
+    this.outbox.ping(roundTrip, false);
+    this.#endTimer = setTimeout(() => this.end(), this.limits.goawayTimeoutMs).unref();
+  }
+
+  /** Sends GOAWAY. Calls that are open may finish; then the connection is closed. */
+  end(): void {
+    if (this.#isEnding) return;
+    if (!this.#isDismissed) this.counts.goaways += 1;
+    this.#isDismissed = true;
+    this.#isEnding = true;
+    clearTimeout(this.#endTimer);
+    this.outbox.goaway(this.#lastStreamId, errorCode.noError);
+    this.#endIfDone();
+  }
+
+  /** Cuts the connection unless the client reads what is queued for it in `stallTimeoutMs`. */
+  watchReading(): void {
+    this.#readingTimer ??= setTimeout(() => this.#destroy(), this.limits.stallTimeoutMs).unref();
+  }
+
+  flushed(): void {
+    clearTimeout(this.#readingTimer);
+    this.#readingTimer = undefined;
+    this.#sendBlocked();
+    this.#endIfDone();
+  }
+
+  frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (this.#block !== undefined && type !== frameType.continuation) {
+      throw new ConnectionFault(errorCode.protocolError, 'a header block is interrupted'); // section 6.10
+    }
+    if (!this.#hasSettings && type !== frameType.settings) {
+      throw new ConnectionFault(errorCode.protocolError, 'the first frame is no SETTINGS'); // section 3.4
+    }
+    switch (type) {
+      case frameType.data:
+        return this.#data(flags, streamId, bytes, from, to);
+      case frameType.headers:
+        return this.#headers(flags, streamId, bytes, from, to);
+      case frameType.priority:
+        return this.#priority(streamId, bytes, from, to);
+      case frameType.resetStream:
+        return this.#resetStream(streamId, to - from);
+      case frameType.settings:
+        return this.#settings(flags, streamId, bytes, from, to);
+      case frameType.pushPromise:
+        throw new ConnectionFault(errorCode.protocolError, 'a client does not push'); // section 8.4
+      case frameType.ping:
+        return this.#ping(flags, streamId, bytes, from, to);
+      case frameType.goaway:
+        return this.#goaway(streamId, to - from);
+      case frameType.windowUpdate:
+        return this.#windowUpdate(streamId, bytes, from, to);
+      case frameType.continuation:
+        return this.#continuation(flags, streamId, bytes, from, to);
+      default:
+        this.#guard.glitch(); // section 5.5: ignored
+    }
+  }
+
+  #read(chunk: Buffer): void {
+    if (this.#isClosed || this.#socket.destroyed) return;
+    try {
+      this.#reader.read(chunk);
+    } catch (error) {
+      if (error instanceof ConnectionFault) return this.#fail(error);
+      if (error instanceof HpackError) {
+        return this.#fail(new ConnectionFault(errorCode.compressionError, error.message));
+      }
+      throw error;
+    }
+  }
+
+  /** Section 6.1. */
+  #data(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    this.#receiveWindow.receive(to - from);
+    const stream = this.#streams.get(streamId);
+    const isLast = (flags & flag.endStream) !== 0;
+    if (to === from && !isLast) this.#guard.glitch();
+    if (stream === undefined || stream.isRemoteClosed) {
+      this.#openWindow(to - from);
+      return this.#lateFrame(streamId, stream);
+    }
+    stream.receiveWindow.receive(to - from);
+    const [start, end] = unpadded(flags, bytes, from, to);
+    // Padding is never read: its part of the windows opens at once.
+    if (end - start < to - from) this.taken(stream, to - from - (end - start));
+    if (!stream.received(bytes.subarray(start, end), isLast)) this.#refuse(stream, errorCode.protocolError);
+  }
+
+  /** Section 6.2. */
+  #headers(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId === 0 || streamId % 2 === 0) {
+      throw new ConnectionFault(errorCode.protocolError, 'a request has no such stream id'); // section 5.1.1
+    }
+    let [start, end] = unpadded(flags, bytes, from, to);
+    if ((flags & flag.priority) !== 0) {
+      if (end - start < 5)
+        throw new ConnectionFault(errorCode.frameSizeError, 'HEADERS has no room for a priority');
+      checkDependency(streamId, bytes, start);
+      start += 5;
+    }
+    if ((flags & flag.endHeaders) !== 0) return this.#fields(streamId, flags, bytes, start, end);
+    this.#block = [Buffer.from(bytes.subarray(start, end))];
+    this.#blockBytes = end - start;
+    this.#blockStreamId = streamId;
+    this.#blockFlags = flags;
+  }
+
+  /** Section 6.10. A block that goes on without end is an attack (CVE-2024-27316). */
+  #continuation(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (this.#block === undefined || streamId !== this.#blockStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'CONTINUATION continues nothing');
+    }
+    if (to === from) this.#guard.glitch();
+    this.#blockBytes += to - from;
+    if (this.#blockBytes > 2 * this.limits.maxHeaderBytes || this.#block.length >= maxBlockFrames) {
+      throw new ConnectionFault(errorCode.enhanceYourCalm, 'a header block is too long');
+    }
+    this.#block.push(Buffer.from(bytes.subarray(from, to)));
+    if ((flags & flag.endHeaders) === 0) return;
+    const block = Buffer.concat(this.#block);
+    this.#block = undefined;
+    this.#fields(streamId, this.#blockFlags, block, 0, block.length);
+  }
+
+  /** A whole header block: of a new request, or the trailers of one (section 8.1). */
+  #fields(streamId: number, flags: number, block: Buffer, from: number, to: number): void {
+    const { maxHeaderBytes, maxHeaderPairs } = this.limits;
+    const isLast = (flags & flag.endStream) !== 0;
+    const stream = this.#streams.get(streamId);
+    const isNew = streamId > this.#lastStreamId;
+    const fields = new RequestHeaders(!isNew, maxHeaderBytes, maxHeaderPairs);
+    // Also what is refused changes the table.
+    this.#decoder.decode(block, from, to, fields);
+    if (isNew) return this.#open(streamId, fields, isLast);
+    if (stream === undefined || stream.isRemoteClosed) return this.#lateFrame(streamId, stream, true);
+    // Trailers end a request. What they say is nobody's business.
+    const isFine = isLast && fields.finish() === undefined && stream.received(nothing, true);
+    if (!isFine) this.#refuse(stream, errorCode.protocolError);
+  }
+
+  #open(streamId: number, fields: RequestHeaders, isLast: boolean): void {
+    const { limits } = this;
+    if (this.#isEnding) return; // section 6.8: the client knows that nobody has taken it
+    this.#lastStreamId = streamId;
+    if (this.#streams.size >= limits.maxConcurrentStreams) {
+      // Section 5.1.2. It may have come before the client knew the limit, or beside a reset that makes room.
+      this.#guard.reset();
+      return this.#resetUnopened(streamId, errorCode.refusedStream);
+    }
+    if (fields.isTooMuch || fields.finish() !== undefined) {
+      this.#guard.reset();
+      return this.#resetUnopened(
+        streamId,
+        fields.isTooMuch ? errorCode.enhanceYourCalm : errorCode.protocolError,
+      );
+    }
+    const stream = new Http2Stream(this, streamId, fields.headers, fields.bytes);
+    this.#streams.set(streamId, stream);
+    this.isUsed = true;
+    this.#options.onStream(stream);
+    if (isLast && !stream.received(nothing, true)) this.#refuse(stream, errorCode.protocolError);
+  }
+
+  /** Section 6.3. Priorities mean nothing here (section 5.3.2), but they have a form. */
+  #priority(streamId: number, bytes: Buffer, from: number, to: number): void {
+    this.#guard.glitch();
+    if (streamId === 0) throw new ConnectionFault(errorCode.protocolError, 'PRIORITY is of a stream');
+    if (to - from !== 5) throw new ConnectionFault(errorCode.frameSizeError, 'PRIORITY has five bytes');
+    checkDependency(streamId, bytes, from);
+  }
+
+  /** Section 6.4. */
+  #resetStream(streamId: number, length: number): void {
+    if (length !== 4) throw new ConnectionFault(errorCode.frameSizeError, 'RST_STREAM has four bytes');
+    if (streamId === 0 || streamId > this.#lastStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'RST_STREAM is of a stream that never was');
+    }
+    this.#guard.reset();
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    this.counts.resetsReceived += 1;
+    stream.lost();
+  }
+
+  /** Section 6.5. */
+  #settings(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'SETTINGS is of the connection');
+    if ((flags & flag.ack) !== 0) {
+      if (to > from) throw new ConnectionFault(errorCode.frameSizeError, 'an acknowledgement is empty');
+      if (!this.#hasSettings)
+        throw new ConnectionFault(errorCode.protocolError, 'the first frame is no SETTINGS');
+      clearTimeout(this.#handshakeTimer);
+      return;
+    }
+    if (this.#hasSettings) this.#guard.glitch();
+    this.#hasSettings = true;
+    const before = this.#peer.initialWindowBytes;
+    const tableBefore = this.#peer.headerTableBytes;
+    readSettings(bytes, from, to, this.#peer);
+    this.outbox.maxFrameBytes = this.#peer.maxFrameBytes;
+    if (this.#peer.headerTableBytes < tableBefore) this.outbox.tellTableSize();
+    this.outbox.settingsAck();
+    this.#checkQueuedControl();
+    const more = this.#peer.initialWindowBytes - before;
+    if (more === 0) return;
+    // Section 6.9.2: it holds for streams that are open too, and a window may become negative.
+    for (const stream of this.#streams.values()) {
+      stream.sendWindow += more;
+      if (stream.sendWindow > maxUint31) {
+        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
+      }
+    }
+    if (more > 0) this.#sendBlocked();
+  }
+
+  /** Section 6.7. */
+  #ping(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'PING is of the connection');
+    if (to - from !== 8) throw new ConnectionFault(errorCode.frameSizeError, 'PING has eight bytes');
+    if ((flags & flag.ack) !== 0) {
+      if (this.#isDismissed && bytes.subarray(from, to).equals(roundTrip)) this.end();
+      return;
+    }
+    this.#guard.glitch();
+    this.outbox.ping(bytes.subarray(from, to), true);
+    this.#checkQueuedControl();
+  }
+
+  /** Section 6.8. The client goes; its calls may finish. */
+  #goaway(streamId: number, length: number): void {
+    if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'GOAWAY is of the connection');
+    if (length < 8) throw new ConnectionFault(errorCode.frameSizeError, 'GOAWAY has eight bytes or more');
+    this.#guard.glitch();
+  }
+
+  /** Section 6.9. */
+  #windowUpdate(streamId: number, bytes: Buffer, from: number, to: number): void {
+    if (to - from !== 4) throw new ConnectionFault(errorCode.frameSizeError, 'WINDOW_UPDATE has four bytes');
+    const more = bytes.readUInt32BE(from) & maxUint31;
+    if (more < smallUpdateBytes) this.#guard.glitch();
+    if (streamId === 0) {
+      if (more === 0) throw new ConnectionFault(errorCode.protocolError, 'a window opens by nothing');
+      this.sendWindow += more;
+      if (this.sendWindow > maxUint31)
+        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
+      return this.#sendBlocked();
+    }
+    if (streamId > this.#lastStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'WINDOW_UPDATE is of a stream that never was');
+    }
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    if (more === 0) return this.#refuse(stream, errorCode.protocolError);
+    stream.sendWindow += more;
+    if (stream.sendWindow > maxUint31) return this.#refuse(stream, errorCode.flowControlError);
+    if (this.#blocked.has(stream)) this.#sendBlocked();
+  }
+
+  /** A frame of a stream that is over, or never was (section 5.1). */
+  #lateFrame(streamId: number, stream: Http2Stream | undefined, isHeaders = false): void {
+    if (streamId === 0 || streamId > this.#lastStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'a frame is of a stream that never was');
+    }
+    if (stream !== undefined) return this.#refuse(stream, errorCode.streamClosed);
+    // It was on its way when we reset the stream.
+    if (this.#reset.has(streamId)) return;
+    if (isHeaders)
+      throw new ConnectionFault(errorCode.streamClosed, 'a request begins on a stream that is over');
+    this.#guard.reset();
+    this.#resetUnopened(streamId, errorCode.streamClosed);
+  }
+
+  /** Ends a stream for a fault of the client. */
+  #refuse(stream: Http2Stream, code: ErrorCode): void {
+    this.#guard.reset();
+    stream.reset(code);
+  }
+
+  #resetUnopened(streamId: number, code: ErrorCode): void {
+    this.counts.resetsSent += 1;
+    this.outbox.resetStream(streamId, code);
+    this.#reset.add(streamId);
+    this.#checkQueuedControl();
+  }
+
+  /** Answers of a client that asks without reading must not pile up (CVE-2019-9512, 9515). */
+  #checkQueuedControl(): void {
+    if (this.outbox.waitingBytes > maxWaitingBytes) {
+      throw new ConnectionFault(errorCode.enhanceYourCalm, 'the client asks, and does not read the answers');
+    }
+  }
+
+  #openWindow(bytes: number): void {
+    if (bytes === 0 || this.#isClosed) return;
+    const opened = this.#receiveWindow.take(bytes);
+    if (opened > 0) this.outbox.windowUpdate(0, opened);
+  }
+
+  /** Streams take turns, a frame each, so that none holds up the others. */
+  #sendBlocked(): void {
+    for (let isMoving = true; isMoving; ) {
+      isMoving = false;
+      for (const stream of [...this.#blocked]) {
+        if (this.sendWindow <= 0 || this.outbox.room === 0) return;
+        if (!stream.sendQueued(true)) continue;
+        isMoving = true;
+        // To the end of the line.
+        this.#blocked.delete(stream);
+        if (stream.hasQueued) this.#blocked.add(stream);
+        else stream.drained();
+      }
+    }
+  }
+
+  #tellOver(): void {
+    const over = this.#over;
+    this.#over = [];
+    for (const stream of over) stream.tellClosed();
+    this.#endIfDone();
+  }
+
+  #endIfDone(): void {
+    if (!this.#isEnding || this.#streams.size > 0 || !this.outbox.isEmpty || this.#isClosed) return;
+    // The client closes its side in turn; one that does not is cut.
+    this.#socket.end();
+    this.#endTimer = setTimeout(() => this.#destroy(), this.limits.goawayTimeoutMs).unref();
+  }
+
+  /** Section 5.4.1. */
+  #fail(fault: ConnectionFault): void {
+    if (this.#isClosed || this.#socket.destroyed) return;
+    this.counts.goaways += 1;
+    this.outbox.goaway(this.#lastStreamId, fault.code, fault.message);
+    this.outbox.flush();
+    this.#socket.destroySoon();
+    this.#close();
+  }
+
+  #destroy(): void {
+    this.#socket.destroy();
+    this.#close();
+  }
+
+  #close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    clearTimeout(this.#handshakeTimer);
+    clearTimeout(this.#endTimer);
+    clearTimeout(this.#readingTimer);
+    for (const stream of this.#streams.values()) stream.lost();
+    this.#options.onClosed();
+  }
+}
+
+const nothing = Buffer.alloc(0);
+/** What the PING between two GOAWAYs says. */
+const roundTrip = Buffer.from('goaway!\n', 'latin1');
+/** nghttp2 takes as many: https://nghttp2.org/documentation/nghttp2_option_set_max_continuations.html */
+const maxBlockFrames = 9;
+/** Smaller ones hardly pay for themselves. */
+const smallUpdateBytes = 64;
+/** Answers to PING and SETTINGS, and resets: some 10,000. */
+const maxWaitingBytes = 256 * 1024;
+
+/** Where the payload is, without its padding (section 6.1). */
+function unpadded(flags: number, bytes: Buffer, from: number, to: number): readonly [number, number] {
+  if ((flags & flag.padded) === 0) return [from, to];
+  const padding = bytes[from] ?? 0;
+  if (from + 1 + padding > to) throw new ConnectionFault(errorCode.protocolError, 'more padding than frame');
+  return [from + 1, to - padding];
+}
+
+/** RFC 7540 section 5.3.1. */
+function checkDependency(streamId: number, bytes: Buffer, at: number): void {
+  if ((bytes.readUInt32BE(at) & maxUint31) === streamId) {
+    throw new ConnectionFault(errorCode.protocolError, 'a stream depends on itself');
+  }
+}
