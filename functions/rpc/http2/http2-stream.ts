@@ -30,6 +30,7 @@ export class Http2Stream implements Exchange {
   readonly #openedAtMs = performance.now();
   #receiver: Receiver | undefined;
   #isPaused = false;
+  #isDelivering = false;
   /** What came while nobody read. */
   readonly #held: (Buffer | typeof endOfRequest)[] = [];
   /** What waits for a window or for room, and how much of the first part is sent. */
@@ -267,18 +268,22 @@ export class Http2Stream implements Exchange {
     return bytes;
   }
 
+  /** In order, whatever the receiver does meanwhile: it may pause and resume. */
   #deliver(): void {
+    if (this.#isDelivering) return;
+    this.#isDelivering = true;
     while (this.#receiver !== undefined && !this.#isPaused && !this.#isGone) {
       const next = this.#held.shift();
-      if (next === undefined) return;
+      if (next === undefined) break;
       if (next === endOfRequest) {
         this.#receiver.receivedAll();
         if (this.#heldAnswer !== undefined) this.#sendHeldAnswer();
-        return;
+      } else {
+        this.#owner.taken(this, next.length);
+        this.#receiver.received(next);
       }
-      this.#owner.taken(this, next.length);
-      this.#receiver.received(next);
     }
+    this.#isDelivering = false;
   }
 }
 

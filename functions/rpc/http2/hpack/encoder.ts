@@ -42,6 +42,15 @@ export function maxFieldBytes(name: string, value: string): number {
   return name.length + value.length + 12;
 }
 
+const unsendable = new Set([
+  'connection',
+  'keep-alive',
+  'proxy-connection',
+  'transfer-encoding',
+  'upgrade',
+  'http2-settings',
+]);
+
 const statusIndexes = new Map([
   ['200', 8],
   ['204', 9],
@@ -65,7 +74,9 @@ function encodeLiteral(name: string, value: string, target: Buffer, at: number):
   return next;
 }
 
+/** A name is checked once: whoever sets a header that HTTP/2 has no place for hears of it (RFC 9113 section 8.2.2). */
 function encodedName(name: string): Buffer {
+  if (unsendable.has(name)) throw new TypeError(`HTTP/2 can't send the header ${name}`);
   const bytes = Buffer.allocUnsafe(name.length + 6);
   const index = indexes.get(name);
   if (index !== undefined) return bytes.subarray(0, encodeInteger(index, 0x0f, 0, bytes, 0));
