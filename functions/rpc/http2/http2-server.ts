@@ -2,11 +2,12 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
+import type { Http2Engine } from './engine.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Http2Stream } from './http2-stream.ts';
 
 /** Speaks HTTP/2 on the connections that it gets. */
-export class Http2Server {
+export class Http2Server implements Http2Engine {
   readonly #onExchange: (exchange: Http2Stream) => void;
   readonly #limits: RpcLimits;
   readonly #counts: ConnectionCounts;
