@@ -86,10 +86,10 @@ export class Http2Stream implements Exchange {
 
   sendHeaders(headers: string[], _trailersFollow: boolean): void {
     if (this.isLocalClosed || this.sentStatus !== undefined) return;
-    this.sentStatus = headers[1];
     if (this.extraHeaders.length > 0) headers.push(...this.extraHeaders);
     const isLast = this.method === 'HEAD';
     this.#owner.outbox.headers(this.id, headers, isLast);
+    this.sentStatus = headers[1]; // not if they can't be sent
     if (isLast) this.#ended();
   }
 
@@ -234,8 +234,8 @@ export class Http2Stream implements Exchange {
     this.#heldAnswer = undefined;
     clearTimeout(this.#timer);
     if (headers === undefined || this.isLocalClosed) return;
-    this.sentStatus = headers[1];
     this.#owner.outbox.headers(this.id, headers, true);
+    this.sentStatus = headers[1];
     this.#ended();
   }
 

@@ -59,7 +59,7 @@ export class Outbox {
     this.#length += to - from;
   }
 
-  /** Headers or trailers, names and values in turn. */
+  /** Headers or trailers, names and values in turn. @throws TypeError for a header that HTTP/2 has no place for */
   headers(streamId: number, fields: readonly string[], isLast: boolean): void {
     let most = 1;
     for (let index = 0; index < fields.length; index += 2) {
@@ -68,13 +68,11 @@ export class Outbox {
     const buffer = this.#reserve(frameHeaderBytes + most);
     const start = this.#length;
     let at = start + frameHeaderBytes;
-    if (this.#tellsTableSize) {
-      this.#tellsTableSize = false;
-      buffer[at++] = 0x20;
-    }
+    if (this.#tellsTableSize) buffer[at++] = 0x20;
     for (let index = 0; index < fields.length; index += 2) {
       at = encodeField(fields[index] ?? '', fields[index + 1] ?? '', buffer, at);
     }
+    this.#tellsTableSize = false;
     const flags = isLast ? flag.endStream : 0;
     if (at - start - frameHeaderBytes <= this.maxFrameBytes) {
       writeHeader(

@@ -26,8 +26,10 @@ const pseudoNames = new Set([':method', ':scheme', ':authority', ':path']);
 
 /** RFC 9110 section 5.6.2, in lower case (RFC 9113 section 8.2.1). */
 const validName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
-/** RFC 9113 section 8.2.1: neither NUL, CR or LF anywhere, nor a space at either end. */
-const invalidValue = /[\0\r\n]|^[ \t]|[ \t]$/;
+/** RFC 9113 section 8.2.1. */
+const invalidValue = /[\0\r\n]/;
+/** The same, but some clients send it: the field counts as not sent, as with nghttp2. */
+const spaceAtEnd = /^[ \t]|[ \t]$/;
 /** Names that were found valid: clients send the same ones again and again. */
 const knownNames = new Set<string>();
 const maxKnownNames = 1_000;
@@ -94,6 +96,7 @@ export class RequestHeaders implements FieldSink {
     this.#hasRegular = true;
     if (!isValidName(name)) this.fault = 'a name has characters that it may not have';
     else if (invalidValue.test(value)) this.fault = 'a value has characters that it may not have';
+    else if (spaceAtEnd.test(value)) return;
     else if (ofConnections.has(name)) this.fault = 'a header is of connections';
     else if (name === 'te' && value !== 'trailers') this.fault = 'te is trailers, or nothing';
     else this.#add(name, value);
