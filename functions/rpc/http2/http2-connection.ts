@@ -80,6 +80,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.#guard = new FloodGuard(limits);
     this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
+    // A client that has said its last word hears no more (RFC 9113 knows no half of a connection).
     socket.on('end', () => this.#destroy());
     socket.on('close', () => this.#close());
     // It must send SETTINGS and accept ours (section 6.5.3): until then, our limits do not hold for it.
@@ -303,14 +304,11 @@ export class Http2Connection implements FrameSink, OutboxOwner {
       this.#guard.reset();
       return this.#resetUnopened(streamId, errorCode.refusedStream);
     }
-    if (fields.isTooMuch || fields.finish() !== undefined) {
+    if (fields.finish() !== undefined) {
       this.#guard.reset();
-      return this.#resetUnopened(
-        streamId,
-        fields.isTooMuch ? errorCode.enhanceYourCalm : errorCode.protocolError,
-      );
+      return this.#resetUnopened(streamId, errorCode.protocolError);
     }
-    const stream = new Http2Stream(this, streamId, fields.headers, fields.bytes);
+    const stream = new Http2Stream(this, streamId, fields);
     this.#streams.set(streamId, stream);
     this.isUsed = true;
     this.#options.onStream(stream);
@@ -488,8 +486,12 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.counts.goaways += 1;
     this.outbox.goaway(this.#lastStreamId, fault.code, fault.message);
     this.outbox.flush();
-    this.#socket.destroySoon();
     this.#close();
+    // What the client sends meanwhile is read and dropped: else the system would answer it with a reset, which takes
+    // the GOAWAY away from a client that has not read it yet.
+    this.#socket.end();
+    const timer = setTimeout(() => this.#socket.destroy(), this.limits.goawayTimeoutMs).unref();
+    this.#socket.once('close', () => clearTimeout(timer));
   }
 
   #destroy(): void {

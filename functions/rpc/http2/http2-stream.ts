@@ -4,6 +4,7 @@ import { type Exchange, isHost, type Receiver, requestEndGraceMs } from '../http
 import { type ErrorCode, errorCode } from './frame.ts';
 import type { Http2Connection } from './http2-connection.ts';
 import { ReceiveWindow } from './receive-window.ts';
+import type { RequestHeaders } from './request-headers.ts';
 
 /** What has come in of a request that is not read now. */
 const endOfRequest = Symbol('end');
@@ -13,6 +14,7 @@ export class Http2Stream implements Exchange {
   readonly id: number;
   readonly headers: IncomingHttpHeaders;
   readonly headerBytes: number;
+  readonly lacksHeaders: boolean;
   readonly isDuplex = true;
   extraHeaders: readonly string[] = [];
   sentStatus: string | undefined;
@@ -42,11 +44,13 @@ export class Http2Stream implements Exchange {
   #timer: NodeJS.Timeout | undefined;
   #isGone = false;
 
-  constructor(owner: Http2Connection, id: number, headers: IncomingHttpHeaders, headerBytes: number) {
+  constructor(owner: Http2Connection, id: number, { headers, bytes, isTooMuch }: RequestHeaders) {
     this.#owner = owner;
     this.id = id;
     this.headers = headers;
-    this.headerBytes = headerBytes;
+    // What is not kept takes no memory.
+    this.headerBytes = isTooMuch ? 0 : bytes;
+    this.lacksHeaders = isTooMuch;
     this.sendWindow = owner.peerWindowBytes;
     this.receiveWindow = new ReceiveWindow(owner.limits.streamWindowBytes);
     const length = headers['content-length'];
@@ -72,6 +76,8 @@ export class Http2Stream implements Exchange {
   receive(receiver: Receiver): void {
     this.#receiver = receiver;
     this.#owner.counts.streams += 1;
+    if (this.headers.expect === '100-continue')
+      this.#owner.outbox.headers(this.id, [':status', '100'], false);
     this.#deliver();
   }
 

@@ -22,6 +22,8 @@ const ofConnections = new Set([
   'upgrade',
 ]);
 
+const tellsProtocol = new Set([':method', ':scheme', ':authority', ':path', 'content-type']);
+
 const pseudoNames = new Set([':method', ':scheme', ':authority', ':path']);
 
 /** RFC 9110 section 5.6.2, in lower case (RFC 9113 section 8.2.1). */
@@ -62,7 +64,8 @@ export class RequestHeaders implements FieldSink {
   field(name: string, value: string): void {
     this.bytes += name.length + value.length + fieldBytes;
     this.pairs += 1;
-    if (this.fault !== undefined || this.isTooMuch) return;
+    // What is refused is answered in its own protocol all the same.
+    if (this.fault !== undefined || (this.isTooMuch && !tellsProtocol.has(name))) return;
     if (name.charCodeAt(0) === 0x3a) this.#pseudo(name, value);
     else this.#regular(name, value);
   }

@@ -11,6 +11,10 @@ export class HpackError extends Error {
   override readonly name = 'HpackError';
 }
 
+const nothing = Buffer.alloc(0);
+/** What Huffman's code becomes, for all decoders; it grows to what the longest text needs. */
+let text = Buffer.allocUnsafeSlow(1024);
+
 /** What an entry of the dynamic table counts besides its texts (RFC 7541 section 4.1). */
 const entryBytes = 32;
 /** An entry has at least these, which is how many of them a table can have. */
@@ -29,9 +33,7 @@ export class HpackDecoder {
   #entries = 0;
   #tableBytes = 0;
   #tableLimitBytes: number;
-  /** What Huffman's code becomes; it grows to what the longest text needs. */
-  #text = Buffer.allocUnsafe(256);
-  #block: Buffer = this.#text;
+  #block: Buffer = nothing;
   #at = 0;
   #end = 0;
 
@@ -109,10 +111,10 @@ export class HpackDecoder {
     if (!isHuffman) return this.#block.toString('latin1', from, to);
     // The shortest code has five bits.
     const most = Math.ceil((length * 8) / 5);
-    if (most > this.#text.length) this.#text = Buffer.allocUnsafe(2 * most);
-    const characters = decodeHuffman(this.#block, from, to, this.#text);
+    if (most > text.length) text = Buffer.allocUnsafeSlow(2 * most);
+    const characters = decodeHuffman(this.#block, from, to, text);
     if (characters < 0) throw new HpackError("a text is not in Huffman's code");
-    return this.#text.toString('latin1', 0, characters);
+    return text.toString('latin1', 0, characters);
   }
 
   #nameAt(index: number): string {
