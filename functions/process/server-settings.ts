@@ -29,8 +29,8 @@ export const defaultAddress = { host: '127.0.0.1', port: 50051 };
 const maxTrustedProxies = 16;
 
 /**
- * Reads HOST, PORT, LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
- * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), TLS_CERT_FILE, TLS_KEY_FILE
+ * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0),
+ * HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
  * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
  * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
