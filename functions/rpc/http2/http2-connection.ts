@@ -149,7 +149,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
    * says which of its calls were taken; it can send the others elsewhere. The connection ends with its last call.
    */
   dismiss(): void {
-    if (this.#isDismissed) return;
+    if (this.#isDismissed || this.#isClosed) return;
     this.#isDismissed = true;
     this.counts.goaways += 1;
     this.outbox.goaway(maxUint31, errorCode.noError);
@@ -159,7 +159,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 
   /** Sends GOAWAY. Calls that are open may finish; then the connection is closed. */
   end(): void {
-    if (this.#isEnding) return;
+    if (this.#isEnding || this.#isClosed) return;
     if (!this.#isDismissed) this.counts.goaways += 1;
     this.#isDismissed = true;
     this.#isEnding = true;
@@ -412,7 +412,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 
   /** A frame of a stream that is over, or never was (section 5.1). */
   #lateFrame(streamId: number, stream: Http2Stream | undefined, isHeaders = false): void {
-    if (streamId === 0 || streamId > this.#lastStreamId) {
+    if (streamId % 2 === 0 || streamId > this.#lastStreamId) {
       throw new ConnectionFault(errorCode.protocolError, 'a frame is of a stream that never was');
     }
     if (stream !== undefined) return this.#refuse(stream, errorCode.streamClosed);
@@ -474,10 +474,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   }
 
   #endIfDone(): void {
-    if (!this.#isEnding || this.#streams.size > 0 || !this.outbox.isEmpty || this.#isClosed) return;
-    // The client closes its side in turn; one that does not is cut.
-    this.#socket.end();
-    this.#endTimer = setTimeout(() => this.#destroy(), this.limits.goawayTimeoutMs).unref();
+    if (this.#isEnding && this.#streams.size === 0 && this.outbox.isEmpty) this.#finish();
   }
 
   /** Section 5.4.1. */
@@ -485,10 +482,17 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     if (this.#isClosed || this.#socket.destroyed) return;
     this.counts.goaways += 1;
     this.outbox.goaway(this.#lastStreamId, fault.code, fault.message);
-    this.outbox.flush();
+    this.#finish();
+  }
+
+  /**
+   * The last word is said. What the client sends meanwhile is read and dropped: else the system would answer it with a
+   * reset, which takes the GOAWAY away from a client that has not read it yet. One that does not close its side is cut.
+   */
+  #finish(): void {
+    if (this.#isClosed) return;
+    this.outbox.flush(true);
     this.#close();
-    // What the client sends meanwhile is read and dropped: else the system would answer it with a reset, which takes
-    // the GOAWAY away from a client that has not read it yet.
     this.#socket.end();
     const timer = setTimeout(() => this.#socket.destroy(), this.limits.goawayTimeoutMs).unref();
     this.#socket.once('close', () => clearTimeout(timer));
