@@ -94,6 +94,9 @@ export const unaryLoads = [
 
 export const streamLoads = [stream(1, 8, 32), stream(100, 8, 8), stream(10_000, 4, 1)] as const;
 
+/** Much for the server, and little for the load. */
+export const workerLoads = [stream(100, 64, 1), stream(1_000, 64, 1)] as const;
+
 const web = { 'content-type': 'application/grpc-web+proto', 'x-grpc-web': '1' };
 const connect = { 'connect-protocol-version': '1', 'user-agent': 'connect-es/2.2.0' };
 const connectProto = { ...connect, 'content-type': 'application/proto' };

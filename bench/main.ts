@@ -6,7 +6,14 @@ import { parseArgs } from 'node:util';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
 import type { Effort, Row } from './measure.ts';
-import { measureCold, measureLoads, measureMemory, measurePolicies, measureProtocols } from './parts.ts';
+import {
+  measureCold,
+  measureLoads,
+  measureMemory,
+  measurePolicies,
+  measureProtocols,
+  measureWorkers,
+} from './parts.ts';
 import { picture } from './picture.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
@@ -18,6 +25,7 @@ import {
   targetTable,
   toMarkdown,
   toText,
+  workerTable,
 } from './tables.ts';
 import { type Results, targetsOf } from './targets.ts';
 import { measureWan } from './wan/measure.ts';
@@ -25,7 +33,7 @@ import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies, wan; all of them when none is named
+PART      unary, streams, protocols, cold, memory, policies, workers, wan; all of them when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
@@ -35,7 +43,7 @@ PART      unary, streams, protocols, cold, memory, policies, wan; all of them wh
 --mbit    the rate of the path of wan in each direction (default: no bound)
 --write   writes docs/performance.md and its picture; needs all parts and servers`;
 
-const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'wan'];
+const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan'];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
 const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
@@ -90,6 +98,10 @@ async function run(): Promise<void> {
     show('memory', [singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory)]);
   }
   if (asked.has('policies')) show('policies', [policyTable(await measurePolicies(effort))]);
+  if (asked.has('workers')) {
+    results.workers = await measureWorkers(effort);
+    show('workers', [workerTable(results.workers)]);
+  }
   if (asked.has('wan')) {
     const path = { roundTripMs: 50, mbit: Number(values.mbit) };
     try {

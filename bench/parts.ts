@@ -1,7 +1,7 @@
 import { checkLoad } from './check.ts';
 import { type Figure, figureOf } from './figure.ts';
 import { drive } from './h2load.ts';
-import { type Load, policyLoads, protocolLoads, unaryLoads } from './loads.ts';
+import { type Load, policyLoads, protocolLoads, unaryLoads, workerLoads } from './loads.ts';
 import { type Effort, measure, withServers } from './measure.ts';
 import { openOtlpSink } from './otlp-sink.ts';
 import { start } from './process.ts';
@@ -13,6 +13,7 @@ import {
   withKey,
   withPolicies,
   withTokens,
+  workerSubjects,
 } from './subjects.ts';
 import { tokenAlgorithms } from './tokens.ts';
 
@@ -52,6 +53,11 @@ export function measureProtocols(effort: Effort) {
     { subject: load.isHttp1 ? stockHttp1 : stock, load },
   ]);
   return measure([cases], effort);
+}
+
+/** What one process serves, and what two do, in turns. */
+export function measureWorkers(effort: Effort) {
+  return measureLoads(workerLoads, workerSubjects, effort);
 }
 
 /**

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readFileSync, truncateSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import net from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -9,6 +9,8 @@ import type { Subject } from './subjects.ts';
 /** The load comes from one core, and the servers have another to themselves. */
 export const loadCore = '0';
 export const serverCore = '1';
+/** Where several processes serve, the load takes a little of one of their cores. */
+export const bothCores = `${loadCore},${serverCore}`;
 
 /** How long a server may take until it accepts connections. */
 const startTimeoutMs = 20_000;
@@ -19,7 +21,7 @@ const microsPerTick = 10_000;
 export interface Running {
   readonly subject: Subject;
   readonly port: number;
-  /** CPU time since it was started, in µs: all its threads, in user mode and in the kernel. */
+  /** CPU time since it was started, in µs: all its threads and processes, in user mode and in the kernel. */
   cpuMicros(): number;
   /** Memory that it holds, in MiB. */
   rssMiB(): number;
@@ -34,22 +36,31 @@ export async function start(subject: Subject, folder: string): Promise<Running &
   const output = join(folder, `${subject.key}.log`);
   // A file, as it is opened for appending, can be emptied while the server writes to it.
   const file = openSync(output, 'a');
-  const [program = '', ...args] = ['taskset', '-c', serverCore, ...subject.command];
-  const env = { ...process.env, ...subject.env, HOST: '127.0.0.1', PORT: String(port) };
+  const [program = '', ...args] = ['taskset', '-c', subject.cores ?? serverCore, ...subject.command];
+  // Nobody finds the users of an earlier start.
+  const data = mkdtempSync(join(folder, 'data-'));
+  const env = { ...process.env, ...subject.env, HOST: '127.0.0.1', PORT: String(port), USERS_DATA: data };
   const spawnedAtMs = performance.now();
   const child = spawn(program, args, { env, stdio: ['ignore', file, file] });
   closeSync(file);
-  await accepting(child, port, () => readFileSync(output, 'utf8'));
-  const stat = () => readFileSync(`/proc/${child.pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  await accepting(child, port, () => readFileSync(output, 'utf8'), subject.saysWhenReady);
+  const processes = () => [Number(child.pid), ...childrenOf(Number(child.pid))];
+  const ticks = (pid: number) => {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+    return Number(stat[11]) + Number(stat[12]);
+  };
   return {
     subject,
     port,
     spawnedAtMs,
-    cpuMicros: () => (Number(stat()[11]) + Number(stat()[12])) * microsPerTick,
-    rssMiB: () => {
-      const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${child.pid}/status`, 'utf8'));
-      return Number(line?.[1]) / 1024;
-    },
+    cpuMicros: () => sum(processes().map(ticks)) * microsPerTick,
+    rssMiB: () =>
+      sum(
+        processes().map((pid) => {
+          const line = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+          return Number(line?.[1]) / 1024;
+        }),
+      ),
     forgetOutput: () => truncateSync(output),
     stop: async () => {
       if (child.exitCode !== null || child.signalCode !== null) return;
@@ -60,13 +71,23 @@ export async function start(subject: Subject, folder: string): Promise<Running &
   };
 }
 
-async function accepting(child: ChildProcess, port: number, output: () => string): Promise<void> {
+/** Workers, of a server that has them. */
+function childrenOf(pid: number): number[] {
+  return readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').split(' ').filter(Boolean).map(Number);
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((all, one) => all + one, 0);
+}
+
+/** `said`: what its output must have besides. */
+async function accepting(child: ChildProcess, port: number, output: () => string, said = ''): Promise<void> {
   const giveUpAtMs = performance.now() + startTimeoutMs;
   let failure: Error | undefined;
   child.once('error', (error) => {
     failure = error;
   });
-  while (!(await accepts(port))) {
+  while (!(await accepts(port)) || !output().includes(said)) {
     if (failure !== undefined) throw failure;
     if (child.exitCode !== null || performance.now() > giveUpAtMs) {
       child.kill('SIGKILL');

@@ -4,6 +4,7 @@ import { existsSync, mkdirSync, readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
+import { bothCores } from './process.ts';
 import { createSigner, signTokens, type TokenAlgorithm } from './tokens.ts';
 
 /** A server under test: what it is, and how it is started. It listens on 127.0.0.1 at `PORT`. */
@@ -13,6 +14,10 @@ export interface Subject {
   readonly title: string;
   readonly command: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Which cores it has, as taskset takes them. Default: one, and the load has the other. */
+  readonly cores?: string;
+  /** What it prints once it serves as it shall. Default: that it accepts connections is enough. */
+  readonly saysWhenReady?: string;
   /** What its calls need to be let in. Default: nothing. */
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether it speaks HTTP/1.1 and not HTTP/2. */
@@ -43,6 +48,16 @@ function shippedIn(folder: string): Subject {
 }
 
 const shipped = shippedIn(root);
+
+/** Ours on SQLite, as one process and as two on the same two cores. */
+export const workerSubjects: readonly Subject[] = [1, 2].map((count) => ({
+  ...shipped,
+  key: `workers ${count}`,
+  title: count === 1 ? 'one process' : `${count} workers`,
+  env: { ...asShipped, USERS_STORE: 'sqlite', WORKERS: String(count) },
+  cores: bothCores,
+  saysWhenReady: count === 1 ? undefined : 'all workers listen',
+}));
 
 const bare = inNode('bare', 'ours, bare');
 const connectNode = inNode('connect-node', 'connect-node');

@@ -25,6 +25,23 @@ export function loadTables(rows: readonly Row[]): Table[] {
   });
 }
 
+/** What one process serves, and what two do. */
+export function workerTable(rows: readonly Row[]): Table {
+  const loads = [...new Set(rows.map((it) => it.load))];
+  return {
+    title: 'users a second from SQLite, on two cores',
+    columns: ['', 'one process', 'two workers', 'ratio', 'CPU µs a user: one', 'two'],
+    rows: loads.map((load) => {
+      const [one, two] = rows.filter((it) => it.load === load);
+      const ratio = (two?.rate.median ?? Number.NaN) / (one?.rate.median ?? Number.NaN);
+      const figures = [one?.rate, two?.rate, one?.cpuMicros, two?.cpuMicros].map((it) =>
+        it ? showFigure(it) : '',
+      );
+      return [load.title, ...figures.slice(0, 2), ratio.toFixed(2), ...figures.slice(2)];
+    }),
+  };
+}
+
 /** What a unary call costs in each protocol, next to our gRPC and to connect's stock handlers. */
 export function protocolTable(rows: readonly Row[]): Table {
   const ours = rows.filter((it) => it.subject.key === 'bare');

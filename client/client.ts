@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
-import type { Client } from '@connectrpc/connect';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import type { CallOptions, Client } from '@connectrpc/connect';
 import { Users } from '../proto/gen/users_pb.js';
+import type { ListUsersRequestSchema, User } from '../proto/gen/users_types_pb.js';
 import { CallError } from './call/call-error.ts';
 import { type ClientOptions, type Connected, openClient } from './call/service-client.ts';
 import { defaults } from './defaults.ts';
@@ -22,7 +24,7 @@ export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 're
 
 /**
  * Calls the Users service. Options of a call are connect's: `timeoutMs` (0 means no deadline), `headers`, `signal`,
- * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError.
+ * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError. All calls are retried: each says why that is safe.
  */
 export interface UsersClient extends Client<typeof Users>, Connected {
   /**
@@ -32,6 +34,37 @@ export interface UsersClient extends Client<typeof Users>, Connected {
   createUser: Client<typeof Users>['createUser'];
   /** Streams one result for each requested user. The call starts with the first read; leaving the loop cancels it. */
   getUsers: Client<typeof Users>['getUsers'];
+  /**
+   * Returns the user whose password it is. Else it throws UNAUTHENTICATED with the reason `WRONG_PASSWORD`, whether or
+   * not there is such a user. A credential of your own that is missing or refused is UNAUTHENTICATED too: look at
+   * `reason`. After too many wrong passwords it waits for the time that the server asks for, where the deadline allows,
+   * and else throws RESOURCE_EXHAUSTED with `retryAfterMs`.
+   */
+  checkPassword: Client<typeof Users>['checkPassword'];
+  /** Returns what is kept of a user: e-mail address, when it signed up, etag. Throws NOT_FOUND without one. */
+  getAccount: Client<typeof Users>['getAccount'];
+  /**
+   * Changes what `updateMask` names, as in `{ paths: ['email'] }`; without it, what is not empty. Sends a `request_id`
+   * if the request has none, so that a retry changes nothing more. With the `etag` of an account it throws ABORTED if
+   * the user has changed since: that is not retried, since only you can decide again.
+   */
+  updateUser: Client<typeof Users>['updateUser'];
+  /**
+   * Removes a user. Once it is gone, a repeat returns an empty result: so may a call whose first attempt removed the
+   * user and was answered by nobody.
+   */
+  deleteUser: Client<typeof Users>['deleteUser'];
+  /** Returns one page of users, in the order of their names. `listAllUsers` reads all pages. */
+  listUsers: Client<typeof Users>['listUsers'];
+  /**
+   * All users that a request of `listUsers` asks for, page after page: from `pageToken` on, `pageSize` at a time. A page
+   * is asked for once the users of the one before are taken; leaving the loop ends it. The options are those of each
+   * page: so is the deadline.
+   */
+  listAllUsers(
+    request?: MessageInitShape<typeof ListUsersRequestSchema>,
+    options?: CallOptions,
+  ): AsyncIterable<User>;
 }
 
 /** How a call of the Users service failed. */
@@ -43,7 +76,7 @@ export class UsersError extends CallError {
 
 /**
  * A client of the Users service; it connects with its first call. The methods of other services that are called over
- * its `transport` must be repeatable, as all of Users are: reads, and CreateUser with its `request_id`.
+ * its `transport` must be repeatable, as all of Users are: reads, a removal, and what has a `request_id`.
  *
  * @throws TypeError for options that can't be meant, and UsersError INVALID_ARGUMENT or RESOURCE_EXHAUSTED for metadata
  * that can't be sent.
@@ -57,14 +90,18 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
   });
   return {
     ...connected,
+    ...call,
     createUser: (request, callOptions) =>
       call.createUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
     updateUser: (request, callOptions) =>
       call.updateUser({ ...request, requestId: request.requestId || randomUUID() }, callOptions),
-    getUsers: call.getUsers,
-    checkPassword: call.checkPassword,
-    getAccount: call.getAccount,
-    deleteUser: call.deleteUser,
-    listUsers: call.listUsers,
+    async *listAllUsers(request = {}, callOptions) {
+      let { pageToken = '' } = request;
+      do {
+        const page = await call.listUsers({ ...request, pageToken }, callOptions);
+        yield* page.user;
+        pageToken = page.nextPageToken;
+      } while (pageToken !== '');
+    },
   };
 }

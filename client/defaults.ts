@@ -44,6 +44,8 @@ export const defaults = {
    * token too; Node's HTTP/2 sends no more than that either.
    */
   maxMetadataBytes: 60 * 1024,
+  /** Users that `users list` asks for at once: a server may give less. */
+  listPageUsers: 1_000,
   /** What `--password-stdin` reads at most: more than any server takes for a password. */
   maxPasswordInputBytes: 64 * 1024,
   /** The first attempt counts. */

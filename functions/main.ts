@@ -9,10 +9,12 @@ import { keepNewObjectsYoung, memoryLimitBytes } from './process/memory.ts';
 import { openAdminPort } from './process/open-admin.ts';
 import { startTelemetry } from './process/otlp/telemetry.ts';
 import { watchRuntime } from './process/runtime-metrics.ts';
-import { type Running, runUntilSignal } from './process/signals.ts';
+import type { Running } from './process/signals.ts';
 import { describeStartFailure } from './process/start-failure.ts';
 import { readTls, tlsProblems } from './process/tls-files.ts';
 import { renewTlsFrom } from './process/tls-renewal.ts';
+import { isFirstWorker } from './process/worker.ts';
+import { runWorkersUntilSignal } from './process/workers.ts';
 import { Metrics, RpcServer, shareOf } from './rpc/index.ts';
 import { banner } from './users/banner.ts';
 import { readConfig } from './users/config.ts';
@@ -29,7 +31,7 @@ import { frontResource } from './web/front.ts';
 import { usersResource } from './web/users.ts';
 
 keepNewObjectsYoung();
-await runUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
+await runWorkersUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
 
 /** Composes the Users function from its settings, and says how it is ended once it listens. */
 async function start(): Promise<Running> {
@@ -47,7 +49,7 @@ async function start(): Promise<Running> {
   const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
   const measured = storeMetrics(metrics);
-  const opened = await openStore(config.store, config.limits, measured);
+  const opened = await openStore(config.store, config.limits, measured, (line) => log.warn(line));
   const readiness = new Readiness({ store: opened, limits: config.limits, log });
   const store = watchedStore(opened, [...(isCounted ? [measured.of(opened.system)] : []), readiness]);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf, metrics });
@@ -85,15 +87,16 @@ async function start(): Promise<Running> {
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
   admin?.show(server.health);
-  if (config.log.format === 'pretty') console.log(banner(config, address, admin?.address));
-  else {
+  if (config.log.format === 'pretty') {
+    if (isFirstWorker) console.log(banner(config, address, admin?.address));
+  } else {
     const memoryMiB = Math.round(memoryLimitBytes() / 2 ** 20);
     // A socket of this machine has none.
     const port = address.port || undefined;
     const adminPort = admin?.address.port;
     const auth = authKinds(config.auth).join() || 'open';
     log.info(
-      { host: address.address, port, adminPort, auth, store: config.store.kind, memoryMiB },
+      { pid: process.pid, host: address.address, port, adminPort, auth, store: config.store.kind, memoryMiB },
       'listening',
     );
   }

@@ -1,7 +1,14 @@
 // Prints what the deployment costs, as docs/operating.md shows it: `node infra/costs.ts`.
 
 import { healthCheck } from './lifetimes.ts';
-import { logLineBytes, monthHours, prices, signUpWriteUnits } from './prices.ts';
+import {
+  indexWriteUnits,
+  logLineBytes,
+  monthHours,
+  prices,
+  signUpWriteUnits,
+  writtenItemUnits,
+} from './prices.ts';
 import { telemetryCosts } from './telemetry-costs.ts';
 import { worstBills } from './worst-bill.ts';
 
@@ -14,7 +21,7 @@ export const made = {
   /** Of private subnets, in each zone: one of them to read the key. */
   endpoints: 4,
   /** Metrics that alarms look at, those of the next line among them. */
-  alarmMetrics: 18,
+  alarmMetrics: 20,
   /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
   scalingAlarmMetrics: 2 + 4,
 };
@@ -25,6 +32,9 @@ const call = {
   wireBytes: 1000,
   /** A look-up is one consistent read of under 4 KB for each user. */
   lookUpReadUnits: 1,
+  /** Users on a page, and bytes of each in the index, where names have some 12 characters. */
+  listedUsers: 100,
+  listedUserBytes: 70,
   /** What auto scaling gives a task. */
   taskCallsPerMinute: 6000,
 };
@@ -79,15 +89,38 @@ const anyCall: readonly Row[] = [
     (1e6 / (call.taskCallsPerMinute * 60)) * (taskHour + prices.publicIpv4Hour),
   ],
 ];
-const signUp: Row = [
-  'DynamoDB, for CreateUser',
-  `${signUpWriteUnits} write units × ${prices.dynamoMillionWriteUnits}`,
-  signUpWriteUnits * prices.dynamoMillionWriteUnits,
-];
-const lookUp: Row = [
-  'DynamoDB, for GetUsers of one user',
-  `${call.lookUpReadUnits} read unit × ${prices.dynamoMillionReadUnits}`,
-  call.lookUpReadUnits * prices.dynamoMillionReadUnits,
+/** @param units of the table, and of its index */
+function onTable(what: string, units: { reads?: number; writes?: number; indexWrites?: number }): Row {
+  const { reads = 0, writes = 0, indexWrites = 0 } = units;
+  const read = `${reads} read unit${reads === 1 ? '' : 's'} × ${prices.dynamoMillionReadUnits}`;
+  const written = indexWrites > 0 ? `(${writes} + ${indexWrites} of the index)` : String(writes);
+  const write = `${written} write units × ${prices.dynamoMillionWriteUnits}`;
+  return [
+    `DynamoDB, for ${what}`,
+    [reads > 0 && read, writes > 0 && write].filter((part) => part).join(' + '),
+    reads * prices.dynamoMillionReadUnits + (writes + indexWrites) * prices.dynamoMillionWriteUnits,
+  ];
+}
+const signUp = onTable('CreateUser', { writes: signUpWriteUnits, indexWrites: indexWriteUnits });
+const lookUp = onTable('GetUsers of one user', { reads: call.lookUpReadUnits });
+/** A name or an address leads to the user's item: two reads. */
+const account = 2 * call.lookUpReadUnits;
+/** An index is read for half the price, by 4 KB. */
+const pageUnits = Math.ceil((call.listedUsers * call.listedUserBytes) / 4096) / 2;
+const others: readonly Row[] = [
+  onTable('CheckPassword or GetAccount, by name or e-mail', { reads: account }),
+  // It looks for its request_id and keeps it, the user and both names.
+  onTable('UpdateUser of a name, with request_id', {
+    reads: account + call.lookUpReadUnits,
+    writes: 4 * writtenItemUnits,
+    indexWrites: 2 * indexWriteUnits,
+  }),
+  onTable('DeleteUser of a user with e-mail', {
+    reads: account,
+    writes: 3 * writtenItemUnits,
+    indexWrites: indexWriteUnits,
+  }),
+  onTable(`ListUsers, ${call.listedUsers} of one prefix`, { reads: pageUnits }),
 ];
 
 const sum = (rows: readonly Row[]) => rows.reduce((total, [, , dollars]) => total + dollars, 0);
@@ -107,6 +140,7 @@ export function costs(): string {
       ...anyCall,
       signUp,
       lookUp,
+      ...others,
       ['**CreateUser in all**', '', sum([...anyCall, signUp])],
       ['**GetUsers in all**', '', sum([...anyCall, lookUp])],
     ]),

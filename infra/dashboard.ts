@@ -55,7 +55,7 @@ export class Dashboard extends Construct {
         [
           graph(
             'DynamoDB: milliseconds, and refused requests',
-            ['TransactWriteItems', 'BatchGetItem'].flatMap((operation) =>
+            ['TransactWriteItems', 'BatchGetItem', 'Query'].flatMap((operation) =>
               ['Average', 'Maximum'].map((statistic) => metrics.tableLatency(operation, statistic)),
             ),
             [metrics.throttles],

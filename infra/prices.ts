@@ -35,5 +35,15 @@ export const monthHours = 730;
 /** A line of the access log behind a load balancer: 300 bytes in a rehearsal, and 26 that CloudWatch adds. */
 export const logLineBytes = 326;
 
-/** A sign-up with e-mail and request_id writes four items, each of two units since it is a transaction. */
-export const signUpWriteUnits = 8;
+/** A write in a transaction, of up to 1 KB. */
+export const writtenItemUnits = 2;
+
+/** A sign-up with e-mail and request_id writes four items. */
+export const signUpWriteUnits = 4 * writtenItemUnits;
+
+/**
+ * The index has an item of each name. It is written after the transaction, for a unit; a new name is another item there,
+ * so that a rename writes two.
+ * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.ThroughputConsiderations.Writes
+ */
+export const indexWriteUnits = 1;

@@ -5,6 +5,7 @@ import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { GrpcService } from './grpc-service.ts';
+import { nameIndex } from './users-table.ts';
 
 /** What is measured. */
 export interface UsersMetricsProps {
@@ -41,7 +42,7 @@ export class UsersMetrics extends Construct {
   readonly cpu: cloudwatch.Metric;
   /** The service's use of its memory, in percent. */
   readonly memory: cloudwatch.Metric;
-  /** Reads and writes that DynamoDB refused in a minute. */
+  /** Reads and writes that DynamoDB refused in a minute, of the table and of its index. */
   readonly throttles: cloudwatch.MathExpression;
   /** Days until the certificate ends. */
   readonly certificateDays: cloudwatch.Metric;
@@ -78,12 +79,20 @@ export class UsersMetrics extends Construct {
     this.healthyTasks = this.#hosts('HealthyHostCount', service.targets.grpcGroups, 'healthy');
     this.cpu = service.service.metricCpuUtilization({ period: fiveMinutes, label: 'CPU %' });
     this.memory = service.service.metricMemoryUtilization({ period: fiveMinutes, label: 'memory %' });
+    const ofTable = { period: minute, statistic: 'Sum' };
+    const ofIndex = {
+      ...ofTable,
+      dimensionsMap: { TableName: table.tableName, GlobalSecondaryIndexName: nameIndex },
+    };
     this.throttles = new cloudwatch.MathExpression({
       label: 'throttled',
-      expression: 'FILL(reads, 0) + FILL(writes, 0)',
+      expression: 'FILL(reads, 0) + FILL(writes, 0) + FILL(indexReads, 0) + FILL(indexWrites, 0)',
       usingMetrics: {
-        reads: table.metric('ReadThrottleEvents', { period: minute, statistic: 'Sum' }),
-        writes: table.metric('WriteThrottleEvents', { period: minute, statistic: 'Sum' }),
+        reads: table.metric('ReadThrottleEvents', ofTable),
+        writes: table.metric('WriteThrottleEvents', ofTable),
+        // The table's own do not count them.
+        indexReads: table.metric('ReadThrottleEvents', ofIndex),
+        indexWrites: table.metric('WriteThrottleEvents', ofIndex),
       },
       period: minute,
     });

@@ -1,14 +1,16 @@
 import { limits } from '../functions/limits.ts';
-import { logLineBytes, prices, signUpWriteUnits } from './prices.ts';
+import { indexWriteUnits, logLineBytes, prices, signUpWriteUnits, writtenItemUnits } from './prices.ts';
 
 /** What bounds the bill of a deployment: options and limits. `Infinity` is no bound. */
 export interface Bounds {
   readonly maxTasks: number;
   readonly taskVcpu: number;
   readonly taskGib: number;
-  /** What the table serves in a second. */
+  /** What the table serves in a second, and its index once more. */
   readonly maxReadUnits: number;
   readonly maxWriteUnits: number;
+  /** Whether names are in an index. */
+  readonly hasIndex: boolean;
   /** Of one caller, on each task. */
   readonly tokensPerSecond: number;
   /** Of each task, for refused calls of strangers, and again for those of known callers. */
@@ -24,6 +26,7 @@ export const defaultBounds: Bounds = {
   taskGib: 0.5,
   maxReadUnits: 1000,
   maxWriteUnits: 1000,
+  hasIndex: true,
   tokensPerSecond: 100,
   refusedLinesPerSecond: limits.maxRefusedLinesPerSecond,
   isClosed: true,
@@ -34,6 +37,7 @@ export const boundsOfOld: Bounds = {
   ...defaultBounds,
   maxReadUnits: 40_000,
   maxWriteUnits: 40_000,
+  hasIndex: false,
   tokensPerSecond: Infinity,
   refusedLinesPerSecond: Infinity,
   isClosed: false,
@@ -60,6 +64,12 @@ const call = {
   requestBytes: 100,
   /** What the four items of a sign-up take in the table, 100 bytes each that DynamoDB adds included. */
   signUpStoredBytes: 1000,
+  /** The same of its name in the index. */
+  indexedBytes: 200,
+  /** What a change of a user writes at the most: its item, the request_id, and for name and e-mail the old and the new. */
+  mostWriteUnits: 6 * writtenItemUnits,
+  /** The call that writes most to the index, for what it writes to the table: a rename, of three items. */
+  indexWritesPerWrite: (2 * indexWriteUnits) / (3 * writtenItemUnits),
 };
 
 const daySeconds = 86_400;
@@ -87,8 +97,12 @@ export function worstDay(bounds: Bounds, spender: Spender): Item[] {
   const lines = Math.min(calls, maxTasks * (refused + metered));
   const logGigabytes = (lines * daySeconds * logLineBytes) / 1e9;
   const reads = Math.min(bounds.maxReadUnits, maxTasks * metered);
-  const writes = Math.min(bounds.maxWriteUnits, maxTasks * metered * signUpWriteUnits);
-  const signUps = (writes / signUpWriteUnits) * daySeconds;
+  const writes = Math.min(bounds.maxWriteUnits, maxTasks * metered * call.mostWriteUnits);
+  const signUps = Math.min(writes / signUpWriteUnits, maxTasks * metered) * daySeconds;
+  // A page of few users asks every partition of the index for one token: the ceiling alone bounds it.
+  const indexReads = bounds.hasIndex && metered > 0 ? bounds.maxReadUnits : 0;
+  const indexWrites = bounds.hasIndex ? writes * call.indexWritesPerWrite : 0;
+  const signUpBytes = call.signUpStoredBytes + (bounds.hasIndex ? call.indexedBytes : 0);
   const units = (perSecond: number, price: number) => ((perSecond * daySeconds) / 1e6) * price;
   return [
     [
@@ -122,9 +136,19 @@ export function worstDay(bounds: Bounds, spender: Spender): Item[] {
       units(writes, prices.dynamoMillionWriteUnits),
     ],
     [
+      'DynamoDB, reads of the index',
+      `${number(indexReads)} units a second, a million × ${prices.dynamoMillionReadUnits}`,
+      units(indexReads, prices.dynamoMillionReadUnits),
+    ],
+    [
+      'DynamoDB, writes of the index',
+      `${number(indexWrites)} units a second, a million × ${prices.dynamoMillionWriteUnits}`,
+      units(indexWrites, prices.dynamoMillionWriteUnits),
+    ],
+    [
       'Storing the sign-ups of that day for a month',
-      `${number(signUps)} users × ${number(call.signUpStoredBytes)} bytes, in GB × ${prices.dynamoGigabyteMonth}`,
-      ((signUps * call.signUpStoredBytes) / 1e9) * prices.dynamoGigabyteMonth,
+      `${number(signUps)} users × ${number(signUpBytes)} bytes, in GB × ${prices.dynamoGigabyteMonth}`,
+      ((signUps * signUpBytes) / 1e9) * prices.dynamoGigabyteMonth,
     ],
   ];
 }

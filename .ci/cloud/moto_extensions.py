@@ -8,6 +8,8 @@ import json
 
 from moto.cloudformation.parsing import ResourceMap
 from moto.core.common_models import CloudFormationModel
+from moto.dynamodb.models import DynamoDBBackend
+from moto.dynamodb.models.dynamo_type import DynamoType
 from moto.dynamodb.models.table import Table
 from moto.ecs.models import Service, TaskDefinition, ecs_backends
 from moto.elbv2.models import FakeTargetGroup, elbv2_backends
@@ -113,11 +115,21 @@ ResourceMap.delete = _delete_custom_resources_first
 def _copy_table(self, memo):
     """For each put of a transaction moto copies the table, in depth, to come back to: seconds, with some thousand users.
 
-    A put replaces an item and changes none, so that the list of the items is enough to come back to.
+    A put or a delete changes no item, and an update changes a copy of it (below), so that the list of the items is enough to come back to.
     """
     copied = copy.copy(self)
     copied.items = copy.copy(self.items)
     return copied
 
 
+def _update_a_copy(self, table_name, key, *args, **kwargs):
+    table = self.get_table(table_name)
+    hash_value = DynamoType(key[table.hash_key_attr])
+    if hash_value in table.items:
+        table.items[hash_value] = copy.deepcopy(table.items[hash_value])
+    return _update_item(self, table_name, key, *args, **kwargs)
+
+
+_update_item = DynamoDBBackend.update_item
+DynamoDBBackend.update_item = _update_a_copy
 Table.__deepcopy__ = _copy_table

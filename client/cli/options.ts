@@ -44,7 +44,7 @@ export function addGlobalOptions(program: Command): Command {
     )
     .option(
       '--timeout <time>',
-      'deadline of the call: 10ms, 5s, 2m (default: 30s); 0 leaves it to the server (30s)',
+      'deadline of each call: 10ms, 5s, 2m (default: 30s); 0 leaves it to the server (30s)',
       parseTime,
     )
     .option('--wait <time>', 'wait so long for the server to be ready', parseTime)

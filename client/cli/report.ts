@@ -36,7 +36,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
 export interface Advice {
   readonly endpoint: string;
   readonly protocol: Protocol;
-  /** Of a sign-up that was begun, which can be repeated with it. */
+  /** What the call should have changed, if it was begun. */
+  readonly change?: Change;
+}
+
+/** What a call changes. */
+export interface Change {
+  /** What may have happened to the user if nobody answers: `created`, `changed`, `removed`. */
+  readonly done: string;
+  /** Makes the call safe to repeat. Without it, the call is safe as it is. */
   readonly requestId?: string;
 }
 
@@ -55,7 +63,7 @@ export function printError(error: CallError, advice: Advice, json: boolean): voi
 }
 
 function advise(error: CallError, advice: Advice): string[] {
-  const { endpoint, requestId } = advice;
+  const { endpoint, change } = advice;
   const lines: string[] = [];
   switch (error.code) {
     case Code.DeadlineExceeded:
@@ -65,14 +73,20 @@ function advise(error: CallError, advice: Advice): string[] {
       lines.push(...adviseUnavailable(error, advice));
       break;
     case Code.Unauthenticated:
-      lines.push(
-        ['BAD_CREDENTIALS', 'EXPIRED_CREDENTIALS'].includes(error.reason ?? '')
-          ? 'The token from USERS_TOKEN or --token-file was refused: ask who operates the service for a key, or its issuer for a token.'
-          : 'Put a key or token into the environment as USERS_TOKEN, or into a file for --token-file.',
-      );
+      lines.push(...adviseUnauthenticated(error));
       break;
     case Code.PermissionDenied:
       lines.push('Ask who operates the service for a key or token with the scope that is named.');
+      break;
+    case Code.Aborted:
+      if (error.reason === 'ETAG_OUTDATED') {
+        lines.push('See with users account what there is now, decide again, and give its etag.');
+      }
+      break;
+    case Code.ResourceExhausted:
+      if (error.retryAfterMs !== undefined) {
+        lines.push(`Try again in ${Math.ceil(error.retryAfterMs / 1000)} s.`);
+      }
       break;
     case Code.Unimplemented:
       lines.push(`What answers at ${endpoint} does not have this method: is it a Users service?`);
@@ -85,11 +99,27 @@ function advise(error: CallError, advice: Advice): string[] {
     Code.Internal,
     Code.Unknown,
   ];
-  if (requestId !== undefined && !error.neverSent && unknownOutcome.includes(error.code)) {
-    lines.push('The user may have been created. The same command finds out, or tries again, with');
-    lines.push(`  --request-id ${requestId}`);
+  if (change !== undefined && !error.neverSent && unknownOutcome.includes(error.code)) {
+    const how = change.requestId === undefined ? '.' : ', with';
+    lines.push(`The user may have been ${change.done}. The same command finds out, or tries again${how}`);
+    if (change.requestId !== undefined) lines.push(`  --request-id ${change.requestId}`);
   }
   return lines;
+}
+
+/** The password of a user is not the caller's own credential: a wrong one has a reason of its own. */
+function adviseUnauthenticated({ reason }: CallError): string[] {
+  switch (reason) {
+    case 'WRONG_PASSWORD':
+      return [];
+    case 'BAD_CREDENTIALS':
+    case 'EXPIRED_CREDENTIALS':
+      return [
+        'The token from USERS_TOKEN or --token-file was refused: ask who operates the service for a key, or its issuer for a token.',
+      ];
+    default:
+      return ['Put a key or token into the environment as USERS_TOKEN, or into a file for --token-file.'];
+  }
 }
 
 function adviseUnavailable(error: CallError, { endpoint, protocol }: Advice): string[] {

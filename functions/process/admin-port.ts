@@ -57,7 +57,8 @@ export class AdminPort {
   /** Starts to listen, and to say that the service is starting. @throws AdminListenError */
   async listen(at: AdminConfig): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    this.#server.once('error', reject).listen(at.port, at.host, resolve);
+    // Of several workers each has its own, also where the port is any that is free.
+    this.#server.once('error', reject).listen({ ...at, exclusive: true }, resolve);
     try {
       await promise;
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { ServerConfig } from './server-settings.ts';
 import type { Settings } from './settings.ts';
+import { thisWorker } from './worker.ts';
 
 /** Where the admin port listens. */
 export interface AdminConfig {
@@ -13,13 +14,14 @@ export const defaultAdminHost = '127.0.0.1';
 
 /**
  * Reads ADMIN_HOST (127.0.0.1) and ADMIN_PORT; `undefined` where that is not set: then there is no admin port. Bad ones
- * become problems of the settings.
+ * become problems of the settings. Of several workers each has a port of its own, the next one up from that of the
+ * worker before it.
  *
  * @param server where the service listens: that can't be the same port
  */
 export function readAdminSettings(
   settings: Settings,
-  server: Pick<ServerConfig, 'port'>,
+  server: Pick<ServerConfig, 'port' | 'workers'>,
 ): AdminConfig | undefined {
   const host = settings.host('ADMIN_HOST', defaultAdminHost);
   const port = settings.wholeNumber('ADMIN_PORT', { from: 0, to: 65_535 });
@@ -31,6 +33,13 @@ export function readAdminSettings(
     return undefined;
   }
   if (port === undefined) return undefined;
-  if (port !== 0 && port === server.port) settings.problem(`ADMIN_PORT (${port}) must not be PORT`);
-  return { host, port };
+  if (port === 0) return { host, port };
+  const last = port + server.workers - 1;
+  if (last > 65_535)
+    settings.problem(`ADMIN_PORT must be at most ${65_536 - server.workers} with that many WORKERS`);
+  if (server.port >= port && server.port <= last) {
+    const taken = last === port ? String(port) : `${port} to ${last}, one for each worker`;
+    settings.problem(`ADMIN_PORT (${taken}) must not be PORT`);
+  }
+  return { host, port: port + (thisWorker?.number ?? 1) - 1 };
 }

@@ -58,21 +58,39 @@ export class LogOutput {
 
   /** Takes a line with its newline. */
   write(line: string): void {
-    if (!this.#hasReader) return;
-    const text = this.#format(line);
-    if (this.#waiting.length + this.#writingCharacters + text.length > maxWaitingCharacters) {
-      this.#lostLines++;
-      return;
-    }
-    this.#waiting += text;
+    if (!this.#hasReader || !this.#take(this.#format(line))) return;
     // What was lost is told by the interval alone: a full disk is not tried anew with each line.
     if (this.#waiting.length >= this.#portionCharacters && this.#lostLines === 0) this.#flush();
+  }
+
+  /** Whether somebody may still read what is written: false once a reader has closed the pipe. */
+  get hasReader(): boolean {
+    return this.#hasReader;
+  }
+
+  /**
+   * Takes lines that are as they are to be written, each with its newline, such as those of another process, and writes
+   * them; `done` as for `flush`.
+   */
+  pass(lines: string, done: () => void): void {
+    if (this.#hasReader) this.#take(lines);
+    this.flush(done);
   }
 
   /** Writes what waits; `done` is called once it is written, or can't be. pino's `log.flush` comes here. */
   flush(done: () => void): void {
     this.#flushed.push(done);
     this.#flush();
+  }
+
+  /** Has a text wait. False if there is no room: it is lost. */
+  #take(text: string): boolean {
+    if (this.#waiting.length + this.#writingCharacters + text.length > maxWaitingCharacters) {
+      this.#lostLines += linesIn(Buffer.from(text));
+      return false;
+    }
+    this.#waiting += text;
+    return true;
   }
 
   /**

@@ -2,6 +2,7 @@ import pino, { type Logger } from 'pino';
 import { LogOutput } from './log-output.ts';
 import { printable } from './printable.ts';
 import { loggedError } from './shown-error.ts';
+import { thisWorker } from './worker.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
 export const logFormats = ['json', 'pretty'] as const;
@@ -15,17 +16,24 @@ export interface LogConfig {
 /**
  * Makes the log on standard output: JSON lines for machines, or one readable line each (`pretty`), which needs the
  * package pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in
- * both, whatever it comes from. What waits to be written is written when the process exits.
+ * both, whatever it comes from. What waits to be written is written when the process exits. The lines of one of several
+ * workers have its number (`worker`).
  *
  * @throws Error when pino-pretty is not installed, with a line that says what to do
  */
-export async function createLog({ level, format }: LogConfig): Promise<Logger> {
+export async function createLog(config: LogConfig): Promise<Logger> {
+  return (await openLog(config)).log;
+}
+
+/** Makes the log, as above, and gives what it writes to, for other lines that go there. */
+export async function openLog({ level, format }: LogConfig): Promise<{ log: Logger; output: LogOutput }> {
+  const base = thisWorker && { worker: thisWorker.number };
   if (format === 'json') {
     const output = new LogOutput({ format: printableJson, isImmediate: false });
-    return pino({ level, base: undefined, timestamp, serializers }, output);
+    return { log: pino({ level, base, timestamp, serializers }, output), output };
   }
   const output = new LogOutput({ format: await prettyFormat(), isImmediate: true });
-  return pino({ level, serializers }, output);
+  return { log: pino({ level, base, serializers }, output), output };
 }
 
 const serializers = { err: loggedError };

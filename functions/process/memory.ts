@@ -1,5 +1,6 @@
 import { totalmem } from 'node:os';
 import { getHeapStatistics, setFlagsFromString } from 'node:v8';
+import { thisWorker } from './worker.ts';
 
 /** What bounds the memory of a process, in bytes. */
 export interface MemoryBounds {
@@ -9,20 +10,36 @@ export interface MemoryBounds {
   readonly totalBytes: number;
   /** What V8's heap may grow to: objects and strings, but not buffers. */
   readonly heapLimitBytes: number;
+  /** How many processes have the memory of the container, or of the machine, together. */
+  readonly workers: number;
 }
 
 /**
  * How many bytes of memory this process may take before something ends it: the kernel, at the limit of the container or
- * of the machine, or V8, at the limit of its heap. It does not change while the process runs. Who keeps much in memory
- * should keep a share of this at most.
+ * of the machine, or V8, at the limit of its heap. One of several workers may take its part of the former. It does not
+ * change while the process runs. Who keeps much in memory should keep a share of this at most.
  *
  * The flags that suit a container are in functions/users/Dockerfile; docs/settings.md says what they make of its
  * memory.
  */
 export function memoryLimitBytes(bounds: MemoryBounds = ownBounds()): number {
-  const { constrainedBytes, totalBytes, heapLimitBytes } = bounds;
-  return Math.min(constrainedBytes || totalBytes, totalBytes, heapLimitBytes);
+  const { constrainedBytes, totalBytes, heapLimitBytes, workers } = bounds;
+  const ofAllBytes = Math.min(constrainedBytes || totalBytes, totalBytes);
+  return Math.min(Math.floor(ofAllBytes / workers), heapLimitBytes);
 }
+
+/**
+ * The flags of Node for each of several workers, from those that the first process was started with: a flag that bounds
+ * the heap holds for all workers together.
+ */
+export function sharedHeapFlags(flags: readonly string[], workers: number): string[] {
+  return flags.map((flag) => {
+    const [, name, size] = heapFlag.exec(flag) ?? [];
+    return size === undefined ? flag : `${name}=${Math.max(1, Number(size) / workers)}`;
+  });
+}
+
+const heapFlag = /^(--max[-_]old[-_]space[-_]size(?:[-_]percentage)?)=([\d.]+)$/;
 
 /**
  * Has V8 put all new objects among the young ones. Else it learns from a burst of large calls to put them among the old
@@ -58,5 +75,6 @@ function ownBounds(): MemoryBounds {
     constrainedBytes: process.constrainedMemory(),
     totalBytes: totalmem(),
     heapLimitBytes: getHeapStatistics().heap_size_limit,
+    workers: thisWorker?.count ?? 1,
   };
 }

@@ -2,12 +2,15 @@ import { type Http2EngineName, http2Engines } from '../rpc/index.ts';
 import { type LogConfig, logFormats, logLevels } from './log.ts';
 import type { Settings } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
+import { readWorkers } from './worker-settings.ts';
 
 /** The settings of a server, whatever it serves. */
 export interface ServerConfig {
   readonly host: string;
   /** Zero takes a free one. */
   readonly port: number;
+  /** How many processes share the port. */
+  readonly workers: number;
   /** Without it, connections are not encrypted. */
   readonly tls?: TlsFiles;
   /** Origins whose pages may call the service; `*` is every one. None: CORS is off. */
@@ -26,7 +29,8 @@ export const defaultAddress = { host: '127.0.0.1', port: 50051 };
 const maxTrustedProxies = 16;
 
 /**
- * Reads HOST, PORT, LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
+ * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0),
+ * HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
  * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
  * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
@@ -38,6 +42,7 @@ export function readServerSettings(
   return {
     host: settings.host('HOST', defaultAddress.host),
     port: settings.port('PORT', defaultAddress.port),
+    workers: readWorkers(settings),
     log: {
       level: settings.choice('LOG_LEVEL', logLevels, 'info'),
       format: settings.choice('LOG_FORMAT', logFormats, 'json'),

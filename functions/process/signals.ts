@@ -12,7 +12,7 @@ export interface Running {
 /** Two signals closer than this are one: Ctrl-C reaches a watched process twice. */
 const sameSignalMs = 200;
 /** The time in which the reader of the log must take its last lines. */
-const lastLinesTimeoutMs = 1_000;
+export const lastLinesTimeoutMs = 1_000;
 
 /**
  * Starts a process, and ends it at SIGTERM or SIGINT: with 0 once all is stopped, or while it still starts; at once and

@@ -34,7 +34,7 @@ function describeListenFailure(
   if (!(error instanceof Error && 'code' in error)) return undefined;
   const socket = host.startsWith('unix:') ? host.slice('unix:'.length) : undefined;
   // Files may be refused too.
-  if (error.code === 'EACCES' && 'syscall' in error && error.syscall === 'listen') {
+  if (error.code === 'EACCES' && 'syscall' in error && listenCalls.has(error.syscall)) {
     if (socket !== undefined) return describeRefusedSocket(socket);
     return `There is no right to listen at port ${port} of ${host}: set ${names.port}, to 1024 or more.`;
   }
@@ -49,6 +49,9 @@ function describeListenFailure(
       return undefined;
   }
 }
+
+/** A worker, for which the first process listens, says `bind`. */
+const listenCalls: ReadonlySet<unknown> = new Set(['listen', 'bind']);
 
 /** libuv says EACCES also where the folder is missing. */
 function describeRefusedSocket(path: string): string {

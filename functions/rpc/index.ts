@@ -13,6 +13,7 @@ export { clientOf, shareOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
 export { spend } from './call/quota.ts';
 export { connectCodeName, isFault, isServerError, statusName } from './call/status.ts';
+export { type Loan, TokenBuckets } from './call/token-buckets.ts';
 export { type RpcErrorReason, retryInfo, rpcError, rpcErrors } from './errors.ts';
 export type { ErrorResponse, HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
 export { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './http/page.ts';

@@ -7,6 +7,7 @@ import { readTelemetrySettings, type TelemetryConfig } from '../process/otlp/set
 import { readServerSettings, type ServerConfig } from '../process/server-settings.ts';
 import { type Environment, Settings } from '../process/settings.ts';
 import type { TlsFiles } from '../process/tls-files.ts';
+import { refuseWorkers } from '../process/worker-settings.ts';
 import { scopeNames } from './scopes.ts';
 import { type StoreConfig, storeKinds } from './stores/registry.ts';
 
@@ -47,6 +48,10 @@ export function readConfig(
   const store = readStore(settings);
   const samples = settings.flag('USERS_SAMPLES');
   const hasConsole = settings.flag('CONSOLE');
+  if (store.kind === 'memory') {
+    refuseWorkers(settings, 'USERS_STORE=memory', 'each worker would have users of its own');
+  }
+  if (hasConsole) refuseWorkers(settings, 'CONSOLE=1', 'it would show the calls of one worker alone');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
   const limits = readLimits(settings, defaults, limitRanges);
   const auth = readAuthSettings(settings, server, scopeNames, limits);
@@ -58,6 +63,22 @@ export function readConfig(
   }
   settings.check();
   return { ...server, auth, admin, store, samples, telemetry, hasConsole, limits, slips: settings.slips() };
+}
+
+/** The settings of a command that works on the store itself, without a server. */
+export type StoreSettings = Pick<Config, 'store' | 'limits' | 'slips'>;
+
+/**
+ * Reads which store is meant, and the limits, as `readConfig` does; the other settings of a server do not matter.
+ *
+ * @throws ConfigError with everything that is wrong
+ */
+export function readStoreSettings(env: Environment): StoreSettings {
+  const settings = new Settings(env);
+  const store = readStore(settings);
+  const limits = readLimits(settings, limitDefaults, limitRanges);
+  settings.check();
+  return { store, limits, slips: settings.slips() };
 }
 
 function readStore(settings: Settings): StoreConfig {

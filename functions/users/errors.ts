@@ -33,14 +33,14 @@ export const usersErrors = {
   REQUEST_ID_REUSED: {
     code: Code.InvalidArgument,
     message: 'the request_id was used before with other content',
-    advice: 'Send a new request_id with each new sign-up; only a repeat keeps it.',
+    advice: 'Send a new request_id with each new sign-up or change; only a repeat keeps it.',
   },
   // Not INVALID_ARGUMENT: the request may be a repeat of the first one, and this error must not tell.
   REQUEST_ID_SPENT: {
     code: Code.ResourceExhausted,
     message: 'too many requests with other content came with this request_id',
     advice:
-      'Look with `GetUsers` whether the user was stored. Keep a request_id secret, and send a new one with each new sign-up.',
+      'Look with `GetUsers` whether the user was stored or changed. Keep a request_id secret, and send a new one with each new sign-up or change.',
   },
   USERNAME_TAKEN: {
     code: Code.AlreadyExists,
@@ -92,13 +92,13 @@ export const usersErrors = {
     code: Code.Unavailable,
     message: 'too many passwords are waiting to be hashed',
     advice:
-      'Retry after the time in `RetryInfo`. Nothing was stored. Send fewer sign-ups at once: a client has a share of the queue, not all of it.',
+      'Retry after the time in `RetryInfo`. Nothing was stored. Send fewer passwords at once: a client has a share of the queue, not all of it.',
   },
   STORE_UNAVAILABLE: {
     code: Code.Unavailable,
     message: 'the store of the users does not answer',
     advice:
-      'Retry after the time in `RetryInfo`. Where that is missing, the user may have been stored: look with `GetUsers`, or send a request_id next time.',
+      'Retry after the time in `RetryInfo`. Where that is missing, the user may have been stored, changed or removed: look with `GetUsers`, or send a request_id next time.',
   },
   USER_IDS_EXHAUSTED: {
     code: Code.Unavailable,

@@ -55,7 +55,7 @@ export const usersLimits = {
   dynamoAttemptTimeoutMs: 2_000,
   /** Tries of one request to DynamoDB that is throttled or gets no answer. */
   dynamoMaxAttempts: 4,
-  /** Tries of a transaction that conflicts with others, or of keys that a batch left out. */
+  /** Tries of a transaction that conflicts with others, of keys that a batch left out, or of a copy's next items. */
   dynamoMaxTries: 10,
   /** How long a store may take for one call, within the deadline of the call. */
   storeTimeoutMs: 5_000,

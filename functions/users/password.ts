@@ -1,18 +1,20 @@
-import { type Argon2Parameters, argon2, hash, randomBytes } from 'node:crypto';
+import { type Argon2Parameters, argon2, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Limits } from '../limits.ts';
 import { Metrics } from '../rpc/index.ts';
 import { usersError } from './errors.ts';
 import { fairQueue } from './fair-queue.ts';
+import { formatPhc, type HashParameters, readPhc, tagBytes } from './phc.ts';
 
 /**
- * OWASP's first choice for argon2id (Password Storage Cheat Sheet), over RFC 9106's sizes of salt and tag.
- * Each hash carries them, so they may grow without harm to stored hashes.
+ * The parameters of new hashes, and then all those that stored hashes may have. To raise them, put new ones in front:
+ * each check takes the time of all of them together, and makes hashes of older ones anew.
  */
-const memoryKiB = 19_456;
-const passes = 2;
-const lanes = 1;
-const tagBytes = 32;
+export type ParameterSets = readonly [HashParameters, ...HashParameters[]];
+
+/** OWASP's first choice for argon2id (Password Storage Cheat Sheet). */
+export const parameterSets: ParameterSets = [{ memoryKiB: 19_456, passes: 2, lanes: 1 }];
+
 /** The length of a salt, in bytes. */
 export const saltBytes = 16;
 
@@ -22,7 +24,10 @@ const overloadRetryAfterMs = 1000;
 /** In seconds: a hash takes some 0.02 of an idle core. */
 const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
-const derive = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
+const argon2id = promisify<'argon2id', Argon2Parameters, Buffer>(argon2);
+
+/** What hashing needs of the limits. */
+export type HashLimits = Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes' | 'maxQueuedHashesPerClient'>;
 
 /** The call that a password is hashed for. */
 export interface HashCall {
@@ -43,6 +48,21 @@ export interface PasswordHasher {
    * it is aborted: at once while waiting, else when the hash is done, since nothing stops argon2 once it runs
    */
   hash(password: string, salt: Uint8Array, call: HashCall): Promise<string>;
+  /**
+   * Checks a password against a stored hash. A wrong one takes as long without a hash, and with each that may be stored:
+   * whatever it is, one tag is derived with each set of parameters.
+   *
+   * @param phc without one, or with anything that can't be read, no password is right
+   * @throws as `hash` does; it takes one turn
+   */
+  check(password: string, phc: string | undefined, call: HashCall): Promise<PasswordCheck>;
+}
+
+/** What a check has found. */
+export interface PasswordCheck {
+  readonly isRight: boolean;
+  /** The password, if it is right and its hash has older parameters, as a new hash with those of today. */
+  readonly renewed?: string;
 }
 
 /**
@@ -52,11 +72,13 @@ export interface PasswordHasher {
  *
  * @param metrics gets `users.passwords.queued`, `users.passwords.hashing` and `users.password.hash.duration`. Default:
  * nobody
+ * @param sets the parameters of hashes. Default: today's, which is one set
  * @throws Error when these metrics are there already
  */
 export function passwordHasher(
-  limits: Pick<Limits, 'maxConcurrentHashes' | 'maxQueuedHashes' | 'maxQueuedHashesPerClient'>,
+  limits: HashLimits,
   metrics: Metrics = new Metrics(),
+  sets: ParameterSets = parameterSets,
 ): PasswordHasher {
   let running = 0;
   const queue = fairQueue<() => void>();
@@ -98,36 +120,70 @@ export function passwordHasher(
     else running -= 1;
   }
 
+  /** Works once there is a turn. */
+  async function inTurn<T>(call: HashCall, work: () => Promise<T>): Promise<T> {
+    const { signal } = call;
+    signal.throwIfAborted();
+    if (running < limits.maxConcurrentHashes) {
+      running += 1;
+    } else if (hasRoomFor(call.client)) {
+      await waitForTurn(call);
+    } else {
+      throw usersError('HASHING_OVERLOADED', { retryAfterMs: overloadRetryAfterMs });
+    }
+    try {
+      signal.throwIfAborted(); // between the turn's call and here
+      return await work();
+    } finally {
+      leave();
+    }
+  }
+
+  async function derive(
+    password: string,
+    salt: Uint8Array,
+    { memoryKiB, passes, lanes }: HashParameters,
+    signal: AbortSignal,
+  ): Promise<Buffer> {
+    const startedAtMs = performance.now();
+    const tag = await argon2id('argon2id', {
+      message: password,
+      nonce: salt,
+      memory: memoryKiB,
+      passes,
+      parallelism: lanes,
+      tagLength: tagBytes,
+    });
+    durations.record((performance.now() - startedAtMs) / 1000);
+    signal.throwIfAborted();
+    return tag;
+  }
+
+  /** Takes the place of a hash that is not there. No password has its tag. */
+  const nobodys = { parameters: sets[0], salt: randomBytes(saltBytes), tag: randomBytes(tagBytes) };
+  const nobodysPhc = formatPhc(nobodys);
+
+  async function newHash(password: string, salt: Uint8Array, signal: AbortSignal): Promise<string> {
+    const [parameters] = sets;
+    return formatPhc({ parameters, salt, tag: await derive(password, salt, parameters, signal) });
+  }
+
   return {
-    async hash(password, salt, call) {
-      const { signal } = call;
-      signal.throwIfAborted();
-      if (running < limits.maxConcurrentHashes) {
-        running += 1;
-      } else if (hasRoomFor(call.client)) {
-        await waitForTurn(call);
-      } else {
-        throw usersError('HASHING_OVERLOADED', { retryAfterMs: overloadRetryAfterMs });
-      }
-      try {
-        signal.throwIfAborted(); // between the turn's call and here
-        const startedAtMs = performance.now();
-        const tag = await derive('argon2id', {
-          message: password,
-          nonce: salt,
-          memory: memoryKiB,
-          passes,
-          parallelism: lanes,
-          tagLength: tagBytes,
-        });
-        durations.record((performance.now() - startedAtMs) / 1000);
-        signal.throwIfAborted();
-        // https://github.com/P-H-C/phc-string-format; v=19 is the version of RFC 9106, 0x13.
-        return `$argon2id$v=19$m=${memoryKiB},t=${passes},p=${lanes}$${unpadded(salt)}$${unpadded(tag)}`;
-      } finally {
-        leave();
-      }
-    },
+    hash: (password, salt, call) => inTurn(call, () => newHash(password, salt, call.signal)),
+    check: (password, phc = nobodysPhc, call) =>
+      inTurn(call, async () => {
+        const stored = readPhc(phc, sets);
+        let isRight = false;
+        for (const parameters of sets) {
+          const { salt, tag } = stored?.parameters === parameters ? stored : nobodys;
+          const derived = await derive(password, salt, parameters, call.signal);
+          if (timingSafeEqual(derived, tag)) isRight = true;
+        }
+        // Text that is not well-formed has the UTF-8 of another one.
+        if (!isRight || !password.isWellFormed()) return { isRight: false };
+        if (stored?.parameters === sets[0]) return { isRight };
+        return { isRight, renewed: await newHash(password, randomBytes(saltBytes), call.signal) };
+      }),
   };
 }
 
@@ -141,8 +197,4 @@ export function saltOf(requestId: string | undefined, purpose: string): Uint8Arr
   if (requestId === undefined) return randomBytes(saltBytes);
   const digest = hash('sha256', JSON.stringify(['users password salt', requestId, purpose]), 'buffer');
   return digest.subarray(0, saltBytes);
-}
-
-function unpadded(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString('base64').replaceAll('=', '');
 }

@@ -1,9 +1,15 @@
 import { randomInt } from 'node:crypto';
 import type { ServiceImpl } from '@connectrpc/connect';
 import type { Users } from '../../proto/gen/users_pb.js';
+import { Guesses } from './guesses.ts';
+import { checkPasswordMethod } from './methods/check-password.ts';
 import { createUserMethod } from './methods/create-user.ts';
+import { deleteUserMethod } from './methods/delete-user.ts';
+import { getAccountMethod } from './methods/get-account.ts';
 import { getUsersMethod } from './methods/get-users.ts';
+import { listUsersMethod } from './methods/list-users.ts';
 import type { UsersServiceOptions } from './methods/method.ts';
+import { updateUserMethod } from './methods/update-user.ts';
 import { countMismatches } from './mismatches.ts';
 import { passwordHasher } from './password.ts';
 
@@ -25,16 +31,15 @@ export function createUsersService(options: UsersServiceOptions): ServiceImpl<ty
     options.metrics,
   );
   const mismatches = countMismatches(limits, now);
-  const parts = { store, limits, clientOf, newUserId, now, hasher, mismatches };
+  const guesses = new Guesses(limits);
+  const parts = { store, limits, clientOf, newUserId, now, hasher, mismatches, guesses };
   return {
     createUser: createUserMethod(parts),
     getUsers: getUsersMethod(parts),
-    checkPassword: notYet,
-    getAccount: notYet,
-    updateUser: notYet,
-    deleteUser: notYet,
-    listUsers: notYet,
+    checkPassword: checkPasswordMethod(parts),
+    getAccount: getAccountMethod(parts),
+    updateUser: updateUserMethod(parts),
+    deleteUser: deleteUserMethod(parts),
+    listUsers: listUsersMethod(parts),
   };
 }
-
-const notYet = () => Promise.reject(new Error('not yet'));

@@ -184,7 +184,7 @@ export interface UserStore {
    * @returns whether it is gone; `false` if it is not as it was read
    */
   remove(removal: Removal, signal: AbortSignal): Promise<boolean>;
-  /** Reads one page of users, without reading what is not on it. */
+  /** Reads one page of users, without reading what is not on it. It may be a moment behind. */
   list(listing: Listing, signal: AbortSignal): Promise<Page>;
   /**
    * All accounts, each once, in any order, some at a time; for a copy. One who is signed up, changed or removed

@@ -85,7 +85,7 @@ export declare const Users: GenService<{
   },
   /**
    * ListUsers returns users in the order of their names, page by page. One who signs up, is renamed or is removed while
-   * the pages are read may be in them or not; all others are, once.
+   * the pages are read, or a moment before, may be in them or not; all others are, once.
    *
    * @generated from rpc Users.ListUsers
    */

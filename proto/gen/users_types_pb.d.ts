@@ -391,7 +391,7 @@ export declare const UpdateUserResultSchema: GenMessage<UpdateUserResult>;
  */
 export declare type DeleteUserRequest = Message<"users.DeleteUserRequest"> & {
   /**
-   * Required: who goes. A user_id is safest, since it is never another user's.
+   * Required: who goes. A user_id is safest: a name or an address may be another user's later.
    *
    * @generated from field: users.UserKey key = 1;
    */

@@ -76,7 +76,7 @@ describe('commands to copy', () => {
     assert.equal(server.script.asked.at(-1), `it's, "so" $HOME`);
   });
 
-  it('npx users: create and get', async () => {
+  it('npx users: each method of Users', async () => {
     await using watched = await open(browser, server.url);
     const { page } = watched;
     await enter(page);
@@ -102,6 +102,20 @@ describe('commands to copy', () => {
     };
     const got = await shell(await copy(page, '/Users/GetUsers', wanted, 'npx users'));
     assert.match(got.output, /^emma +id \d+\n77 +id \d+\n-x; id +not found\n5 +not found\n$/);
+
+    const key = { username: 'emma' };
+    const account = (text: string) => assert.match(text, /^e-mail +e'\$\(id\)@example\.org$/m);
+    const change = { key, email: "e'$(id)@example.org", updateMask: 'email' };
+    account((await shell(await copy(page, '/Users/UpdateUser', change, 'npx users'))).output);
+    const byEmail = { key: { email: change.email } };
+    account((await shell(await copy(page, '/Users/GetAccount', byEmail, 'npx users'))).output);
+    const check = { key, password: 'not this one' };
+    const checked = await shell(await copy(page, '/Users/CheckPassword', check, 'npx users'));
+    assert.match(checked.output, /^The password is that of emma/);
+    const page1 = await shell(await copy(page, '/Users/ListUsers', { usernamePrefix: 'E' }, 'npx users'));
+    assert.match(page1.output, /^ *\d+ {2}emma\n$/);
+    const removed = await shell(await copy(page, '/Users/DeleteUser', { key }, 'npx users'));
+    assert.match(removed.output, /^User removed: emma/);
   });
 
   it('grpcurl: any text, metadata, deadline and a token from a file', async () => {
@@ -121,6 +135,12 @@ describe('commands to copy', () => {
     assert.equal(code, 0, output);
     assert.deepEqual(JSON.parse(output), request);
     assert.equal(server.script.asked.at(-1), `grpcurl's, "so" $HOME`);
+    const change = { key: { username: 'alexa' }, email: 'alexa@example.com', updateMask: 'email' };
+    const update = await copy(page, '/Users/UpdateUser', change, 'grpcurl');
+    assert.match(
+      (await shell(update.replace('grpcurl', `'${tool}'`))).output,
+      /"email": "alexa@example\.com"/,
+    );
   });
 
   it('Python: a stream', async () => {

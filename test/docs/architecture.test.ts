@@ -1,13 +1,14 @@
 // Proves that docs/architecture.md is true: what it names exists, and whoever follows "Add a service" and "Add an RPC"
 // word for word, in a copy of the repository, has a service that passes all checks and answers, alone and beside Users.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import {
   cpSync,
   existsSync,
   globSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   realpathSync,
   rmSync,
@@ -55,15 +56,28 @@ describe('a copy of the repository', () => {
     return (await run('bash', ['-c', script], { cwd: copy, env })).stdout;
   }
 
+  /** The same, of a command that must fail. */
+  async function failing(command: string): Promise<string> {
+    const { stdout } = await shell(command).then(
+      () => assert.fail(`${command} does not fail`),
+      (error: { readonly stdout: string }) => error,
+    );
+    return stdout;
+  }
+
   async function start(file: string): Promise<ServerProcess> {
     return new ServerProcess({ args: [file], folder: copy, settings: { USERS_STORE: 'memory' } });
   }
 
   before(() => {
-    const taken = ['proto', 'functions', 'package.json', '.npmrc', '.gitignore'];
-    const tools = ['tsconfig.json', 'biome.json', 'buf.yaml', 'buf.gen.yaml'];
-    for (const name of [...taken, ...tools]) cpSync(join(root, name), join(copy, name), { recursive: true });
+    const left = new Set(['node_modules', '.git', 'dist', 'cdk.out', 'data']);
+    for (const name of readdirSync(root).filter((it) => !left.has(it))) {
+      cpSync(join(root, name), join(copy, name), { recursive: true });
+    }
     symlinkSync(realpathSync(join(root, 'node_modules')), join(copy, 'node_modules'));
+    // A link is no folder to .gitignore.
+    writeFileSync(join(copy, '.gitignore'), 'node_modules\n', { flag: 'a' });
+    commit(copy);
   });
 
   after(async () => {
@@ -72,6 +86,7 @@ describe('a copy of the repository', () => {
   });
 
   for (const section of ['Add a service', 'Add an RPC']) {
+    if (section === 'Add an RPC') it(`${section}: the service is committed`, () => commit(copy));
     for (const block of blocks.filter((it) => it.section === section)) {
       if (block.file !== '') {
         it(`${section}: ${block.file}`, () => follow(block, join(copy, block.file)));
@@ -81,7 +96,8 @@ describe('a copy of the repository', () => {
         it(`${section}: ${command}`, async () => {
           const [, main] = /^PORT=50052 npx node (.+)$/.exec(command) ?? [];
           if (main === undefined) {
-            const printed = await shell(command);
+            // What is missing is a failure of the check.
+            const printed = await (output.includes(': add ') ? failing : shell)(command);
             if (output !== '') assert.ok(matches(printed, output), printed);
             return;
           }
@@ -101,6 +117,14 @@ describe('a copy of the repository', () => {
     await users.stop();
   });
 });
+
+/** Commits all that there is, so that the next changes are seen by themselves. */
+function commit(folder: string): void {
+  const author = ['-c', 'user.name=a', '-c', 'user.email=a@example.com'];
+  execFileSync('git', ['init', '--quiet'], { cwd: folder });
+  execFileSync('git', ['add', '--all'], { cwd: folder });
+  execFileSync('git', [...author, 'commit', '--quiet', '--message', 'before'], { cwd: folder });
+}
 
 /** Writes the file that a block is, or changes it as a block of diff says. */
 function follow({ language, text }: Block, path: string): void {

@@ -74,7 +74,7 @@ describe('docs/errors.md', () => {
     const requests: Record<string, [RawRequest, http.IncomingHttpHeaders]> = {
       BAD_HOST: [{ path: '/Users/CreateUser', headers: { ...json, host: 'two hosts' } }, {}],
       NOT_FOUND: [{ path: '/nothing', method: 'GET' }, {}],
-      UNKNOWN_METHOD: [{ path: '/Users/DeleteUser', headers: json }, {}],
+      UNKNOWN_METHOD: [{ path: '/Users/Nothing', headers: json }, {}],
       METHOD_NOT_ALLOWED: [{ path: '/Users/CreateUser', method: 'GET' }, { allow: 'POST' }],
       UNKNOWN_CONTENT_TYPE: [
         { path: '/Users/GetUsers', headers: json },

@@ -32,10 +32,11 @@ it('lists each setting', () => {
 });
 
 it('names the defaults', () => {
-  const { host, port, store, log, samples, hasConsole, trustedProxies, telemetry } = readConfig({});
+  const { host, port, workers, store, log, samples, hasConsole, trustedProxies, telemetry } = readConfig({});
   const defaults = {
     HOST: host,
     PORT: String(port),
+    WORKERS: String(workers),
     ADMIN_HOST: defaultAdminHost,
     USERS_STORE: store.kind,
     USERS_DATA: store.kind === 'sqlite' ? store.dataFolder : '',

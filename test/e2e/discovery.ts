@@ -72,7 +72,7 @@ export function proveDiscovery(target: () => Target): void {
   }
 
   test('methods and services that are not there are UNIMPLEMENTED', async () => {
-    for (const path of ['/Users/DeleteUser', '/Strangers/GetUsers']) {
+    for (const path of ['/Users/NoSuchMethod', '/Strangers/GetUsers']) {
       const answer = await rawCall(target(), { path, input: EmptySchema, output: EmptySchema, message: {} });
       assert.equal(answer.status, Code.Unimplemented, answer.statusMessage);
     }

@@ -1,14 +1,15 @@
 import { after, before, describe } from 'node:test';
+import { proveAccounts } from './accounts.ts';
 import { proveCalls } from './calls.ts';
 import { proveDeadlines } from './deadlines.ts';
 import { proveDiscovery } from './discovery.ts';
 import { proveMetadata } from './metadata.ts';
 import { proveStreaming } from './streaming.ts';
-import { open, type Target } from './target.ts';
+import { open, removeMade, type Target } from './target.ts';
 
 /**
  * The end-to-end suite: what any client can see of the service, through whatever stands between. It knows nothing of
- * the server's inside, and leaves nothing behind but users with names of their own.
+ * the server's inside, and removes the users that it makes.
  */
 export function endToEnd(name: string, start: () => Target | Promise<Target>): void {
   describe(name, () => {
@@ -19,8 +20,16 @@ export function endToEnd(name: string, start: () => Target | Promise<Target>): v
       using client = open(running);
       await client.ready();
     });
-    after(() => running?.[Symbol.asyncDispose]());
+    // Also where a test has failed.
+    after(async () => {
+      try {
+        if (running !== undefined) await removeMade(running);
+      } finally {
+        await running?.[Symbol.asyncDispose]();
+      }
+    });
     describe('calls', () => proveCalls(target));
+    describe('accounts', () => proveAccounts(target));
     describe('deadlines', () => proveDeadlines(target));
     describe('metadata', () => proveMetadata(target));
     describe('streaming', () => proveStreaming(target));

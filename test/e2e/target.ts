@@ -25,9 +25,35 @@ export function open(target: Target, options: UsersClientOptions = {}): UsersCli
   return createUsersClient({ endpoint, tls: { ca }, serverName, token, ...options });
 }
 
-/** A name that no other run of the suite uses, against whatever endpoint. */
+/** Names of users who may have been made, for whoever removes them. */
+const madeNames = new Set<string>();
+
+/** Remembers a name that a test gives to a user, so that the user is removed in the end. Returns the name. */
+export function made(name: string): string {
+  madeNames.add(name);
+  return name;
+}
+
+/** A name that no other run of the suite uses, against whatever endpoint. Its user is removed in the end. */
 export function uniqueName(): string {
-  return `e2e-${Date.now().toString(36)}-${randomBytes(5).toString('hex')}`;
+  return made(`e2e-${Date.now().toString(36)}-${randomBytes(5).toString('hex')}`);
+}
+
+const removalsAtOnce = 8;
+
+/** Removes all users whose names were made, and looks that none is left. */
+export async function removeMade(target: Target): Promise<void> {
+  const names = [...madeNames];
+  madeNames.clear();
+  using client = open(target);
+  const left = names.values();
+  const remove = async () => {
+    for (const value of left) await client.deleteUser({ key: { key: { case: 'username', value } } });
+  };
+  await Promise.all(Array.from({ length: removalsAtOnce }, remove));
+  for await (const { result } of client.getUsers({ user: names.map((username) => ({ username })) })) {
+    if (result.case !== 'missing') throw new Error(`${result.value?.username} was not removed`);
+  }
 }
 
 /**

@@ -151,7 +151,7 @@ function assertWhole(folder: string, attempts: readonly Attempt[]): number {
     assert.deepEqual(db.prepare('PRAGMA integrity_check').all().map(Object.values), [['ok']]);
     const rows = new Map(
       db
-        .prepare('SELECT * FROM users')
+        .prepare('SELECT * FROM users LEFT JOIN requests USING (user_id)')
         .all()
         .map((row) => [row.username, row]),
     );
@@ -167,7 +167,7 @@ function assertWhole(folder: string, attempts: readonly Attempt[]): number {
         [username.toLowerCase(), email, email, requestId],
       );
       assert.equal(row.password_hash !== null, password !== '');
-      assert.ok(row.request_fingerprint !== null && row.request_expires_at_ms !== null);
+      assert.ok(row.fingerprint !== null && row.expires_at_ms !== null);
     }
     assert.equal(stored, db.prepare('SELECT count(*) AS n FROM users').get()?.n, 'nobody else is there');
     return stored;

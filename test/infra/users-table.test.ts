@@ -1,33 +1,64 @@
 // Proves that the table is what the DynamoDB store needs, that users survive mistakes, and that the tasks may do with
 // it what the store's code calls and nothing else.
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
+import { nameIndex } from '../../functions/users/stores/dynamodb-items.ts';
+import { type Resource, resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
 
 const template = usersTemplate();
 const table = theOnly(template, 'AWS::DynamoDB::GlobalTable');
 
+function indexOf({ Properties }: Resource) {
+  const { GlobalSecondaryIndexes: indexes } = Properties;
+  assert(Array.isArray(indexes) && indexes.length === 1);
+  return indexes[0];
+}
+
 test('keyed and expiring as the store writes items, paid by request', () => {
   const { KeySchema, AttributeDefinitions, TimeToLiveSpecification, BillingMode } = table.Properties;
   assert.deepEqual(KeySchema, [{ AttributeName: 'pk', KeyType: 'HASH' }]);
-  assert.deepEqual(AttributeDefinitions, [{ AttributeName: 'pk', AttributeType: 'S' }]);
+  assert.deepEqual(AttributeDefinitions, [
+    { AttributeName: 'pk', AttributeType: 'S' },
+    { AttributeName: 'initial', AttributeType: 'S' },
+  ]);
   assert.deepEqual(TimeToLiveSpecification, { AttributeName: 'expiresAt', Enabled: true });
   assert.equal(BillingMode, 'PAY_PER_REQUEST');
 });
 
+test('with an index of the names that has what a page shows, and no more', () => {
+  assert.deepEqual(indexOf(table), {
+    IndexName: nameIndex,
+    KeySchema: [
+      { AttributeName: 'initial', KeyType: 'HASH' },
+      { AttributeName: 'pk', KeyType: 'RANGE' },
+    ],
+    Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['username', 'userId'] },
+    WriteOnDemandThroughputSettings: { MaxWriteRequestUnits: 1000 },
+  });
+});
+
 test('with a ceiling on what it serves, and so on what it costs', () => {
   const ceilings = (context: Record<string, unknown>) => {
-    const { Properties } = theOnly(usersTemplate(context), 'AWS::DynamoDB::GlobalTable');
-    const { Replicas, WriteOnDemandThroughputSettings: writes } = Properties;
+    const resource = theOnly(usersTemplate(context), 'AWS::DynamoDB::GlobalTable');
+    const { Replicas, WriteOnDemandThroughputSettings: writes } = resource.Properties;
     assert(Array.isArray(Replicas));
-    return [Replicas[0].ReadOnDemandThroughputSettings ?? Properties.ReadOnDemandThroughputSettings, writes];
+    const [{ GlobalSecondaryIndexes, ReadOnDemandThroughputSettings: reads }] = Replicas;
+    const index = indexOf(resource);
+    return {
+      table: [reads ?? resource.Properties.ReadOnDemandThroughputSettings, writes],
+      index: [
+        GlobalSecondaryIndexes?.[0].ReadOnDemandThroughputSettings ?? index.ReadOnDemandThroughputSettings,
+        index.WriteOnDemandThroughputSettings,
+      ],
+    };
   };
-  assert.deepEqual(ceilings({}), [{ MaxReadRequestUnits: 1000 }, { MaxWriteRequestUnits: 1000 }]);
-  assert.deepEqual(ceilings({ maxReadUnits: '4000', maxWriteUnits: '500' }), [
-    { MaxReadRequestUnits: 4000 },
-    { MaxWriteRequestUnits: 500 },
-  ]);
+  const asked = (reads: number, writes: number) => {
+    const units = [{ MaxReadRequestUnits: reads }, { MaxWriteRequestUnits: writes }];
+    return { table: units, index: units };
+  };
+  assert.deepEqual(ceilings({}), asked(1000, 1000));
+  assert.deepEqual(ceilings({ maxReadUnits: '4000', maxWriteUnits: '500' }), asked(4000, 500));
 });
 
 test('recoverable, protected, and kept when the stack goes', () => {
@@ -46,32 +77,46 @@ test('for a trial, gone with the stack', () => {
   assert.deepEqual([disposable.DeletionPolicy, disposable.UpdateReplacePolicy], ['Delete', 'Delete']);
 });
 
-/** What IAM asks for, by the SDK's commands. A transaction of puts is put by put: there is no action for it. */
+/** What IAM asks for, by the SDK's commands. */
 const actionsOf: Readonly<Record<string, readonly string[]>> = {
-  TransactWriteItemsCommand: ['dynamodb:PutItem'],
-  BatchGetItemCommand: ['dynamodb:BatchGetItem'],
+  TransactWriteItemsCommand: [], // what it consists of: there is no action for the whole
+  BatchGetItemCommand: ['BatchGetItem'],
+  QueryCommand: ['Query'],
+  ScanCommand: [], // a copy: with the rights of whoever makes it
+};
+/** The same, by the parts of a transaction. */
+const actionOfPart: Readonly<Record<string, string>> = {
+  Put: 'PutItem',
+  Update: 'UpdateItem',
+  Delete: 'DeleteItem',
+  ConditionCheck: 'ConditionCheckItem',
 };
 
-test("the tasks' role allows what the store calls, on this table", () => {
-  const store = ['dynamodb.ts', 'dynamodb-table.ts', 'dynamodb-items.ts', 'dynamodb-faults.ts']
-    .map((file) => readFileSync(new URL(`../../functions/users/stores/${file}`, import.meta.url), 'utf8'))
+test("the tasks' role allows what the store calls, on this table and its index", () => {
+  const folder = new URL('../../functions/users/stores/', import.meta.url);
+  const store = readdirSync(folder)
+    // Names are entered in the index by operators.
+    .filter((file) => /^dynamodb/.test(file) && file !== 'dynamodb-index.ts')
+    .map((file) => readFileSync(new URL(file, folder), 'utf8'))
     .join('');
-  const commands = [...new Set(store.match(/\b[A-Z]\w+Command\b/g))];
-  const needed = commands.flatMap(
-    (command) => actionsOf[command] ?? assert.fail(`${command}: which actions?`),
-  );
-  assert.doesNotMatch(
-    store,
-    /\b(Update|Delete|ConditionCheck): \{/,
-    'a transaction of more than puts needs more actions',
-  );
+  const commands = new Set([...store.matchAll(/\bnew (\w+Command)\(/g)].map(([, command = '']) => command));
+  const parts = Object.keys(actionOfPart).filter((part) => new RegExp(`\\b${part}: [{\\w]`).test(store));
+  const needed = [
+    ...[...commands].flatMap((command) => actionsOf[command] ?? assert.fail(`${command}: which actions?`)),
+    ...parts.map((part) => actionOfPart[part] ?? assert.fail(part)),
+  ].map((action) => `dynamodb:${action}`);
+  assert.deepEqual(parts, ['Put', 'Update', 'Delete']);
 
   const statements = resourcesOf(template, 'AWS::IAM::Policy')
     .filter(([, { Properties }]) => /ServiceTaskTaskRole/.test(JSON.stringify(Properties.Roles)))
     .flatMap(([, { Properties }]) => JSON.parse(JSON.stringify(Properties.PolicyDocument)).Statement);
-  assert.equal(statements.length, 1);
-  const [{ Effect, Action, Resource }] = statements;
-  assert.equal(Effect, 'Allow');
-  assert.deepEqual([...Action].sort(), needed.sort());
-  assert.deepEqual(Resource, { 'Fn::GetAtt': ['UsersTable6D91A5EE', 'Arn'] });
+  const arn = { 'Fn::GetAtt': ['UsersTable6D91A5EE', 'Arn'] };
+  const allowed = statements.map(({ Effect, Action, Resource }) => {
+    assert.equal(Effect, 'Allow');
+    return { actions: [Action].flat().sort(), on: Resource };
+  });
+  assert.deepEqual(allowed, [
+    { actions: needed.filter((action) => action !== 'dynamodb:Query').sort(), on: arn },
+    { actions: ['dynamodb:Query'], on: { 'Fn::Join': ['', [arn, `/index/${nameIndex}`]] } },
+  ]);
 });

@@ -24,7 +24,11 @@ const watched: Record<string, readonly [metrics: readonly string[], threshold: n
   UnhealthyTasks: [['UnHealthyHostCount'], 0, '3 of 3 × 60 s'],
   SlowCalls: [['TargetResponseTime', 'p99'], 1, '3 of 3 × 300 s'],
   BusyCpu: [['CPUUtilization'], 85, '3 of 3 × 300 s'],
-  ThrottledTable: [['ReadThrottleEvents', 'WriteThrottleEvents'], 0, '3 of 5 × 60 s'],
+  ThrottledTable: [
+    ['ReadThrottleEvents', 'WriteThrottleEvents', 'GlobalSecondaryIndexName'],
+    0,
+    '3 of 5 × 60 s',
+  ],
   CertificateExpiry: [['DaysToExpiry'], 30, '1 of 1 × 86400 s'],
 };
 

@@ -19,7 +19,13 @@ const item = (spender: Spender, name: string, bounds: Partial<Bounds> = {}) =>
   assert.fail(name);
 
 test('an outsider pays for calls that are refused, and for nothing of the table', () => {
-  for (const name of ['DynamoDB, reads', 'DynamoDB, writes', 'Storing the sign-ups of that day for a month'])
+  for (const name of [
+    'DynamoDB, reads',
+    'DynamoDB, writes',
+    'DynamoDB, reads of the index',
+    'DynamoDB, writes of the index',
+    'Storing the sign-ups of that day for a month',
+  ])
     assert.equal(item('outsider', name), 0);
   assert(bill({}, 'outsider') < bill({}, 'caller'));
   assert(bill({}, 'caller') < bill({ isClosed: false }, 'outsider'));
@@ -34,6 +40,10 @@ test('the ceilings of the table bound the bill of a key, however many tokens it 
     close(item('caller', 'DynamoDB, writes', { tokensPerSecond }), 86.4 * 0.625);
   }
   close(item('caller', 'DynamoDB, reads', { tokensPerSecond: 1 }), 0.01 * 86.4 * 0.125);
+  // A call that costs a token may read every partition of the index, and one rename writes it for every third item.
+  close(item('caller', 'DynamoDB, reads of the index', { tokensPerSecond: 1 }), 86.4 * 0.125);
+  close(item('caller', 'DynamoDB, writes of the index'), (86.4 * 0.625) / 3);
+  close(item('caller', 'DynamoDB, writes of the index', { hasIndex: false }), 0);
 });
 
 test('what a vCPU sends is what was measured at the most, and known callers have refused lines of their own', () => {

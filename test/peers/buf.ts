@@ -53,6 +53,17 @@ export const buf: Peer = {
         assert.match(output, /"code":\s*"already_exists"/);
         assert.ok(output.includes(usernameTaken), output);
       });
+      await check(`${protocol}: check a password, change what a mask names, remove`, async () => {
+        const key = { username };
+        const wrong = await call(protocol, 'CheckPassword', { key, password: 'correct horse' });
+        assert.equal(wrong.code, 16 << 3, wrong.output);
+        const change = { key, password: 'correct horse', updateMask: 'password' };
+        const { output } = await call(protocol, 'UpdateUser', change);
+        assert.match(output, /"createdAt":\s*"20\d\d-/);
+        const right = await call(protocol, 'CheckPassword', { key, password: 'correct horse' });
+        assert.equal(right.code, 0, right.output);
+        assert.equal((await call(protocol, 'DeleteUser', { key })).code, 0);
+      });
       await check(`${protocol}: a deadline: deadline_exceeded`, async () => {
         // The headers of deadlines are reserved, and --timeout covers reflection too: hence the first that passes
         // during the call.
@@ -70,6 +81,7 @@ export const buf: Peer = {
         const { output } = await run('npx', ['--no-install', 'buf', 'curl', ...trust, ...token, ...list]);
         assert.match(output, /^Users\/CreateUser$/m);
         assert.match(output, /^Users\/GetUsers$/m);
+        assert.match(output, /^Users\/UpdateUser$/m);
       }
     });
   },

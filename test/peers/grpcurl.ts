@@ -45,6 +45,20 @@ export const grpcurl: Peer = {
       // Reflection has told it the type of the details.
       assert.match(output, /"reason": "USERNAME_TAKEN"/);
     });
+    await check('change what a mask names, by types of protobuf that reflection tells; remove', async () => {
+      // It reads a FieldMask as any other message, not by its JSON.
+      const key = { username };
+      const { code, output } = await call('Users.UpdateUser', {
+        key,
+        email: `${username}@example.com`,
+        updateMask: { paths: ['email'] },
+      });
+      assert.equal(code, 0, output);
+      assert.ok(output.includes(`"email": "${username}@example.com"`), output);
+      assert.match(output, /"createdAt": "20\d\d-/);
+      assert.equal((await call('Users.DeleteUser', { key })).code, 0);
+      assert.equal((await call('Users.GetAccount', { key })).code, 64 + 5);
+    });
     await check('a deadline: DEADLINE_EXCEEDED', async () => {
       // It keeps grpc-timeout for itself, its deadline covers connecting and reflection too, and one that passes
       // while it still reads its input goes unreported: hence the first that passes during the call.

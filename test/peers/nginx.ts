@@ -1,131 +1,41 @@
-import assert from 'node:assert/strict';
-import { Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
-import {
-  createConnectTransport,
-  createGrpcTransport,
-  createGrpcWebTransport,
-} from '@connectrpc/connect-node';
-import { BadRequestSchema, ErrorInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
-import { Health, HealthCheckResponse_ServingStatus } from '../../proto/gen/health/v1/health_pb.js';
-import { Users } from '../../proto/gen/users_pb.js';
-import { uniqueName } from '../e2e/target.ts';
-import type { Check, Peer } from './peer.ts';
-import { Proxied } from './proxied.ts';
-import { ProxiedLoad } from './proxied-load.ts';
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { MissingTool, run } from '../conformance/tool.ts';
+import { shownFile } from '../docs/one-machine-files.ts';
+import type { Peer } from './peer.ts';
+import { type Launch, type Places, Proxied } from './proxied.ts';
+import { checkProxied } from './proxied-calls.ts';
 
-/** nginx in front of two servers: grpc_pass for gRPC, proxy_pass over HTTP/1.1 for everything else. */
+/** nginx as docs/one-machine.md sets it up: grpc_pass for gRPC, HTTP/1.1 that is kept for everything else. */
 export const nginx: Peer = {
   name: 'nginx in front',
   isLocal: true,
   async run(_target, check) {
-    await using proxied = await Proxied.start();
-    const { endpoint: baseUrl, ca } = proxied;
-    const nodeOptions = { ca };
-    const transports: Record<string, Transport> = {
-      gRPC: createGrpcTransport({ baseUrl, nodeOptions }),
-      'gRPC-Web over HTTP/1.1': createGrpcWebTransport({ baseUrl, httpVersion: '1.1', nodeOptions }),
-      'gRPC-Web over HTTP/2': createGrpcWebTransport({ baseUrl, httpVersion: '2', nodeOptions }),
-      'Connect over HTTP/1.1': createConnectTransport({ baseUrl, httpVersion: '1.1', nodeOptions }),
-      'Connect over HTTP/2': createConnectTransport({ baseUrl, httpVersion: '2', nodeOptions }),
-    };
-    for (const [name, transport] of Object.entries(transports)) await callAll(`${name}: `, transport, check);
-    await replaceUnderLoad(proxied, check);
+    if ((await run('sh', ['-c', 'command -v nginx'])).code !== 0) {
+      throw new MissingTool('nginx is missing (Debian: apt-get install nginx)');
+    }
+    await using proxied = await Proxied.start(start);
+    await checkProxied(proxied, check);
   },
 };
 
-/**
- * Ends and replaces one server, then the other, while calls of every kind are made. A connection that waits to be
- * accepted when the server ends is reset with the request in it: nginx repeats what came by proxy_pass, but answers 502
- * to gRPC.
- */
-async function replaceUnderLoad(proxied: Proxied, check: Check): Promise<void> {
-  const load = new ProxiedLoad({
-    url: proxied.endpoint,
-    ca: proxied.ca,
-    serverName: undefined,
-    token: undefined,
+/** The page's file within what Debian has around it, but without a daemon and with folders of the test. */
+function start({ folder, port, certFile, keyFile, sockets }: Places): Launch {
+  const users = shownFile('/etc/nginx/conf.d/users.conf', {
+    'listen 443 ': `listen 127.0.0.1:${port} `,
+    '/etc/users/tls/fullchain.pem': certFile,
+    '/etc/users/tls/privkey.pem': keyFile,
+    '/run/users-1/users.sock': sockets[0],
+    '/run/users-2/users.sock': sockets[1],
   });
-  await load.start();
-  for (const index of [0, 1] as const) {
-    await load.calls(100);
-    await proxied.end(index);
-    await load.calls(100);
-    await proxied.replace(index);
-  }
-  await load.calls(100);
-  await load.stop();
-  for (const [kind, failures] of load.failures) {
-    await check(`both servers are replaced under load: no ${kind} fails`, () => {
-      assert.deepEqual(failures, []);
-    });
-  }
-  await check('both servers are replaced under load: no acknowledged user is lost', async () => {
-    assert.deepEqual(await load.lost(), []);
-  });
-}
-
-async function callAll(prefix: string, transport: Transport, check: Check): Promise<void> {
-  const users = createClient(Users, transport);
-  const health = createClient(Health, transport);
-  const username = uniqueName();
-  const user = Array(10_000).fill({ username });
-  await check(`${prefix}create a user, with metadata; the request id comes back`, async () => {
-    let id: string | null = null;
-    await users.createUser(
-      { username },
-      {
-        headers: { ip: '127.0.0.1', 'trace-bin': 'AP8', 'x-request-id': 'peer-1' },
-        onHeader(headers) {
-          id = headers.get('x-request-id');
-        },
-      },
-    );
-    assert.equal(id, 'peer-1');
-  });
-  await check(`${prefix}stream 10,000 users`, async () => {
-    let received = 0;
-    for await (const { result } of users.getUsers({ user }))
-      if (result.value?.username === username) received++;
-    assert.equal(received, 10_000);
-  });
-  await check(`${prefix}a message arrives while its stream stays open`, async () => {
-    for await (const { status } of health.watch({ service: 'Users' }, { timeoutMs: 10_000 })) {
-      assert.equal(status, HealthCheckResponse_ServingStatus.SERVING);
-      break;
-    }
-  });
-  await check(`${prefix}a name that is taken: ALREADY_EXISTS with ErrorInfo`, async () => {
-    const error = await failure(users.createUser({ username }));
-    assert.equal(error.code, Code.AlreadyExists);
-    assert.equal(error.findDetails(ErrorInfoSchema)[0]?.reason, 'USERNAME_TAKEN');
-  });
-  await check(`${prefix}bad input: INVALID_ARGUMENT with every violation in BadRequest`, async () => {
-    const error = await failure(users.createUser({ username: '-', email: 'nowhere' }));
-    assert.equal(error.code, Code.InvalidArgument);
-    const fields = error.findDetails(BadRequestSchema).flatMap((it) => it.fieldViolations);
-    assert.deepEqual(fields.map((it) => it.field).sort(), ['email', 'username']);
-  });
-  await check(`${prefix}a deadline that the server alone keeps: DEADLINE_EXCEEDED`, async () => {
-    const headers = { 'connect-timeout-ms': '0', 'grpc-timeout': '1n' };
-    const error = await failure(drain(users.getUsers({ user }, { headers })));
-    assert.equal(error.code, Code.DeadlineExceeded);
-    assert.match(error.rawMessage, /^the deadline passed/);
-  });
-  await check(`${prefix}leave a stream, then call again`, async () => {
-    for await (const _ of users.getUsers({ user })) break;
-    await drain(users.getUsers({ user: [{ username }] }));
-  });
-}
-
-async function failure(work: Promise<unknown>): Promise<ConnectError> {
-  try {
-    await work;
-  } catch (error) {
-    return ConnectError.from(error);
-  }
-  throw new Error('the call did not fail');
-}
-
-async function drain(messages: AsyncIterable<unknown>): Promise<void> {
-  for await (const _ of messages);
+  const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map(
+    (name) => `${name}_temp_path ${join(folder, name)};`,
+  );
+  const confFile = join(folder, 'nginx.conf');
+  writeFileSync(
+    confFile,
+    `daemon off; master_process off; pid ${join(folder, 'nginx.pid')}; events {}
+    http { access_log off; ${temporary.join(' ')} ${users} }`,
+  );
+  return { command: 'nginx', args: ['-c', confFile, '-e', 'stderr'] };
 }

@@ -65,8 +65,8 @@ export class ProxiedLoad {
 
   /** The users that were signed up and are not there. */
   async lost(): Promise<string[]> {
-    const { url, ca } = this.#endpoint;
-    using users = createUsersClient({ endpoint: url, tls: { ca } });
+    const { url, ca, token } = this.#endpoint;
+    using users = createUsersClient({ endpoint: url, tls: { ca }, token });
     const lost: string[] = [];
     for await (const { result } of users.getUsers({ user: this.#names.map((username) => ({ username })) })) {
       if (result.case !== 'user') lost.push(result.value?.username ?? '');

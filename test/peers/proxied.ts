@@ -1,64 +1,73 @@
-import assert from 'node:assert/strict';
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { createUsersClient } from '../../client/client.ts';
-import { MissingTool, run } from '../conformance/tool.ts';
 import { ServerProcess } from '../support/process.ts';
 import { writeTlsFiles } from './server.ts';
 
-/** nginx, as nginx.conf beside this file says, in front of two servers that keep the same users. */
+/** Health watches that each server takes of a client: few, so that a check can reach their number. */
+export const watchesPerClient = 4;
+
+/** Where a proxy listens, and what it stands before. */
+export interface Places {
+  /** For what the proxy writes, and its settings. */
+  readonly folder: string;
+  readonly port: number;
+  /** PEM files. */
+  readonly certFile: string;
+  readonly keyFile: string;
+  /** The paths of the servers' sockets. */
+  readonly sockets: readonly [string, string];
+}
+
+/** What is started in front of the servers. */
+export interface Launch {
+  readonly command: string;
+  readonly args: readonly string[];
+}
+
+/** A proxy in front of two servers that keep the same users, each at a socket of this machine. */
 export class Proxied implements AsyncDisposable {
-  /** nginx's, by https. */
+  /** The proxy's, by https. */
   readonly endpoint: string;
-  /** The authority of nginx's certificate, PEM. */
+  /** The authority of the proxy's certificate, PEM. */
   readonly ca: string;
-  readonly #folder: string;
-  readonly #ports: readonly number[];
-  readonly #servers: ServerProcess[] = [];
-  readonly #nginx: ChildProcessByStdio<null, null, Readable>;
+  readonly servers: ServerProcess[] = [];
+  readonly #places: Places;
+  readonly #settings: NodeJS.ProcessEnv;
+  readonly #proxy: ChildProcessByStdio<null, null, Readable>;
   #errors = '';
 
-  private constructor(folder: string, ca: string, confFile: string, [port, ...ports]: readonly number[]) {
-    this.endpoint = `https://127.0.0.1:${port}`;
+  private constructor(places: Places, ca: string, { command, args }: Launch, settings: NodeJS.ProcessEnv) {
+    this.endpoint = `https://127.0.0.1:${places.port}`;
     this.ca = ca;
-    this.#folder = folder;
-    this.#ports = ports;
-    this.#nginx = spawn('nginx', ['-c', confFile, '-e', 'stderr'], { stdio: ['ignore', 'ignore', 'pipe'] });
-    this.#nginx.stderr.setEncoding('utf8').on('data', (text: string) => {
+    this.#places = places;
+    this.#settings = settings;
+    this.#proxy = spawn(command, args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    this.#proxy.stderr.setEncoding('utf8').on('data', (text: string) => {
       this.#errors += text;
     });
   }
 
   /**
-   * Starts all three, and waits until nginx answers. Its addresses are of 127.0.0.1.
+   * Starts all three, and waits until the proxy answers.
    *
-   * @throws MissingTool without nginx
+   * @param make writes the proxy's settings, and says how it is started
+   * @param settings of the servers, further ones
    */
-  static async start(): Promise<Proxied> {
-    if ((await run('sh', ['-c', 'command -v nginx'])).code !== 0) {
-      throw new MissingTool('nginx is missing (Debian: apt-get install nginx)');
-    }
-    const folder = mkdtempSync(join(tmpdir(), 'users-nginx-'));
-    const ports = await freePorts(3);
+  static async start(make: (places: Places) => Launch, settings: NodeJS.ProcessEnv = {}): Promise<Proxied> {
+    const folder = mkdtempSync(join(tmpdir(), 'users-proxied-'));
     const tls = await writeTlsFiles(folder);
-    const values: Record<string, unknown> = {
-      ...{ FOLDER: folder, CERT: tls.certFile, KEY: tls.keyFile },
-      ...{ PORT: ports[0], FIRST: ports[1], SECOND: ports[2] },
-    };
-    const template = readFileSync(join(import.meta.dirname, 'nginx.conf'), 'utf8');
-    const confFile = join(folder, 'nginx.conf');
-    writeFileSync(
-      confFile,
-      template.replace(/\{([A-Z]+)\}/g, (_, name: string) => String(values[name] ?? assert.fail(name))),
-    );
-    const proxied = new Proxied(folder, tls.ca, confFile, ports);
+    const sockets = [join(folder, '1.sock'), join(folder, '2.sock')] as const;
+    const places: Places = { folder, port: await freePort(), ...tls, sockets };
+    const proxied = new Proxied(places, tls.ca, make(places), settings);
     try {
-      await proxied.#startServers();
+      // One after the other: the first makes the file of the users.
+      for (const index of [0, 1] as const) await proxied.replace(index);
       await proxied.#answers();
       return proxied;
     } catch (error) {
@@ -69,52 +78,45 @@ export class Proxied implements AsyncDisposable {
 
   /** Ends the first or second server as a deployment does, with SIGTERM, and fails if it does not end well. */
   async end(index: 0 | 1): Promise<void> {
-    await this.#servers[index]?.stop();
+    await this.servers[index]?.stop();
   }
 
   /** Starts a server in the place of one that has ended. */
   async replace(index: 0 | 1): Promise<void> {
-    const server = this.#startServer(index);
-    this.#servers[index] = server;
-    await server.url();
+    const server = new ServerProcess({
+      settings: {
+        USERS_DATA: join(this.#places.folder, 'data'),
+        HOST: `unix:${this.#places.sockets[index]}`,
+        TRUSTED_PROXIES: '1',
+        AUTH: 'none',
+        MAX_WATCHES_PER_CLIENT: String(watchesPerClient),
+        ...this.#settings,
+      },
+    });
+    this.servers[index] = server;
+    await server.line('listening');
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#nginx.kill('SIGTERM');
-    if (this.#nginx.exitCode === null) await once(this.#nginx, 'exit');
-    for (const server of this.#servers) await server.kill();
-    rmSync(this.#folder, { recursive: true });
-  }
-
-  async #startServers(): Promise<void> {
-    // One after the other: the first makes the file of the users.
-    for (const index of [0, 1] as const) await this.replace(index);
-  }
-
-  #startServer(index: 0 | 1): ServerProcess {
-    return new ServerProcess({
-      settings: {
-        USERS_DATA: join(this.#folder, 'data'),
-        PORT: String(this.#ports[index]),
-        TRUSTED_PROXIES: '1',
-        AUTH: 'none',
-      },
-    });
+    this.#proxy.kill('SIGTERM');
+    if (this.#proxy.exitCode === null && this.#proxy.signalCode === null) await once(this.#proxy, 'exit');
+    for (const server of this.servers) await server.kill();
+    rmSync(this.#places.folder, { recursive: true });
   }
 
   async #answers(): Promise<void> {
     using users = createUsersClient({ endpoint: this.endpoint, tls: { ca: this.ca } });
     await users.ready({ timeoutMs: 10_000 }).catch((cause) => {
-      throw new Error(`nginx does not answer: ${this.#errors}`, { cause });
+      throw new Error(`the proxy does not answer: ${this.#errors}`, { cause });
     });
   }
 }
 
-/** Ports of 127.0.0.1 that nobody listens at. */
-async function freePorts(count: number): Promise<number[]> {
-  const listeners = Array.from({ length: count }, () => createServer().listen(0, '127.0.0.1'));
-  await Promise.all(listeners.map((it) => once(it, 'listening')));
-  const ports = listeners.map((it) => (it.address() as AddressInfo).port); // of a server on a port
-  await Promise.all(listeners.map((it) => once(it.close(), 'close')));
-  return ports;
+/** A port of 127.0.0.1 that nobody listens at. */
+async function freePort(): Promise<number> {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address() as AddressInfo; // of a server on a port
+  await once(listener.close(), 'close');
+  return port;
 }

@@ -6,6 +6,7 @@ import { buf } from './buf.ts';
 import { chromiumPage } from './chromium.ts';
 import { connectPython } from './connect-python.ts';
 import { curl } from './curl.ts';
+import { envoy } from './envoy.ts';
 import { grpcCpp } from './grpc-cpp.ts';
 import { grpcJava } from './grpc-java.ts';
 import { grpcJs } from './grpc-js.ts';
@@ -27,6 +28,7 @@ const peers: Record<string, Peer> = {
   grpcurl,
   chromium: chromiumPage,
   nginx,
+  envoy,
 };
 
 const asked = process.argv.slice(2);

@@ -89,10 +89,11 @@ it('`npm start` makes the same heap as the image', () => {
 });
 
 describe('the memory that a process may take is', () => {
-  const bounds = { constrainedBytes: 512, totalBytes: 1024, heapLimitBytes: 256 };
+  const bounds = { constrainedBytes: 512, totalBytes: 1024, heapLimitBytes: 256, workers: 1 };
   const cases: [string, Partial<typeof bounds>, number][] = [
     ['the limit of the heap', {}, 256],
     ['the limit of the container, when the heap may grow beyond it', { heapLimitBytes: 700 }, 512],
+    ['its part of the container, of several workers', { heapLimitBytes: 700, workers: 4 }, 128],
     ['that of the machine, without a container', { constrainedBytes: 0, heapLimitBytes: 4096 }, 1024],
     [
       'that of the machine, when the container may have more',

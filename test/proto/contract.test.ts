@@ -12,9 +12,11 @@ import { describe, it, type TestContext } from 'node:test';
 import { create, type DescField, fromBinary, ScalarType, toBinary, toJson } from '@bufbuild/protobuf';
 import { Users } from '../../proto/gen/users_pb.js';
 import {
+  AccountSchema,
   CreateUserRequestSchema,
   file_users_types,
   GetUsersResultSchema,
+  UpdateUserRequestSchema,
 } from '../../proto/gen/users_types_pb.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -59,6 +61,36 @@ describe('The contract', () => {
       'users.CreateUserResult': ['users.User user = 1'],
       'users.GetUsersRequest': ['repeated users.User user = 1'],
       'users.GetUsersResult': ['users.User user = 1 in result', 'users.User missing = 2 in result'],
+      'users.UserKey': ['STRING username = 1 in key', 'UINT32 user_id = 2 in key', 'STRING email = 3 in key'],
+      'users.Account': [
+        'users.User user = 1',
+        'STRING email = 2',
+        'BOOL has_password = 3',
+        'google.protobuf.Timestamp created_at = 4',
+        'STRING etag = 5',
+      ],
+      'users.CheckPasswordRequest': ['users.UserKey key = 1', 'STRING password = 2'],
+      'users.CheckPasswordResult': ['users.User user = 1'],
+      'users.GetAccountRequest': ['users.UserKey key = 1'],
+      'users.GetAccountResult': ['users.Account account = 1'],
+      'users.UpdateUserRequest': [
+        'users.UserKey key = 1',
+        'STRING username = 2',
+        'STRING email = 3',
+        'STRING password = 4',
+        'google.protobuf.FieldMask update_mask = 5',
+        'STRING etag = 6',
+        'STRING request_id = 7',
+      ],
+      'users.UpdateUserResult': ['users.Account account = 1'],
+      'users.DeleteUserRequest': ['users.UserKey key = 1', 'STRING etag = 2'],
+      'users.DeleteUserResult': ['users.User user = 1'],
+      'users.ListUsersRequest': [
+        'UINT32 page_size = 1',
+        'STRING page_token = 2',
+        'STRING username_prefix = 3',
+      ],
+      'users.ListUsersResult': ['repeated users.User user = 1', 'STRING next_page_token = 2'],
     });
   });
 
@@ -73,6 +105,11 @@ describe('The contract', () => {
     assert.deepEqual(methods, [
       ['CreateUser', 'unary', 'users.CreateUserRequest', 'users.CreateUserResult'],
       ['GetUsers', 'server_streaming', 'users.GetUsersRequest', 'users.GetUsersResult'],
+      ['CheckPassword', 'unary', 'users.CheckPasswordRequest', 'users.CheckPasswordResult'],
+      ['GetAccount', 'unary', 'users.GetAccountRequest', 'users.GetAccountResult'],
+      ['UpdateUser', 'unary', 'users.UpdateUserRequest', 'users.UpdateUserResult'],
+      ['DeleteUser', 'unary', 'users.DeleteUserRequest', 'users.DeleteUserResult'],
+      ['ListUsers', 'unary', 'users.ListUsersRequest', 'users.ListUsersResult'],
     ]);
     assert.deepEqual([Users.file.name, file_users_types.name], ['users', 'users_types']);
   });
@@ -92,6 +129,25 @@ describe('The contract', () => {
     assert.deepEqual(toJson(GetUsersResultSchema, found), { user: { username: 'a', userId: 7 } });
     const missing = fromBinary(GetUsersResultSchema, Buffer.from('12021007', 'hex'));
     assert.deepEqual(toJson(GetUsersResultSchema, missing), { missing: { userId: 7 } });
+    const change = create(UpdateUserRequestSchema, {
+      key: { key: { case: 'userId', value: 7 } },
+      email: 'c',
+      updateMask: { paths: ['email'] },
+      etag: 'e',
+      requestId: 'd',
+    });
+    assert.equal(
+      Buffer.from(toBinary(UpdateUserRequestSchema, change)).toString('hex'),
+      '0a0210071a01632a070a05656d61696c3201653a0164',
+    );
+    const account = fromBinary(AccountSchema, Buffer.from('0a050a016110071201631801220208052a0165', 'hex'));
+    assert.deepEqual(toJson(AccountSchema, account), {
+      user: { username: 'a', userId: 7 },
+      email: 'c',
+      hasPassword: true,
+      createdAt: '1970-01-01T00:00:05Z',
+      etag: 'e',
+    });
   });
 });
 

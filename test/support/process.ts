@@ -15,6 +15,9 @@ export function fromHere(): NodeJS.ProcessEnv {
   return { PATH, NODE_COMPILE_CACHE };
 }
 
+/** A line of a log in JSON. */
+export type LogLine = Readonly<Record<string, unknown>>;
+
 /** How a process ended. */
 export interface End {
   readonly code: number | null;
@@ -69,11 +72,17 @@ export class ServerProcess implements AsyncDisposable {
     return this.#lines.map((line) => `${line}\n`).join('');
   }
 
-  /** Waits for a line of the log in JSON with this message; fails when the process ends before. */
-  async line(message: string): Promise<Record<string, unknown>> {
+  /** Waits for a line of the log in JSON with this message and these fields; fails when the process ends before. */
+  async line(message: string, fields: Readonly<Record<string, unknown>> = {}): Promise<LogLine> {
+    const wanted = Object.entries({ ...fields, msg: message });
     return this.#found(message, () =>
-      this.#lines.map((line): Record<string, unknown> => JSON.parse(line)).find(({ msg }) => msg === message),
+      this.lines().find((line) => wanted.every(([name, value]) => line[name] === value)),
     );
+  }
+
+  /** The lines of its log in JSON so far. */
+  lines(): LogLine[] {
+    return this.#lines.map((line) => JSON.parse(line));
   }
 
   /** Waits until it has printed the text as the end of a line; fails when the process ends before. */

@@ -24,6 +24,7 @@ describe('readConfig', () => {
     assert.deepEqual(readConfig({}), {
       host: '127.0.0.1',
       port: 50051,
+      workers: 1,
       auth: { keys: [], tokens: undefined, certificates: undefined, isReflectionOpen: true },
       admin: undefined,
       store: { kind: 'sqlite', dataFolder: './data' },
@@ -46,6 +47,7 @@ describe('readConfig', () => {
     const config = readConfig({
       HOST: '0.0.0.0',
       PORT: '0',
+      WORKERS: '4',
       ADMIN_HOST: '::1',
       ADMIN_PORT: '9464',
       USERS_STORE: 'dynamodb',
@@ -59,7 +61,6 @@ describe('readConfig', () => {
       LOG_LEVEL: 'debug',
       LOG_FORMAT: 'pretty',
       USERS_SAMPLES: '1',
-      CONSOLE: '1',
       DRAIN_TIMEOUT_MS: '7',
       TRACE_PARENTS: 'link',
       OTEL_TRACES_SAMPLER: 'traceidratio',
@@ -68,6 +69,7 @@ describe('readConfig', () => {
     assert.deepEqual(config, {
       host: '0.0.0.0',
       port: 0,
+      workers: 4,
       auth: {
         keys: [],
         tokens: undefined,
@@ -81,7 +83,7 @@ describe('readConfig', () => {
       trustedProxies: 2,
       log: { level: 'debug', format: 'pretty' },
       samples: true,
-      hasConsole: true,
+      hasConsole: false,
       telemetry: {
         tracing: { followsParents: false, followsDecisions: false, ratio: 0.25 },
         otlp: undefined,

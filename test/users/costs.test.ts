@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it, type TestContext } from 'node:test';
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
-import { costOfCreateUser, costs } from '../../functions/users/costs.ts';
+import { costOfListUsers, costOfPassword, costs } from '../../functions/users/costs.ts';
 import type { UserStore } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { usersResource } from '../../functions/web/users.ts';
@@ -13,6 +13,7 @@ import { page, rowsOf } from '../docs/tables.ts';
 import { all, endsWith } from '../support/outcome.ts';
 import { serve } from '../support/server.ts';
 import { clientOf } from '../support/transports.ts';
+import { named } from './keys.ts';
 import { limitsWith, storeWith, usersService } from './serving.ts';
 
 /** Serves Users to clients with one token each, and one more in each second of the clock. */
@@ -47,6 +48,23 @@ describe('a call of Users', () => {
     ['a sign-up with a password', 50, (users, from) => users.createUser({ username: 'bob', password }, from)],
     ['one whose name is taken', 50, (users, from) => users.createUser({ username: 'tom', password }, from)],
     ['one that is not valid', 1, (users, from) => users.createUser({ username: '', password }, from)],
+    ['a check', 50, (users, from) => users.checkPassword({ key: named('tom'), password }, from)],
+    ['a check of nobody', 50, (users, from) => users.checkPassword({ key: named('joe'), password }, from)],
+    ['an account', 1, (users, from) => users.getAccount({ key: named('tom') }, from)],
+    ['a change', 1, (users, from) => users.updateUser({ key: named('tom'), email: 'tom@x.org' }, from)],
+    ['one with a password', 50, (users, from) => users.updateUser({ key: named('tom'), password }, from)],
+    [
+      'one whose mask names no password',
+      1,
+      (users, from) =>
+        users.updateUser({ key: named('tom'), password, updateMask: { paths: ['email'] } }, from),
+    ],
+    ['a removal', 1, (users, from) => users.deleteUser({ key: named('ann') }, from)],
+    ['a page', 18, (users, from) => users.listUsers({}, from)],
+    ['a page of one', 18, (users, from) => users.listUsers({ pageSize: 1 }, from)],
+    ['one of a prefix', 1, (users, from) => users.listUsers({ pageSize: 1, usernamePrefix: 't' }, from)],
+    ['11 of a prefix', 2, (users, from) => users.listUsers({ pageSize: 11, usernamePrefix: 't' }, from)],
+    ['a page of more than there may be', 100, (users, from) => users.listUsers({ pageSize: 9_999 }, from)],
     ['no user', 1, (users, from) => all(users.getUsers({ user: [] }, from))],
     ['one user', 1, (users, from) => all(users.getUsers({ user: someone(1) }, from))],
     ['1,000 users', 1_000, (users, from) => all(users.getUsers({ user: someone(1_000) }, from))],
@@ -115,12 +133,25 @@ describe('a call of Users', () => {
     assert.deepEqual([reads, begun.toSorted()], [1, ['CreateUser', 'GetUsers']]);
   });
 
+  it('costs at least what every call does, whatever the size of a page', () => {
+    for (const size of [1, 9, 10]) assert.equal(costOfListUsers(size, 'a'), 0);
+    assert.equal(costOfListUsers(11, 'a'), 1);
+    for (const size of [1, 180]) assert.equal(costOfListUsers(size, ''), costs.allNamesTokens - 1);
+    assert.equal(costOfListUsers(181, ''), costs.allNamesTokens);
+  });
+
   it('costs what docs/limits.md says', () => {
     assert.deepEqual(
       rowsOf(page('limits.md'), 'What calls cost').map(([, tokens]) => tokens),
       [
-        String(costs.callTokens + costOfCreateUser({ password: '' })),
-        String(costs.callTokens + costOfCreateUser({ password })),
+        String(costs.callTokens + costOfPassword({ password: '' })),
+        String(costs.callTokens + costOfPassword({ password })),
+        String(costs.passwordTokens),
+        String(costs.callTokens + costOfPassword({})),
+        String(costs.passwordTokens),
+        String(costs.callTokens),
+        String(costs.callTokens),
+        `1 for each ${costs.listedUsersPerToken} users that the page may have, at least ${costs.callTokens} with a prefix and ${costs.allNamesTokens} without`,
         `${costs.userTokens} for each user, at least ${costs.callTokens}`,
         '0',
         `${costs.callTokens} for each question; the first is free where it is open`,

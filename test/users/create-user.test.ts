@@ -4,41 +4,12 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import { Code, ConnectError } from '@connectrpc/connect';
-import { BadRequestSchema, ErrorInfoSchema, RetryInfoSchema } from '../../functions/rpc/index.ts';
+import { Code } from '@connectrpc/connect';
+import { BadRequestSchema } from '../../functions/rpc/index.ts';
 import { type SignUp, StoreError } from '../../functions/users/store.ts';
 import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { limitsWith, serveUsers, storeWith } from './serving.ts';
-
-interface Told {
-  readonly code: string | undefined;
-  readonly reason: string | undefined;
-  /** In ms, if the error says that a retry is safe. */
-  readonly retryAfterMs: number | undefined;
-  readonly message: string;
-}
-
-async function failureOf(call: Promise<unknown>): Promise<ConnectError> {
-  try {
-    await call;
-  } catch (error) {
-    assert.ok(error instanceof ConnectError, `not a ConnectError: ${error}`);
-    return error;
-  }
-  return assert.fail('the call did not fail');
-}
-
-function told(error: ConnectError): Told {
-  const [info] = error.findDetails(ErrorInfoSchema);
-  assert.equal(info?.domain, 'users');
-  const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
-  return {
-    code: Code[error.code],
-    reason: info?.reason,
-    retryAfterMs: delay && Number(delay.seconds) * 1000 + delay.nanos / 1e6,
-    message: error.rawMessage,
-  };
-}
+import { failureOf, told } from './told.ts';
 
 /** A store in memory that tells which sign-ups it gets. */
 function recordingStore(now?: () => number) {

@@ -1,11 +1,12 @@
 // Proves that passwords are hashed with argon2id and the parameters the hash carries; that the same salt makes the
-// same hash; that no more hash at once, and wait, than the limits say; and that an abort frees the place.
+// same hash; that a check finds the right password alone, derives as often whatever it is given, and makes hashes with
+// older parameters anew; that no more hash at once, and wait, than the limits say; and that an abort frees the place.
 import assert from 'node:assert/strict';
 import { argon2Sync, randomBytes } from 'node:crypto';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { RetryInfoSchema } from '../../functions/rpc/index.ts';
-import { passwordHasher, saltBytes } from '../../functions/users/password.ts';
+import { Metrics, RetryInfoSchema } from '../../functions/rpc/index.ts';
+import { type ParameterSets, passwordHasher, saltBytes } from '../../functions/users/password.ts';
 
 const never = { signal: new AbortController().signal };
 const salt = randomBytes(saltBytes);
@@ -129,5 +130,79 @@ describe('passwordHasher', () => {
     await assert.rejects(running?.done ?? Promise.resolve(), reason);
     await Promise.all([a2?.done, a3, b1?.done]);
     assert.deepEqual(order, ['a2', 'b1', 'a3']);
+  });
+});
+
+describe('a check', () => {
+  const [current, older, oldest]: ParameterSets[number][] = [24, 16, 8].map((memoryKiB) => ({
+    memoryKiB,
+    passes: 1,
+    lanes: 1,
+  }));
+  assert.ok(current && older && oldest);
+  const limits = { maxConcurrentHashes: 1, maxQueuedHashes: 0, maxQueuedHashesPerClient: 1 };
+  const password = 'pässword';
+
+  function hasherWith(...sets: ParameterSets) {
+    const metrics = new Metrics();
+    const hasher = passwordHasher(limits, metrics, sets);
+    const derivations = () => {
+      const metric = metrics.collect().find(({ name }) => name === 'users.password.hash.duration');
+      return metric?.kind === 'histogram' ? (metric.points[0]?.count ?? 0) : assert.fail();
+    };
+    return { hasher, derivations };
+  }
+
+  it('finds the right password alone, of every set of parameters, and makes older ones anew', async () => {
+    const { hasher } = hasherWith(current, older, oldest);
+    for (const set of [current, older, oldest]) {
+      const phc = await hasherWith(set).hasher.hash(password, salt, never);
+      const { isRight, renewed } = await hasher.check(password, phc, never);
+      assert.equal(isRight, true);
+      assert.equal(renewed === undefined, set === current);
+      if (renewed !== undefined) {
+        assert.match(renewed, /m=24,/);
+        assert.ok(!renewed.includes(phc.split('$')[4] ?? ''), 'its salt is another one');
+        assert.deepEqual(await hasher.check(password, renewed, never), { isRight: true });
+      }
+      for (const wrong of ['password', '', `${password} `, password.normalize('NFD')])
+        assert.deepEqual(await hasher.check(wrong, phc, never), { isRight: false });
+    }
+  });
+
+  it('derives as often whether there is a hash or none, and of whichever set', async () => {
+    const { hasher, derivations } = hasherWith(current, older);
+    const hashes = await Promise.all(
+      [current, older, oldest].map((set) => hasherWith(set).hasher.hash(password, salt, never)),
+    );
+    for (const phc of [...hashes, undefined, '', 'rubbish', `${hashes[0]}=`]) {
+      const before = derivations();
+      assert.deepEqual(await hasher.check('wrong', phc, never), { isRight: false });
+      assert.equal(derivations() - before, 2, phc);
+    }
+  });
+
+  it('finds no password right where there is no hash, or one of unknown parameters', async () => {
+    const { hasher } = hasherWith(current);
+    const unknown = await hasherWith(older).hasher.hash(password, salt, never);
+    for (const phc of [unknown, undefined, ''])
+      assert.deepEqual(await hasher.check(password, phc, never), { isRight: false });
+  });
+
+  it('takes no text for another one whose UTF-8 is the same', async () => {
+    const { hasher } = hasherWith(current);
+    const phc = await hasher.hash('open \ufffd sesame', salt, never);
+    assert.deepEqual(await hasher.check('open \ufffd sesame', phc, never), { isRight: true });
+    assert.deepEqual(await hasher.check('open \ud800 sesame', phc, never), { isRight: false });
+  });
+
+  it('takes one turn, however many sets there are, and the same queue', async () => {
+    const { hasher } = hasherWith(current, older, oldest);
+    const first = hasher.check(password, undefined, never);
+    await assert.rejects(hasher.check(password, undefined, never), isOverloaded);
+    await first;
+    const reason = new Error('gone');
+    await assert.rejects(hasher.check(password, undefined, { signal: AbortSignal.abort(reason) }), reason);
+    await hasher.check(password, undefined, never);
   });
 });

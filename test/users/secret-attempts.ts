@@ -13,6 +13,11 @@ export const inBase64 = [0, 1, 2].map((shift) =>
     .slice(shift === 0 ? 0 : 4, 16),
 );
 
+/** Text of less than 128 bytes after its length. */
+function sized(text: string): string {
+  return String.fromCharCode(text.length) + text;
+}
+
 /** A request that has a secret somewhere. */
 export interface Attempt extends RawRequest {
   readonly body?: string | Buffer;
@@ -24,6 +29,9 @@ const web = { 'content-type': 'application/grpc-web+proto' };
 const streamed = { 'content-type': 'application/connect+json' };
 const sign = '/Users/CreateUser';
 const get = '/Users/GetUsers';
+/** The other methods, which find a user by a key. */
+const keyed = ['CheckPassword', 'GetAccount', 'UpdateUser', 'DeleteUser'].map((it) => `/Users/${it}`);
+const list = '/Users/ListUsers';
 
 /** Bodies of JSON that are wrong in all ways, at a place where a secret is. */
 const brokenJson = [
@@ -42,6 +50,35 @@ const brokenJson = [
 ];
 const brokenUsers = [`{"user":[{"userId":"${mark}"}]}`, `{"user":"${mark}"}`, `{"user":[{"${mark}":1}]}`];
 
+/** The same for the methods that have a key. */
+const keyedJson = [
+  ...['username', 'email'].flatMap((kind) => [
+    `{"key":{"${kind}":"${mark}"},"password":"${mark}","email":"${mark}@example.com","etag":"${mark}"}`,
+    `{"key":{"${kind}":"${mark} @"},"password":"${mark}"}`,
+    `{"key":{"${kind}":["${mark}"]},"password":"${mark}"}`,
+  ]),
+  `{"key":{"userId":"${mark}"}}`,
+  `{"key":{"${mark}":1}}`,
+  `{"key":"${mark}","password":"${mark}"`,
+  `{"password":"${mark}","etag":"${mark}"}`,
+  `{"key":{"username":"tom"},"password":"${mark}","etag":"${mark}"}`,
+  `{"key":{"username":"tom"},"password":"${mark.repeat(20)}","email":"${mark} @"}`,
+  `{"key":{"username":"tom"},"password":"${mark}","updateMask":"${mark}"}`,
+  `{"key":{"username":"tom"},"password":"${mark}","updateMask":"password","requestId":"${mark}"}`,
+  `{"key":{"username":"tom"},"email":"${mark}@example.com","requestId":"${mark}"}`,
+];
+const listJson = [
+  `{"pageToken":"${mark}"}`,
+  `{"usernamePrefix":"${mark}"}`,
+  `{"usernamePrefix":"${mark} "}`,
+  `{"pageToken":"${Buffer.from(`${mark}:${mark}`).toString('base64url')}"}`,
+];
+
+/** A key with an address, and a password, in bytes of protobuf. */
+const keyAndPassword = Buffer.concat(
+  [`\n${sized(`\x1a${sized(`${mark}@x`)}`)}`, `\x12${sized(mark)}`].map((it) => Buffer.from(it)),
+);
+
 const strange = {
   'x-api-key': mark,
   cookie: `sid=${mark}`,
@@ -50,13 +87,14 @@ const strange = {
 
 /** Requests with secrets at every place, well and wrongly. */
 export const attempts: Attempt[] = [
-  ...[sign, get, '/users/', '/healthz', '/nothing', '/grpc.health.v1.Health/Check'].flatMap((path) =>
-    [json, grpc, web, streamed].flatMap((headers) => [
-      { path, headers: { ...headers, ...strange } },
-      { path, headers: { ...headers, authorization: mark } },
-      { path, headers: { ...headers, authorization: `Bearer ${mark}` } },
-      { path, headers: { ...headers, authorization: `Basic ${Buffer.from(mark).toString('base64')}` } },
-    ]),
+  ...[sign, get, ...keyed, list, '/users/', '/healthz', '/nothing', '/grpc.health.v1.Health/Check'].flatMap(
+    (path) =>
+      [json, grpc, web, streamed].flatMap((headers) => [
+        { path, headers: { ...headers, ...strange } },
+        { path, headers: { ...headers, authorization: mark } },
+        { path, headers: { ...headers, authorization: `Bearer ${mark}` } },
+        { path, headers: { ...headers, authorization: `Basic ${Buffer.from(mark).toString('base64')}` } },
+      ]),
   ),
   ...brokenJson.map((body) => ({ path: sign, headers: json, body })),
   ...[...brokenJson, ...brokenUsers].map((body) => ({
@@ -64,6 +102,16 @@ export const attempts: Attempt[] = [
     headers: streamed,
     body: frame(Buffer.from(body)),
   })),
+  ...keyed.flatMap((path) => keyedJson.map((body) => ({ path, headers: json, body }))),
+  ...listJson.map((body) => ({ path: list, headers: json, body })),
+  ...[...keyed, list].flatMap((path) =>
+    [grpc, web].flatMap((headers) => [
+      { path, headers, body: frame(Buffer.from(`\n${mark}`)) },
+      { path, headers, body: frame(Buffer.from(`\x12${String.fromCharCode(mark.length)}${mark}`)) },
+      { path, headers, body: frame(keyAndPassword) },
+      { path, headers, body: mark },
+    ]),
+  ),
   ...[grpc, web].map((headers) => ({ path: sign, headers, body: frame(Buffer.from(`\n${mark}`)) })),
   ...[grpc, web].map((headers) => ({ path: sign, headers, body: mark })),
   ...['grpc-timeout', 'grpc-encoding', 'grpc-message'].map((name) => ({

@@ -3,6 +3,7 @@
 // others get. Only what is there to be logged may hold one: `x-request-id`, and with LOG_FORMAT=pretty the values that
 // are known to be harmless.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -74,6 +75,19 @@ for (const format of ['json', 'pretty'] as const) {
       const answers: unknown[] = [];
       for await (const { result } of users.getUsers({ user: [{ username: 'tom' }] }))
         answers.push(result.value);
+      const named = { key: { case: 'username', value: 'tom' } } as const;
+      const addressed = { key: { case: 'email', value: tom.email } } as const;
+      answers.push(await users.checkPassword({ key: named, password: mark }));
+      answers.push(await users.checkPassword({ key: addressed, password: mark }));
+      await assert.rejects(users.checkPassword({ key: addressed, password: `${mark}?` }));
+      answers.push(await users.listUsers({}));
+      const changed = { email: `${mark}@example.org`, password: `${mark}!` };
+      await users.updateUser({ key: addressed, ...changed, requestId: randomUUID() });
+      await users.getAccount({ key: { key: { case: 'email', value: changed.email } } });
+      await assert.rejects(users.updateUser({ key: named, ...changed, etag: mark }));
+      answers.push(await users.deleteUser({ key: { key: { case: 'email', value: changed.email } } }));
+      answers.push(await users.deleteUser({ key: { key: { case: 'email', value: changed.email } } }));
+      await assert.rejects(users.createUser(changed));
       assertSecret('an answer to others', JSON.stringify(answers));
       await endAndLook(main);
       const lines = main.printed().split('\n').length;

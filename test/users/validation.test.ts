@@ -7,8 +7,20 @@ import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { BadRequestSchema, ErrorInfoSchema } from '../../functions/rpc/index.ts';
-import { checkCreateUser, checkGetUsers, isUsername } from '../../functions/users/validation.ts';
-import { CreateUserRequestSchema, GetUsersRequestSchema } from '../../proto/gen/users_types_pb.js';
+import {
+  checkCreateUser,
+  checkGetUsers,
+  checkListUsers,
+  checkUpdateUser,
+  isUsername,
+} from '../../functions/users/validation.ts';
+import {
+  CreateUserRequestSchema,
+  GetUsersRequestSchema,
+  ListUsersRequestSchema,
+  UpdateUserRequestSchema,
+} from '../../proto/gen/users_types_pb.js';
+import { named } from './keys.ts';
 import { limitsWith } from './serving.ts';
 
 type SignUp = MessageInitShape<typeof CreateUserRequestSchema>;
@@ -193,5 +205,55 @@ describe('GetUsersRequest', () => {
     assert.equal(error?.code, Code.InvalidArgument);
     assert.deepEqual(violationsOf(error), ['user TOO_MANY_USERS']);
     assert.match(error.rawMessage, /at most 3 users, not 4/);
+  });
+});
+
+describe('UpdateUserRequest', () => {
+  const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', 'alexa', 'a@b', 'open sesame'));
+  const path = fc.oneof(fc.string(), fc.constantFrom('username', 'email', 'password', '*', 'password.x'));
+
+  it('is a change by the rules of a sign-up of what its mask names, or INVALID_FIELDS, whatever the text', () => {
+    fc.assert(
+      fc.property(text, text, text, fc.array(path, { maxLength: 4 }), (username, email, password, paths) => {
+        const request = { key: named('tom'), username, email, password, updateMask: { paths } };
+        let wish = {};
+        const error = errorOf(() => {
+          wish = checkUpdateUser(create(UpdateUserRequestSchema, request));
+        });
+        const asked = paths.length > 0 ? paths : Object.keys(wish);
+        if (error === undefined) {
+          assert.deepEqual(Object.keys(wish).toSorted(), [...new Set(asked)].toSorted());
+          assert.deepEqual(check({ username: 'tom', ...wish }), []);
+        } else {
+          assert.equal(error.code, Code.InvalidArgument);
+          assert.ok(violationsOf(error).length > 0);
+          if (password.length > 8) assert.ok(!error.message.includes(password));
+        }
+      }),
+    );
+  });
+
+  it('changes without a mask what is not empty, and takes an empty mask for none', () => {
+    for (const updateMask of [undefined, { paths: [] }]) {
+      const request = create(UpdateUserRequestSchema, { key: named('tom'), email: 'a@b', updateMask });
+      assert.deepEqual(checkUpdateUser(request), { email: 'a@b' });
+    }
+  });
+});
+
+describe('ListUsersRequest', () => {
+  it('begins at a place that only names have, or is INVALID_FIELDS, whatever the text', () => {
+    const text = fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom('', 'Alexa', 'YTphYg', 'a'));
+    fc.assert(
+      fc.property(text, text, (usernamePrefix, pageToken) => {
+        const request = create(ListUsersRequestSchema, { usernamePrefix, pageToken });
+        const error = errorOf(() => {
+          const { prefix, after } = checkListUsers(request);
+          assert.equal(prefix, usernamePrefix.toLowerCase());
+          assert.match(`${prefix}${after}`, /^[a-z0-9._~-]*$/);
+        });
+        if (error !== undefined) assert.equal(error.code, Code.InvalidArgument);
+      }),
+    );
   });
 });

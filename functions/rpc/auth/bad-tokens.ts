@@ -18,9 +18,9 @@ export class BadTokens {
   /** `now`: the clock, in ms. */
   constructor(limits: BadTokenLimits, now?: () => number) {
     const shares = {
-      tokensPerSecondPerCaller: limits.badJwtsPerSecondPerClient,
-      maxTokensPerCaller: limits.badJwtBurstPerClient,
-      maxCallersWithBuckets: limits.maxClientsWithBadJwts,
+      tokensPerSecond: limits.badJwtsPerSecondPerClient,
+      maxTokens: limits.badJwtBurstPerClient,
+      maxBuckets: limits.maxClientsWithBadJwts,
     };
     this.#shares = new TokenBuckets(shares, now);
   }
@@ -28,15 +28,12 @@ export class BadTokens {
   /**
    * Takes one of the client's share, in case the token is wrong.
    *
+   * @returns gives it back: the token was not wrong
    * @throws QUOTA_EXCEEDED, with the time after which there is one more
    */
-  take(client: string): void {
-    const waitMs = this.#shares.take(client, 1, 1);
+  take(client: string): () => void {
+    const { waitMs, giveBack } = this.#shares.lend(client, 1);
     if (waitMs > 0) throw quotaExceeded(waitMs);
-  }
-
-  /** Gives it back: the token was not wrong. */
-  giveBack(client: string): void {
-    this.#shares.giveBack(client, 1);
+    return giveBack;
   }
 }

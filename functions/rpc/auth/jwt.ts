@@ -71,7 +71,12 @@ export function jwtWay(options: JwtOptions): Way {
   }
 
   /** Verifies a token that looks right. What jose refuses then is the signature: that counts as a bad token. */
-  async function verifyOnce(token: string, name: string, looks: Looks, client: string): Promise<Caller> {
+  async function verifyOnce(
+    token: string,
+    name: string,
+    looks: Looks,
+    giveBack: () => void,
+  ): Promise<Caller> {
     let isBad = false;
     try {
       return await verify(token, name, looks);
@@ -82,7 +87,7 @@ export function jwtWay(options: JwtOptions): Way {
       throw badToken('the signature is wrong');
     } finally {
       underWay.delete(name);
-      if (!isBad) badTokens.giveBack(client);
+      if (!isBad) giveBack();
     }
   }
 
@@ -102,10 +107,9 @@ export function jwtWay(options: JwtOptions): Way {
       const begun = underWay.get(name);
       if (begun !== undefined) return begun;
       const isLarge = token.length > maxCheapCharacters;
-      if (isLarge) badTokens.take(client);
+      const taken = isLarge ? badTokens.take(client) : undefined;
       const looks = look(token, nowMs);
-      if (!isLarge) badTokens.take(client);
-      const verification = verifyOnce(token, name, looks, client);
+      const verification = verifyOnce(token, name, looks, taken ?? badTokens.take(client));
       underWay.set(name, verification);
       return verification;
     },

@@ -24,6 +24,7 @@ export function callLine(call: CallRecord, status: number, metadata: MetadataDet
     code: statusName(status),
     ms: toMicroseconds(call.endedAtMs - call.startedAtMs),
     peer: call.peer,
+    forwardedFor: call.forwardedFor,
     caller: call.caller?.id,
     requestId: call.requestId,
     traceId: span?.traceId,

@@ -31,6 +31,8 @@ export interface CallRecord {
   /** Whether its client has asked for a deadline. */
   readonly hasDeadline: boolean;
   readonly peer: string;
+  /** The address that trusted proxies name as the client's; `undefined` where there are none. */
+  readonly forwardedFor?: string | undefined;
   readonly caller: Caller | undefined;
   readonly requestId: string;
   readonly headers: IncomingHttpHeaders;

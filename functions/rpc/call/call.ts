@@ -100,10 +100,12 @@ export abstract class Call implements CallRecord, Payer {
     this.hasDeadline = askedMs !== undefined && !this.#isMalformed;
     this.isQuiet = start.isQuiet ?? false;
     this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
-    const address = clientName(headers, policy.trustedProxies);
-    this.#share = new ClientShare(address, connection, !this.#isLocal, policy);
+    this.forwardedFor = clientName(headers, policy.trustedProxies);
+    this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy);
     if (!this.isQuiet) for (const observer of policy.observers) observer.begun?.(this);
   }
+
+  readonly forwardedFor: string | undefined;
 
   get peer(): string {
     return this.connection.peer;

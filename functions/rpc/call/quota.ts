@@ -1,6 +1,7 @@
 import { type ConnectError, createContextKey, type HandlerContext } from '@connectrpc/connect';
 import { quotaExceeded } from '../errors.ts';
-import { type BucketLimits, TokenBuckets } from './token-buckets.ts';
+import type { RpcLimits } from '../limits.ts';
+import { TokenBuckets } from './token-buckets.ts';
 
 /** Whoever pays for a call. */
 export interface Payer {
@@ -24,13 +25,24 @@ export function spend(context: Pick<HandlerContext, 'values'>, tokens: number): 
   if (tokens > 0) context.values.get(payerKey)?.spend(tokens);
 }
 
+/** What a quota is made of. */
+export type QuotaLimits = Pick<
+  RpcLimits,
+  'tokensPerSecondPerCaller' | 'maxTokensPerCaller' | 'maxCallersWithBuckets'
+>;
+
 /** How much callers may do in a time: tokens in a bucket of each. */
 export class Quota {
   readonly #buckets: TokenBuckets;
 
   /** `now`: the clock, in ms. */
-  constructor(limits: BucketLimits, now?: () => number) {
-    this.#buckets = new TokenBuckets(limits, now);
+  constructor(limits: QuotaLimits, now?: () => number) {
+    const buckets = {
+      tokensPerSecond: limits.tokensPerSecondPerCaller,
+      maxTokens: limits.maxTokensPerCaller,
+      maxBuckets: limits.maxCallersWithBuckets,
+    };
+    this.#buckets = new TokenBuckets(buckets, now);
   }
 
   /** Takes the one token of a call that begins. Returns why it may not. */

@@ -1,47 +1,59 @@
-import type { RpcLimits } from '../limits.ts';
-
 /** How many buckets are looked at, to forget those that are full, when one is added. */
 const lookedAt = 8;
 /** More than what is lost where a short time is added to one of many years. */
 const grainMs = 1e-3;
 
 /** What buckets are made of. */
-export type BucketLimits = Pick<
-  RpcLimits,
-  'tokensPerSecondPerCaller' | 'maxTokensPerCaller' | 'maxCallersWithBuckets'
->;
+export interface BucketOptions {
+  readonly tokensPerSecond: number;
+  /** How many tokens one holds at most, and has at first. */
+  readonly maxTokens: number;
+  /** How many buckets are kept that are not full, some 150 bytes each. */
+  readonly maxBuckets: number;
+}
+
+/** What came of a loan. */
+export interface Loan {
+  /** Zero, or in how many ms there will be one whole token, and then nothing was taken. */
+  readonly waitMs: number;
+  /** Gives back what was taken; call it once. Tokens that came in again, as the bucket filled up, it adds no more. */
+  giveBack(): void;
+}
+
+/** From a moment at which it was full to the next. Loans hold on to theirs, so they never change a later one. */
+interface Bucket {
+  fullAtMs: number;
+}
 
 /**
- * A bucket of tokens for each caller (https://en.wikipedia.org/wiki/Token_bucket). Each holds at most
- * `maxTokensPerCaller`, and gets `tokensPerSecondPerCaller`.
+ * A bucket of tokens for each key (https://en.wikipedia.org/wiki/Token_bucket), such as the id of a caller.
  *
  * Of each bucket one number is kept: when it will be full again. From then on it says nothing, and is forgotten as
- * others come. There are at most `maxCallersWithBuckets`; callers that come beyond them share one bucket. So whoever
- * invents callers takes up no memory, and pays off nobody's debt: it holds up only those that are as new as itself.
+ * others come. There are at most `maxBuckets`; keys that come beyond them share one bucket. So whoever invents keys
+ * takes up no memory, and pays off nobody's debt: it holds up only those that are as new as itself.
  */
 export class TokenBuckets {
   readonly #maxBuckets: number;
   readonly #msPerToken: number;
   readonly #maxTokens: number;
   readonly #now: () => number;
-  /** When each is full again, in ms. */
-  readonly #fullAtMs = new Map<string, number>();
-  /** The same of the bucket that callers beyond the limit share. */
-  #sharedFullAtMs = Number.NEGATIVE_INFINITY;
+  readonly #buckets = new Map<string, Bucket>();
+  /** The bucket that keys beyond the limit share. */
+  #shared: Bucket = { fullAtMs: Number.NEGATIVE_INFINITY };
   /** Where to look next for buckets that are full. */
-  #hand = this.#fullAtMs.entries();
+  #hand = this.#buckets.entries();
 
   /** `now`: the clock, in ms. */
-  constructor(limits: BucketLimits, now = () => performance.now()) {
-    this.#maxBuckets = limits.maxCallersWithBuckets;
-    this.#msPerToken = 1000 / limits.tokensPerSecondPerCaller;
-    this.#maxTokens = limits.maxTokensPerCaller;
+  constructor(options: BucketOptions, now = () => performance.now()) {
+    this.#maxBuckets = options.maxBuckets;
+    this.#msPerToken = 1000 / options.tokensPerSecond;
+    this.#maxTokens = options.maxTokens;
     this.#now = now;
   }
 
   /** How many are kept. */
   get count(): number {
-    return this.#fullAtMs.size;
+    return this.#buckets.size;
   }
 
   /**
@@ -50,25 +62,44 @@ export class TokenBuckets {
    *
    * @returns zero, or in how many ms there will be one whole token, and then nothing was taken
    */
-  take(caller: string, tokens: number, floor: number): number {
+  take(key: string, tokens: number, floor: number): number {
     const nowMs = this.#now();
-    let own = this.#fullAtMs.get(caller);
-    if (own === undefined && this.#hasRoom(nowMs)) own = nowMs;
-    const fullInMs = Math.max(0, (own ?? this.#sharedFullAtMs) - nowMs);
+    return this.#takeOf(this.#bucketOf(key, nowMs), tokens, floor, nowMs);
+  }
+
+  /** Takes tokens that may turn out not to be owed, if as many are there. */
+  lend(key: string, tokens: number): Loan {
+    const nowMs = this.#now();
+    const bucket = this.#bucketOf(key, nowMs);
+    const waitMs = this.#takeOf(bucket, tokens, tokens, nowMs);
+    return {
+      waitMs,
+      giveBack: () => {
+        if (waitMs === 0) bucket.fullAtMs -= tokens * this.#msPerToken;
+      },
+    };
+  }
+
+  #takeOf(bucket: Bucket, tokens: number, floor: number, nowMs: number): number {
+    const fullInMs = bucket.fullAtMs - nowMs;
     if (fullInMs > this.#missingMs(floor)) {
       return Math.max(1, Math.ceil(fullInMs - this.#missingMs(1)));
     }
-    const fullAtMs = nowMs + fullInMs + tokens * this.#msPerToken;
-    if (own === undefined) this.#sharedFullAtMs = fullAtMs;
-    else this.#fullAtMs.set(caller, fullAtMs);
+    bucket.fullAtMs += tokens * this.#msPerToken;
     return 0;
   }
 
-  /** Gives back tokens that `take` took. */
-  giveBack(caller: string, tokens: number): void {
-    const own = this.#fullAtMs.get(caller);
-    if (own === undefined) this.#sharedFullAtMs -= tokens * this.#msPerToken;
-    else this.#fullAtMs.set(caller, own - tokens * this.#msPerToken);
+  /** The bucket of a key, which fills up now at the earliest. */
+  #bucketOf(key: string, nowMs: number): Bucket {
+    const own = this.#buckets.get(key);
+    if (own !== undefined && own.fullAtMs > nowMs) return own;
+    if (own !== undefined || this.#hasRoom(nowMs)) {
+      const full = { fullAtMs: nowMs };
+      this.#buckets.set(key, full);
+      return full;
+    }
+    if (this.#shared.fullAtMs <= nowMs) this.#shared = { fullAtMs: nowMs };
+    return this.#shared;
   }
 
   /** In which time a bucket fills up that has so many tokens. */
@@ -81,11 +112,11 @@ export class TokenBuckets {
     for (let looked = 0; looked < lookedAt; looked += 1) {
       const { done, value } = this.#hand.next();
       if (done) {
-        this.#hand = this.#fullAtMs.entries();
+        this.#hand = this.#buckets.entries();
         break;
       }
-      if (value[1] <= nowMs) this.#fullAtMs.delete(value[0]);
+      if (value[1].fullAtMs <= nowMs) this.#buckets.delete(value[0]);
     }
-    return this.#fullAtMs.size < this.#maxBuckets;
+    return this.#buckets.size < this.#maxBuckets;
   }
 }

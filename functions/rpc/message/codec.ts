@@ -8,10 +8,10 @@ import {
   toBinary,
   toJsonString,
 } from '@bufbuild/protobuf';
-import { isFieldError } from '@bufbuild/protobuf/reflect';
-import { ConnectError } from '@connectrpc/connect';
+import type { ConnectError } from '@connectrpc/connect';
 import type { Turns } from '../call/turns.ts';
 import { canceled, rpcError } from '../errors.ts';
+import { badJson, badMessage } from './bad-message.ts';
 import { hasKeyTwice, lookForKeyTwice } from './json-keys.ts';
 import { decimalsOnly, mayHaveForeignNumber } from './json-number.ts';
 import { type JsonShape, jsonShape } from './json-shape.ts';
@@ -169,21 +169,4 @@ function jsonOf(text: string): JsonValue {
       text === '' ? 'the JSON is missing; that of an empty message is {}' : "the JSON can't be parsed";
     throw rpcError('BAD_MESSAGE', problem);
   }
-}
-
-/** Names the field, if it is one that can't be read: that is the contract's own word. */
-function badMessage(cause: unknown) {
-  if (cause instanceof ConnectError) return cause;
-  const reason: unknown = cause instanceof Error ? cause.cause : undefined;
-  return rpcError('BAD_MESSAGE', isFieldError(reason) ? String(reason.field()) : undefined);
-}
-
-const maxNamedFields = 20;
-
-/** A field that is unknown is not quoted either: the fields that there are help as well. */
-function badJson(type: DescMessage, cause: unknown) {
-  const isUnknown = cause instanceof Error && /key ".*" is unknown$/s.test(cause.message);
-  if (!isUnknown) return badMessage(cause);
-  const known = type.fields.slice(0, maxNamedFields).map(({ name }) => name);
-  return rpcError('BAD_MESSAGE', `a field is unknown; ${type.typeName} has ${known.join(', ')}`);
 }

@@ -60,7 +60,7 @@ function maxKeysOf({ fields }: DescMessage): number {
 }
 
 /** The types that are in a message, itself only if it may be in itself. */
-function typesIn(type: DescMessage): Set<DescMessage> {
+export function typesIn(type: DescMessage): Set<DescMessage> {
   const types = new Set<DescMessage>();
   const addOf = ({ fields }: DescMessage) => {
     for (const { message } of fields) {

@@ -7,7 +7,7 @@ import {
   CreateUserResultSchema,
 } from '../../../proto/gen/users_types_pb.js';
 import { inSpan, spend } from '../../rpc/index.ts';
-import { costOfCreateUser } from '../costs.ts';
+import { costOfPassword } from '../costs.ts';
 import { type UsersErrorReason, usersError } from '../errors.ts';
 import { saltOf } from '../password.ts';
 import { requestIdOf } from '../request-ids.ts';
@@ -44,7 +44,7 @@ export function createUserMethod(parts: MethodParts) {
     context: HandlerContext,
   ): Promise<CreateUserResult> {
     checkCreateUser(request);
-    spend(context, costOfCreateUser(request));
+    spend(context, costOfPassword(request));
     const { username, password } = request;
     const email = request.email || undefined;
     const requestId = requestIdOf(request, context);

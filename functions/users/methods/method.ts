@@ -1,6 +1,7 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import type { Limits } from '../../limits.ts';
 import type { Metrics } from '../../rpc/index.ts';
+import type { Guesses } from '../guesses.ts';
 import type { Mismatches } from '../mismatches.ts';
 import type { PasswordHasher } from '../password.ts';
 import type { UserStore } from '../store.ts';
@@ -25,4 +26,8 @@ export interface MethodParts
     Required<Pick<UsersServiceOptions, 'newUserId' | 'now'>> {
   readonly hasher: PasswordHasher;
   readonly mismatches: Mismatches;
+  readonly guesses: Guesses;
 }
+
+/** Others who change the same user are done by then. */
+export const contendedRetryAfterMs = 100;

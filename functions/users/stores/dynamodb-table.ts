@@ -2,14 +2,19 @@ import {
   type AttributeValue,
   BatchGetItemCommand,
   type DynamoDBClient,
+  QueryCommand,
+  ScanCommand,
+  type ScanCommandInput,
+  type ScanCommandOutput,
   TransactionCanceledException,
   TransactWriteItemsCommand,
 } from '@aws-sdk/client-dynamodb';
 import type { Limits } from '../../limits.ts';
-import { type SignUp, type SignUpResult, StoreError, type StoreEvents } from '../store.ts';
+import { StoreError, type StoreEvents } from '../store.ts';
 import { backoff } from './backoff.ts';
-import { passingReasons, throttledReasons } from './dynamodb-faults.ts';
-import { type Item, signUpWrites } from './dynamodb-items.ts';
+import { isThrottle, passingReasons, throttledReasons } from './dynamodb-faults.ts';
+import { type Item, nameIndex } from './dynamodb-items.ts';
+import type { ConditionalWrite, WriteContext } from './dynamodb-writes.ts';
 
 /** What DynamoDB is called in telemetry. */
 export const system = 'aws.dynamodb';
@@ -24,6 +29,20 @@ export interface DynamoTableOptions {
   readonly events: StoreEvents;
 }
 
+/** What is read of an item where nobody asks for more: no e-mail address, no password. */
+const shownAttributes = 'pk, username, userId, fingerprint, expiresAt, heldUntilMs';
+
+/** Items that one request of a scan looks at. A thousand take some 200 KB. */
+const scannedItems = 1_000;
+
+/** Which names of one partition of the index to read: from one key to another, both included. */
+export interface NameRange {
+  readonly initial: string;
+  readonly from: string;
+  readonly to: string;
+  readonly maxItems: number;
+}
+
 /** A table. Its requests are sent again while others stand in their way, or while DynamoDB has too much to do. */
 export class DynamoTable {
   readonly #options: DynamoTableOptions;
@@ -33,20 +52,27 @@ export class DynamoTable {
   }
 
   /**
-   * Stores a user in one transaction.
+   * Makes all writes or none, in one transaction.
    *
+   * @param what what a reader of an error calls it
+   * @param writesAt gives the writes of a try, in the order of their rules
+   * @returns what the first rule says that stands in the way; `undefined` if they were made
    * @throws StoreError when others stand in the way for too long; the SDK's errors
    */
-  async signUp(signUp: SignUp, abortSignal: AbortSignal): Promise<SignUpResult> {
+  async transact<Refused>(
+    what: string,
+    writesAt: (context: WriteContext) => readonly ConditionalWrite<Refused>[],
+    abortSignal: AbortSignal,
+  ): Promise<Refused | undefined> {
     const { client, table, limits, now, events } = this.#options;
     for (let tries = 1; ; tries++) {
-      const writes = signUpWrites(table, signUp, now());
+      const writes = writesAt({ table, nowMs: now() });
       // A new command has a new ClientRequestToken: with the same one, the SDK's own repeats of a write whose
       // answer was lost succeed.
       const command = new TransactWriteItemsCommand({ TransactItems: writes.map(({ write }) => write) });
       try {
         await client.send(command, { abortSignal });
-        return { outcome: 'created', user: { username: signUp.username, userId: signUp.userId } };
+        return undefined;
       } catch (error) {
         if (!(error instanceof TransactionCanceledException)) throw error;
         // The first rule that stands in the way decides. Behind a conflict may be our own request id: only
@@ -58,7 +84,7 @@ export class DynamoTable {
         if (!passingReasons.has(reason?.Code)) throw error;
         if (throttledReasons.has(reason?.Code)) events.throttled(system);
         if (tries >= limits.dynamoMaxTries) {
-          throw new StoreError(`DynamoDB gave up a sign-up after ${tries} tries: ${reason?.Code}`, {
+          throw new StoreError(`DynamoDB gave up ${what} after ${tries} tries: ${reason?.Code}`, {
             retrySafe: true,
             isOverload: true,
             cause: error,
@@ -73,22 +99,20 @@ export class DynamoTable {
   /**
    * Reads the items that there are, by their keys: at most 100.
    *
+   * @param attributes what to read of each
    * @throws StoreError when DynamoDB leaves some out again and again; the SDK's errors
    */
-  async read(keys: readonly string[], abortSignal: AbortSignal): Promise<Map<string, Item>> {
+  async read(
+    keys: readonly string[],
+    abortSignal: AbortSignal,
+    attributes = shownAttributes,
+  ): Promise<Map<string, Item>> {
     const { client, table, limits, events } = this.#options;
     const items = new Map<string, Item>();
     let left: Record<string, AttributeValue>[] = keys.map((key) => ({ pk: { S: key } }));
     for (let tries = 1; left.length > 0; tries++) {
-      const command = new BatchGetItemCommand({
-        RequestItems: {
-          [table]: {
-            Keys: left,
-            ConsistentRead: true,
-            ProjectionExpression: 'pk, username, userId, expiresAt',
-          },
-        },
-      });
+      const request = { Keys: left, ConsistentRead: true, ProjectionExpression: attributes };
+      const command = new BatchGetItemCommand({ RequestItems: { [table]: request } });
       const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
       for (const item of Responses?.[table] ?? []) {
         if (item.pk?.S !== undefined) items.set(item.pk.S, item);
@@ -109,5 +133,64 @@ export class DynamoTable {
       await backoff(tries, abortSignal);
     }
     return items;
+  }
+
+  /**
+   * Reads names in their order, as far as one request goes. An index is a moment behind its table:
+   * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
+   *
+   * @returns the items, and the key of the last one if there may be more
+   * @throws the SDK's errors
+   */
+  async readNames(
+    { initial, from, to, maxItems }: NameRange,
+    abortSignal: AbortSignal,
+  ): Promise<{ readonly items: readonly Item[]; readonly lastKey?: string | undefined }> {
+    const { client, table } = this.#options;
+    const command = new QueryCommand({
+      TableName: table,
+      IndexName: nameIndex,
+      KeyConditionExpression: 'initial = :initial AND pk BETWEEN :from AND :to',
+      ExpressionAttributeValues: { ':initial': { S: initial }, ':from': { S: from }, ':to': { S: to } },
+      Limit: maxItems,
+    });
+    const { Items = [], LastEvaluatedKey } = await client.send(command, { abortSignal });
+    return { items: Items, lastKey: LastEvaluatedKey?.pk?.S };
+  }
+
+  /**
+   * Reads the whole table, some items at a time, whoever waits for capacity meanwhile: not for what a call does.
+   *
+   * @param filter which items to return
+   * @throws the SDK's errors
+   */
+  async *scan(
+    filter: Pick<ScanCommandInput, 'FilterExpression' | 'ExpressionAttributeValues'>,
+    abortSignal: AbortSignal,
+  ): AsyncGenerator<readonly Item[], void, undefined> {
+    const request = { TableName: this.#options.table, ConsistentRead: true, Limit: scannedItems, ...filter };
+    let from: Item | undefined;
+    do {
+      const { Items, LastEvaluatedKey } = await this.#scanOnce(
+        { ...request, ExclusiveStartKey: from },
+        abortSignal,
+      );
+      if (Items && Items.length > 0) yield Items;
+      from = LastEvaluatedKey;
+    } while (from !== undefined);
+  }
+
+  /** A copy takes what capacity is left: it waits longer than a call can. */
+  async #scanOnce(input: ScanCommandInput, abortSignal: AbortSignal): Promise<ScanCommandOutput> {
+    const { client, limits, events } = this.#options;
+    for (let tries = 1; ; tries++) {
+      try {
+        return await client.send(new ScanCommand(input), { abortSignal });
+      } catch (error) {
+        if (!isThrottle(error) || tries >= limits.dynamoMaxTries) throw error;
+        events.retried(system);
+        await backoff(tries, abortSignal);
+      }
+    }
   }
 }

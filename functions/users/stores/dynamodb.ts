@@ -1,27 +1,45 @@
-import {
-  DynamoDBClient,
-  TransactionCanceledException,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb';
+import { TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import {
+  type Account,
   type Candidate,
+  type Change,
+  type ChangeResult,
+  type KnownRequest,
   noEvents,
   type Refusal,
+  type Removal,
+  type SignUp,
+  type SignUpResult,
   type StoredUser,
   StoreError,
   type StoreEvents,
   type UserStore,
   type Wanted,
 } from '../store.ts';
+import { readAccount } from './dynamodb-account.ts';
 import { watchAttempts } from './dynamodb-attempts.ts';
+import { dynamoClient } from './dynamodb-client.ts';
 import { fault } from './dynamodb-faults.ts';
-import { type Item, isKnown, keyOf, mailKey, nameKey, requestKey, userOf } from './dynamodb-items.ts';
+import {
+  accountOf,
+  type Item,
+  isKnown,
+  isTaken,
+  keyOf,
+  mailKey,
+  nameKey,
+  requestKey,
+  userKey,
+  userOf,
+} from './dynamodb-items.ts';
+import { listNames } from './dynamodb-listing.ts';
 import { DynamoTable, system } from './dynamodb-table.ts';
+import { changedAccount, changeWrites, removalWrites, signUpWrites } from './dynamodb-writes.ts';
 
 /** How to reach users in a DynamoDB table. */
 export interface DynamoStoreOptions {
-  /** The table: its partition key is the string `pk`, its TTL attribute `expiresAt`. */
+  /** The table: its partition key is the string `pk`, its TTL attribute `expiresAt`, its index `nameIndex`. */
   readonly table: string;
   /** Default: what the SDK finds in the environment, `AWS_ENDPOINT_URL` included. */
   readonly endpoint?: string;
@@ -48,25 +66,16 @@ const nobody: Wanted = { username: '', userId: 0 };
 const maxBatchKeys = 100;
 
 /**
- * Keeps users in a DynamoDB table, for any number of servers. A sign-up is one transaction, a look-up one
- * consistent read; the actions it needs are PutItem (which covers Put in TransactWriteItems) and BatchGetItem.
+ * Keeps users in a DynamoDB table, for any number of servers. What is written is one transaction, a look-up one
+ * consistent read, of an account by name or address two. A page is read from an index, which is a moment behind. The
+ * actions it needs are PutItem, UpdateItem and DeleteItem (which cover those in TransactWriteItems), BatchGetItem, and
+ * Query of the index; `all`, which no method of the service calls, needs Scan.
  *
  * @throws StoreError if the table can't be read, with one line that says why
  */
 export async function openDynamoStore(options: DynamoStoreOptions): Promise<UserStore> {
   const { table, endpoint, limits = defaultLimits, now = Date.now, events = noEvents } = options;
-  const agent = { keepAlive: true, maxSockets: limits.dynamoMaxSockets };
-  const client = new DynamoDBClient({
-    ...(endpoint === undefined ? {} : { endpoint }),
-    maxAttempts: limits.dynamoMaxAttempts,
-    requestHandler: {
-      connectionTimeout: limits.dynamoConnectTimeoutMs,
-      requestTimeout: limits.dynamoAttemptTimeoutMs,
-      throwOnRequestTimeout: true,
-      httpAgent: agent,
-      httpsAgent: agent,
-    },
-  });
+  const client = dynamoClient({ endpoint, limits });
   watchAttempts(client, system, events);
   const users = new DynamoTable({ client, table, limits, now, events });
   const underWay = new Set<Promise<unknown>>();
@@ -103,14 +112,51 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   ): Promise<Refusal | undefined> {
     const name = nameKey(username);
     const mail = email === undefined ? [] : [mailKey(email)];
-    const taken = await users.read([name, ...mail], signal);
-    if (taken.size === 0) return undefined;
+    const found = await users.read([name, ...mail], signal);
+    const nowMs = now();
+    const taken = [name, ...mail].find((key) => isTaken(found.get(key), nowMs));
+    if (taken === undefined) return undefined;
     if (requestId !== undefined) {
       const key = requestKey(requestId);
       const first = (await users.read([key], signal)).get(key);
       if (first && isKnown(first, now())) return undefined;
     }
-    return taken.has(name) ? 'username_taken' : 'email_taken';
+    return taken === name ? 'username_taken' : 'email_taken';
+  }
+
+  async function signUp(valid: SignUp, signal: AbortSignal): Promise<SignUpResult> {
+    const refused = await users.transact('a sign-up', (context) => signUpWrites(valid, context), signal);
+    return refused ?? { outcome: 'created', user: { username: valid.username, userId: valid.userId } };
+  }
+
+  async function change(valid: Change, signal: AbortSignal): Promise<ChangeResult> {
+    const refused = await users.transact('a change', (context) => changeWrites(valid, context), signal);
+    return refused ?? { outcome: 'changed', account: changedAccount(valid) };
+  }
+
+  async function recall(requestId: string, signal: AbortSignal): Promise<KnownRequest | undefined> {
+    const key = requestKey(requestId);
+    const item = (await users.read([key], signal)).get(key);
+    const fingerprint = item?.fingerprint?.S;
+    if (fingerprint === undefined || !isKnown(item ?? {}, now())) return undefined;
+    return { fingerprint, userId: Number(item?.userId?.N) };
+  }
+
+  async function remove(valid: Removal, signal: AbortSignal): Promise<boolean> {
+    return (await users.transact('a removal', (context) => removalWrites(valid, context), signal)) ?? true;
+  }
+
+  async function* all(signal: AbortSignal): AsyncGenerator<readonly Account[], void, undefined> {
+    const filter = {
+      FilterExpression: 'begins_with(pk, :user)',
+      ExpressionAttributeValues: { ':user': { S: 'USER#' } },
+    };
+    const pages = users.scan(filter, signal);
+    for (;;) {
+      const { done, value: items } = await run('read users', true, signal, () => pages.next());
+      if (done || items === undefined) return;
+      yield items.map(accountOf).filter((account) => account !== undefined);
+    }
   }
 
   async function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
@@ -132,7 +178,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
    * anything.
    */
   async function probe(abortSignal: AbortSignal): Promise<void> {
-    const pk = { S: `USER#${nobody.userId}` };
+    const pk = { S: userKey(nobody.userId) };
     await users.read([pk.S], abortSignal);
     const condition = 'attribute_exists(pk)';
     const write = { Put: { TableName: table, Item: { pk }, ConditionExpression: condition } };
@@ -147,17 +193,18 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   const store: UserStore = {
     system,
     precheck: (candidate, signal) => run('read users', true, signal, () => precheck(candidate, signal)),
-    signUp: (signUp, signal) =>
-      run('store the user', signUp.request !== undefined, signal, () => users.signUp(signUp, signal)),
+    signUp: (valid, signal) =>
+      run('store the user', valid.request !== undefined, signal, () => signUp(valid, signal)),
+    account: (key, signal) => run('read users', true, signal, () => readAccount(users, key, signal)),
+    change: (valid, signal) =>
+      run('change the user', valid.request !== undefined, signal, () => change(valid, signal)),
+    recall: (requestId, signal) => run('read users', true, signal, () => recall(requestId, signal)),
+    // A repeat finds that nobody is there. But a name that is free at once may be another user's by then.
+    remove: (valid, signal) =>
+      run('remove the user', valid.heldUntilMs > now(), signal, () => remove(valid, signal)),
+    list: (listing, signal) => run('list users', true, signal, () => listNames(users, listing, signal)),
+    all,
     find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),
-    account: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
-    change: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
-    recall: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
-    remove: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
-    list: () => Promise.reject(new StoreError('not yet', { retrySafe: false })),
-    all: () => {
-      throw new StoreError('not yet', { retrySafe: false });
-    },
     probe: (signal) => run('read or write users', true, signal, () => probe(signal)),
     async close() {
       closed = true;

@@ -81,6 +81,11 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     requests.set(request.id, { fingerprint: request.fingerprint, expiresAtMs: request.expiresAtMs, userId });
   }
 
+  function hold(held: Map<string, number>, text: string, untilMs: number): void {
+    held.delete(folded(text)); // as above
+    held.set(folded(text), untilMs);
+  }
+
   /** @param ownerId the user whose own name and address stand in nobody's way */
   function refusalOf({ username, email }: Candidate, nowMs: number, ownerId?: number): Refusal | undefined {
     const isTaken = (of: Map<string, Account>, held: Map<string, number>, key: string) => {
@@ -189,12 +194,14 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     },
     async remove({ from, heldUntilMs }, signal) {
       check(signal);
+      const nowMs = now();
+      forgetExpired(nowMs);
       const before = byId.get(from.userId);
       if (before?.etag !== from.etag) return false;
       takeOut(before);
-      if (heldUntilMs <= now()) return true;
-      heldNames.set(folded(before.username), heldUntilMs);
-      if (before.email !== undefined) heldEmails.set(folded(before.email), heldUntilMs);
+      if (heldUntilMs <= nowMs) return true;
+      hold(heldNames, before.username, heldUntilMs);
+      if (before.email !== undefined) hold(heldEmails, before.email, heldUntilMs);
       return true;
     },
     async list({ prefix, after, maxUsers }, signal) {

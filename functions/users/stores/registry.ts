@@ -2,6 +2,8 @@ import { join } from 'node:path';
 import type { Limits } from '../../limits.ts';
 import { noEvents, type StoreEvents, type UserStore } from '../store.ts';
 
+type Warn = (line: string) => void;
+
 /**
  * How each store is opened with its own settings, by the name that USERS_STORE has for it. A new store is a file beside
  * this one and an entry here. A store is loaded when it is opened: the AWS SDK alone takes longer to load than all the
@@ -9,9 +11,14 @@ import { noEvents, type StoreEvents, type UserStore } from '../store.ts';
  */
 const stores = {
   /** `dataFolder` is made when it is missing. */
-  async sqlite({ dataFolder }: { readonly dataFolder: string }, limits: Limits): Promise<UserStore> {
+  async sqlite(
+    { dataFolder }: { readonly dataFolder: string },
+    limits: Limits,
+    _: StoreEvents,
+    warn: Warn,
+  ): Promise<UserStore> {
     const { openSqliteStore } = await import('./sqlite.ts');
-    return openSqliteStore({ path: join(dataFolder, 'users.sqlite'), limits });
+    return openSqliteStore({ path: join(dataFolder, 'users.sqlite'), limits, warn });
   },
   /** Without `endpoint`, the AWS SDK finds it. */
   async dynamodb(
@@ -44,21 +51,24 @@ export const storeKinds: readonly StoreKind[] = kindsOf(stores);
  * Opens the store of these settings.
  *
  * @param events is told of what the store does that its callers do not see. Default: nobody
+ * @param warn is told in one line what may be wrong with a store that can be opened all the same. Default: nobody
  * @throws StoreError with one line that says why it can't be opened
  */
 export function openStore<K extends StoreKind>(
   config: StoreConfigOf<K>,
   limits: Limits,
   events: StoreEvents = noEvents,
+  warn: Warn = () => {},
 ): Promise<UserStore> {
   const byKind: {
     [Kind in StoreKind]: (
       config: StoreConfigOf<Kind>,
       limits: Limits,
       events: StoreEvents,
+      warn: Warn,
     ) => Promise<UserStore>;
   } = stores;
-  return byKind[config.kind](config, limits, events);
+  return byKind[config.kind](config, limits, events, warn);
 }
 
 /** `Object.keys` would lose the type. */

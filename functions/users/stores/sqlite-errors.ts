@@ -1,3 +1,5 @@
+import { StoreError } from '../store.ts';
+
 /** What SQLite answers when another process has the lock. */
 const busyCode = 5;
 
@@ -25,4 +27,18 @@ export function isFull(error: unknown): boolean {
 export function primaryCode(error: unknown): number | undefined {
   const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
   return typeof code === 'number' ? code & 0xff : undefined;
+}
+
+/**
+ * BUSY, LOCKED and FULL (https://sqlite.org/rescode.html) are found before anything is committed. After other errors
+ * the outcome may be unknown until the next start, so only what is repeatable may be repeated.
+ */
+const nothingWritten: ReadonlySet<number | undefined> = new Set([5, 6, 13]);
+
+/** Makes the error of a store that could not do something, as in "read users". */
+export function fault(what: string, cause: unknown, isRepeatable: boolean): StoreError {
+  if (cause instanceof StoreError) return cause;
+  const retrySafe = isRepeatable || nothingWritten.has(primaryCode(cause));
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new StoreError(`SQLite could not ${what}: ${reason}`, { retrySafe, cause });
 }

@@ -1,64 +1,139 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, statSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
 import { isBusy, isFull } from './sqlite-errors.ts';
+import { migrate, versionOf } from './sqlite-schema.ts';
 
 /** Two processes that open a file at once take turns; waiting blocks nobody yet. */
 const openTimeoutMs = 5_000;
 const openRetryMs = 5;
 
-const schemaVersion = 1;
-
 /**
- * A sign-up is one row and so one statement: SQLite writes all of it or nothing, and nothing can come between
- * the user and the request id that made it. `*_key` is the text as `folded` makes it.
- */
-const schema = `
-  CREATE TABLE users (
-    user_id               INTEGER PRIMARY KEY CHECK (user_id BETWEEN 1 AND 4294967295),
-    username              TEXT NOT NULL,
-    username_key          TEXT NOT NULL UNIQUE,
-    email                 TEXT,
-    email_key             TEXT UNIQUE,
-    password_hash         TEXT,
-    request_id            TEXT UNIQUE,
-    request_fingerprint   TEXT,
-    request_expires_at_ms INTEGER
-  ) STRICT;
-  CREATE INDEX users_by_request_expiry ON users (request_expires_at_ms)
-    WHERE request_expires_at_ms IS NOT NULL;
-  PRAGMA user_version = ${schemaVersion};
-`;
-
-/**
- * Opens the file that holds the users, and makes it, and its folder, if there is none. Only its owner may read
- * it. What is committed is on the disk when COMMIT returns: WAL, and `synchronous=FULL` syncs the log at each
- * commit (https://sqlite.org/pragma.html#pragma_synchronous).
+ * Opens the file that holds the users, and makes it, and its folder, if there is none; one of an earlier release is
+ * brought to the current schema. Only its owner may read it. What is committed is on the disk when COMMIT returns: WAL,
+ * and `synchronous=FULL` syncs the log at each commit (https://sqlite.org/pragma.html#pragma_synchronous). What is
+ * deleted is overwritten.
  *
- * Its statements do not wait for other processes, which would block this one: they fail, see `isBusy`.
+ * Its statements do not wait for other processes, which would block this one: they fail, see `isBusy`. Close it with
+ * `closeSqliteFile`.
  *
+ * @param warn is told in one line if the file's log is missing, so that users may be. Default: nobody
  * @throws StoreError with one line that says which file and what is wrong with it
  */
-export function openSqliteFile(path: string): DatabaseSync {
+export function openSqliteFile(path: string, warn: (line: string) => void = () => {}): DatabaseSync {
   const file = resolve(path);
   let db: DatabaseSync | undefined;
+  let isKnown = false;
   try {
     makeFolder(dirname(file));
-    // SQLite gives the log beside the file the same mode: neither shows password hashes to other accounts.
-    closeSync(openSync(file, 'a', 0o600));
+    makeFile(file);
+    const isLogMissing = lacksLog(file);
     db = new DatabaseSync(file, { timeout: openTimeoutMs });
+    versionOf(db);
+    isKnown = true;
     setDurable(db);
     migrate(db);
+    if (markOf(db) !== inUse) setMark(db, inUse);
     db.exec('PRAGMA busy_timeout = 0');
+    // A copy of the file alone has everybody who is there now, and the mark.
+    checkpoint(db);
+    if (isLogMissing) warn(logMissing(file));
     return db;
   } catch (cause) {
-    db?.close();
+    if (isKnown && db) closeSqliteFile(db);
+    else db?.close();
     const said = cause instanceof Error ? cause.message : String(cause);
     // SQLite makes files beside the users file before it reads a row.
     const reason = isFull(cause) ? `its disk is full: make room, and start the server again (${said})` : said;
     throw new StoreError(`cannot open the users file ${file}: ${reason}`, { retrySafe: false, cause });
   }
+}
+
+/**
+ * Closes the file. The last one to do so copies the log into it and marks it as complete in itself, so that `lacksLog`
+ * has nothing to say of it.
+ */
+export function closeSqliteFile(db: DatabaseSync): void {
+  if (!db.isOpen) return;
+  try {
+    if (db.isTransaction) db.exec('ROLLBACK');
+    db.exec('PRAGMA busy_timeout = 0');
+    // In this order a kill at any moment leaves a log beside the file, or a file that is not marked.
+    setMark(db, complete);
+    try {
+      // It copies the log, and fails where others have the file: https://sqlite.org/wal.html, section 3.1
+      db.exec('PRAGMA journal_mode = DELETE');
+    } catch {
+      setMark(db, inUse);
+    }
+  } catch {
+    // Another process writes, or nobody can: the log stays, and has what the file has not.
+  }
+  db.close();
+}
+
+/**
+ * Copies the log into the file and empties it, so that nothing of those who were removed is left in it; where others
+ * write or read, it copies what they let it (https://sqlite.org/pragma.html#pragma_wal_checkpoint). It does not matter if
+ * nothing can be copied now.
+ */
+export function checkpoint(db: DatabaseSync): void {
+  try {
+    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+  } catch {
+    // The log has it all, and the next commit says what is wrong with the disk.
+  }
+}
+
+/**
+ * Marks of a file, in the number that SQLite keeps there for its application. The mark of one in use is written to the
+ * log before it reaches the file, so a file that has it had a log. Files of schema 1 have none.
+ */
+const inUse = 0x55736572;
+const complete = 0;
+
+const markOf = (db: DatabaseSync) => db.prepare('PRAGMA application_id').get()?.application_id;
+const setMark = (db: DatabaseSync, mark: number) => db.exec(`PRAGMA application_id = ${mark}`);
+
+/** The format of the first page: https://sqlite.org/fileformat2.html#the_database_header */
+const headerBytes = 72;
+const writeVersionAt = 18;
+const writesLog = 2;
+const markAt = 68;
+
+/**
+ * Whether a file that is not open yet was in use with a log, and has none. (Marked, but for a rollback journal: a copy
+ * that SQLite made of it.)
+ *
+ * It reads the file only where there is no log, so where this process does not have it open: to close a file lets go of
+ * all locks that a process has on it (https://sqlite.org/howtocorrupt.html, section 2.2).
+ */
+function lacksLog(file: string): boolean {
+  const log = `${file}-wal`;
+  if (existsSync(log)) return false;
+  const header = Buffer.alloc(headerBytes);
+  const descriptor = openSync(file, 'r');
+  try {
+    readSync(descriptor, header, 0, headerBytes, 0);
+  } finally {
+    closeSync(descriptor);
+  }
+  const wasInUse = header[writeVersionAt] === writesLog && header.readUInt32BE(markAt) === inUse;
+  return wasInUse && !existsSync(log); // another process may just have opened it
+}
+
+function logMissing(file: string): string {
+  return (
+    `the users file ${file} was copied while a server ran, or its log ${file}-wal was lost: the latest users and ` +
+    'changes may be missing. Copy the users of a server that runs with: npx users backup FILE'
+  );
+}
+
+/** SQLite gives the log beside the file the same mode: neither shows password hashes to other accounts. */
+function makeFile(file: string): void {
+  if (statSync(file, { throwIfNoEntry: false })?.isFile()) return;
+  closeSync(openSync(file, 'a', 0o600));
 }
 
 /**
@@ -81,64 +156,10 @@ function makeFolder(folder: string): void {
   closeSync(descriptor);
 }
 
-/**
- * Remembers the file and the log of an open database, and returns a check to call before each write. SQLite goes on
- * with files that somebody has removed, replaced or cut short, and what it writes then is lost.
- *
- * SQLite itself may truncate the log or begin it anew, at any time and for any process: that is as it should be. It
- * does not delete the log while this database is open (https://sqlite.org/wal.html, section 4).
- *
- * The check throws a StoreError if a file is not what it was.
- */
-export function fileWatch(path: string, db: DatabaseSync): () => void {
-  const file = resolve(path);
-  const log = `${file}-wal`;
-  const opened = { file: identityOf(file), log: identityOf(log) };
-  const pageBytes = Number(db.prepare('PRAGMA page_size').get()?.page_size);
-  // It changes nothing, and tells how many frames are in the log: https://sqlite.org/pragma.html#pragma_wal_checkpoint
-  const logState = db.prepare('PRAGMA wal_checkpoint(NOOP)');
-
-  /** SQLite takes frames off its count before it truncates the log, and counts new ones once they are written. */
-  const isCut = () => {
-    const frames = Number(logState.get()?.log);
-    const size = statSync(log, { throwIfNoEntry: false })?.size ?? 0;
-    return frames > 0 && size < walHeaderBytes + frames * (walFrameHeaderBytes + pageBytes);
-  };
-  const refuse = (what: string) => {
-    throw new StoreError(`the ${what}`, { retrySafe: false });
-  };
-
-  return () => {
-    if (identityOf(file) !== opened.file) {
-      refuse(`users file ${file} was removed or replaced: put it back, and start the server again`);
-    }
-    if (identityOf(log) !== opened.log) {
-      // The open log still holds everything. The last server to close it copies that into the users file.
-      refuse(
-        `log ${log} was removed or replaced: end all its servers, which saves what it held, and start again`,
-      );
-    }
-    // Another process may have truncated the log between the count and the size. Hardly ever three times in a row.
-    if (isCut() && isCut() && isCut()) {
-      refuse(`log ${log} was cut short: end all its servers, and look for the latest users, who may be lost`);
-    }
-  };
-}
-
-/** The format of the log: https://sqlite.org/fileformat2.html#the_write_ahead_log */
-const walHeaderBytes = 32;
-const walFrameHeaderBytes = 24;
-
-/** Tells a file from every other that has been at its path; `undefined` if there is none. */
-function identityOf(file: string): string | undefined {
-  const stat = statSync(file, { bigint: true, throwIfNoEntry: false });
-  return stat && `${stat.dev}:${stat.ino}`;
-}
-
 function setDurable(db: DatabaseSync): void {
   const mode = unlessBusy(() => db.prepare('PRAGMA journal_mode = WAL').get()?.journal_mode);
   if (mode !== 'wal') throw new Error(`its file system allows no write-ahead log (journal_mode ${mode})`);
-  db.exec('PRAGMA synchronous = FULL');
+  db.exec('PRAGMA synchronous = FULL; PRAGMA secure_delete = ON');
 }
 
 /**
@@ -153,15 +174,5 @@ function unlessBusy<T>(work: () => T): T {
       if (!isBusy(error) || performance.now() >= endMs) throw error;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, openRetryMs);
     }
-  }
-}
-
-function migrate(db: DatabaseSync): void {
-  db.exec('BEGIN IMMEDIATE');
-  const version = db.prepare('PRAGMA user_version').get()?.user_version;
-  if (version === 0) db.exec(schema);
-  db.exec('COMMIT');
-  if (version !== 0 && version !== schemaVersion) {
-    throw new Error(`it has schema ${version}, this version of the service knows ${schemaVersion}`);
   }
 }

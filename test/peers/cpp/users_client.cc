@@ -130,6 +130,39 @@ class UsersClient {
           get(*context, times(10'000), [&](const GetUsersResult&) { context->TryCancel(); });
       equal(status.error_code(), StatusCode::CANCELLED);
     });
+    check("change what a FieldMask names; an etag that is outdated: ABORTED", [this] {
+      users::UpdateUserRequest request;
+      request.mutable_key()->set_username(name_);
+      request.set_password("correct horse");
+      request.set_email("not this");
+      request.mutable_update_mask()->add_paths("password");
+      users::UpdateUserResult changed;
+      equal(users_->UpdateUser(begin().get(), request, &changed).error_code(), StatusCode::OK);
+      equal(changed.account().has_password(), true);
+      equal(changed.account().email(), "");
+      if (changed.account().created_at().seconds() <= 0) throw std::runtime_error("no time");
+      request.set_etag("of another");
+      equal(users_->UpdateUser(begin().get(), request, &changed).error_code(), StatusCode::ABORTED);
+    });
+    check("check a password: right, and wrong", [this] {
+      users::CheckPasswordRequest request;
+      request.mutable_key()->set_username(name_);
+      users::CheckPasswordResult result;
+      request.set_password("correct horse");
+      equal(users_->CheckPassword(begin().get(), request, &result).error_code(), StatusCode::OK);
+      equal(result.user().username(), name_);
+      request.set_password("another one");
+      equal(users_->CheckPassword(begin().get(), request, &result).error_code(), StatusCode::UNAUTHENTICATED);
+    });
+    check("remove, twice", [this] {
+      users::DeleteUserRequest request;
+      request.mutable_key()->set_username(name_);
+      users::DeleteUserResult result;
+      equal(users_->DeleteUser(begin().get(), request, &result).error_code(), StatusCode::OK);
+      equal(result.user().username(), name_);
+      equal(users_->DeleteUser(begin().get(), request, &result).error_code(), StatusCode::OK);
+      equal(result.has_user(), false);
+    });
   }
 
  private:

@@ -136,7 +136,9 @@ describe('the client of a call', () => {
       const serving = await serve(t, unary, { trustedProxies: 1 });
       const echo = echoOf(serving, wire);
       assert.equal((await echo.unary({}, forwarded)).text, '192.0.2.1');
+      await serving.line((line) => line.forwardedFor === '192.0.2.1');
       assert.equal((await echo.unary({})).text, '127.0.0.1');
+      await serving.line((line) => line.method !== undefined && line.forwardedFor === undefined);
       const ipv6 = { headers: { 'x-forwarded-for': '2001:DB8:1:2:3:4:5:6' } };
       assert.equal((await echo.unary({}, ipv6)).text, '2001:db8:1:2::/64');
       assert.ok(

@@ -7,14 +7,12 @@ import fc from 'fast-check';
 import { TokenBuckets } from '../../../functions/rpc/call/token-buckets.ts';
 
 /** Buckets, and their clock. */
-function bucketsWith(
-  tokensPerSecondPerCaller: number,
-  maxTokensPerCaller: number,
-  maxCallersWithBuckets = 100,
-) {
+function bucketsWith(tokensPerSecond: number, maxTokens: number, maxBuckets = 100) {
   const clock = { nowMs: 1_000_000 };
-  const limits = { tokensPerSecondPerCaller, maxTokensPerCaller, maxCallersWithBuckets };
-  return { clock, buckets: new TokenBuckets(limits, () => clock.nowMs) };
+  return {
+    clock,
+    buckets: new TokenBuckets({ tokensPerSecond, maxTokens, maxBuckets }, () => clock.nowMs),
+  };
 }
 
 describe('a bucket', () => {
@@ -119,26 +117,85 @@ describe('the buckets of callers that are invented', () => {
     assert.equal(buckets.count, 3);
   });
 
-  it('take back what was taken, and no more than they hold', () => {
-    const { clock, buckets } = bucketsWith(1, 10, 2);
-    for (const caller of ['a', 'b', 'c']) {
-      assert.equal(buckets.take(caller, 10, 1), 0);
-      assert.equal(buckets.take(caller, 1, 1), 1_000);
-      buckets.giveBack(caller, 2);
-      assert.equal(buckets.take(caller, 2, 1), 0);
-      assert.equal(buckets.take(caller, 1, 1), 1_000);
-    }
-    clock.nowMs += 20_000;
-    buckets.giveBack('a', 5);
-    assert.equal(buckets.take('a', 10, 1), 0);
-    assert.equal(buckets.take('a', 1, 1), 1_000);
-  });
-
   it('are forgotten once they are full', () => {
     const { clock, buckets } = bucketsWith(1, 10, 1_000);
     for (let caller = 0; caller < 1_000; caller += 1) buckets.take(`caller-${caller}`, 1, 1);
     clock.nowMs += 1_000;
     for (let caller = 0; caller < 150; caller += 1) buckets.take(`later-${caller}`, 1, 1);
     assert.equal(buckets.count, 150);
+  });
+});
+
+describe('a loan', () => {
+  it('is given back to the bucket that it was taken of, its own or the shared one', () => {
+    const { buckets } = bucketsWith(1, 10, 2);
+    for (const key of ['a', 'b', 'c']) {
+      assert.equal(buckets.take(key, 8, 1), 0);
+      const loan = buckets.lend(key, 2);
+      assert.equal(loan.waitMs, 0);
+      assert.equal(buckets.take(key, 1, 1), 1_000);
+      loan.giveBack();
+      assert.equal(buckets.take(key, 2, 1), 0);
+      assert.equal(buckets.take(key, 1, 1), 1_000);
+    }
+  });
+
+  it('is not made where there are too few tokens, and then giving it back gives nothing', () => {
+    const { buckets } = bucketsWith(1, 10);
+    assert.equal(buckets.take('a', 9, 1), 0);
+    const loan = buckets.lend('a', 2);
+    assert.equal(loan.waitMs, 1);
+    loan.giveBack();
+    assert.equal(buckets.take('a', 1, 1), 0);
+    assert.equal(buckets.take('a', 1, 1), 1_000);
+  });
+
+  it('adds nothing once its bucket was full: not to a later one, and not to the shared one', () => {
+    const { clock, buckets } = bucketsWith(1, 10, 1);
+    const ofA = buckets.lend('a', 5);
+    const ofShared = buckets.lend('b', 5);
+    clock.nowMs += 20_000;
+    assert.equal(buckets.take('c', 1, 1), 0, 'the bucket of a is forgotten');
+    assert.equal(buckets.take('d', 10, 1), 0, 'the shared one is empty');
+    ofA.giveBack();
+    ofShared.giveBack();
+    assert.equal(buckets.take('e', 1, 1), 1_000);
+    assert.equal(buckets.take('c', 8, 1), 0);
+    const again = buckets.lend('c', 1);
+    assert.equal(buckets.take('c', 1, 1), 1_000);
+    clock.nowMs += 20_000;
+    assert.equal(buckets.take('c', 10, 1), 0, 'it is full again, and was not forgotten');
+    again.giveBack();
+    assert.equal(buckets.take('c', 1, 1), 1_000);
+  });
+
+  it('lets nobody have more than its bucket and what came in, besides what is given back', () => {
+    const step = fc.record({
+      afterMs: fc.oneof(fc.constant(0), fc.integer({ min: 0, max: 8_000 })),
+      key: fc.constantFrom('ann', 'bob', 'carl'),
+      /** Which of the loans that are out is given back first; none if there are fewer. */
+      back: fc.integer({ min: 0, max: 5 }),
+    });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 200 }), fc.integer({ min: 1, max: 3 }), (steps, maxBuckets) => {
+        const { clock, buckets } = bucketsWith(1, 5, maxBuckets);
+        const beganMs = clock.nowMs;
+        const out: { key: string; giveBack: () => void }[] = [];
+        const kept = new Map<string, number>();
+        for (const { afterMs, key, back } of steps) {
+          clock.nowMs += afterMs;
+          for (const { key: owner, giveBack } of out.splice(back, 1)) {
+            giveBack();
+            kept.set(owner, (kept.get(owner) ?? 0) - 1);
+          }
+          const loan = buckets.lend(key, 1);
+          if (loan.waitMs > 0) continue;
+          out.push({ key, giveBack: loan.giveBack });
+          kept.set(key, (kept.get(key) ?? 0) + 1);
+          const cameIn = (clock.nowMs - beganMs) / 1000;
+          for (const [owner, tokens] of kept) assert.ok(tokens <= 5 + cameIn + 1e-6, owner);
+        }
+      }),
+    );
   });
 });

@@ -2,8 +2,37 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '../../../functions/limits.ts';
-import { type SignUp, StoreError } from '../../../functions/users/store.ts';
-import { byId, byName, one, outcomes, requestKey, type Suite, unbounded } from './contract-setting.ts';
+import {
+  type Account,
+  firstEtag,
+  type SignUp,
+  StoreError,
+  type UserStore,
+} from '../../../functions/users/store.ts';
+import {
+  byId,
+  byName,
+  everybody,
+  kept,
+  one,
+  outcomes,
+  requestKey,
+  type Suite,
+  signedUp,
+  unbounded,
+} from './contract-setting.ts';
+
+/** Whatever else a store can be asked, each of which would change or find something. */
+function callsOf(store: UserStore, from: Account, signal: AbortSignal): (() => Promise<unknown>)[] {
+  return [
+    () => store.account({ userId: from.userId }, signal),
+    () => store.change({ from, etag: 'next', username: 'changed' }, signal),
+    () => store.recall(requestKey(1).id, signal),
+    () => store.remove({ from, heldUntilMs: 0 }, signal),
+    () => store.list({ prefix: '', after: '', maxUsers: 1 }, signal),
+    () => everybody(store, signal),
+  ];
+}
 
 /** Calls that end early, and the end of the store. */
 export function endings(suite: Suite): void {
@@ -16,6 +45,9 @@ export function endings(suite: Suite): void {
       await assert.rejects(store.find([byName('ann')], aborted), isReason);
       await assert.rejects(store.precheck({ username: 'ann' }, aborted), isReason);
       await assert.rejects(store.probe(aborted), isReason);
+      const eve = await signedUp(store, { username: 'eve', userId: 2 });
+      for (const call of callsOf(store, eve, aborted)) await assert.rejects(call, isReason);
+      assert.deepEqual(await kept(store, { userId: 2 }), eve);
       assert.equal(await one(store, byName('ann')), undefined);
     }));
 
@@ -77,6 +109,8 @@ export function endings(suite: Suite): void {
       await assert.rejects(store.find([byId(1)], unbounded), refused);
       await assert.rejects(store.precheck({ username: 'late' }, unbounded), refused);
       await assert.rejects(store.probe(unbounded), refused);
+      const from = { username: 'u0', userId: 1, etag: firstEtag };
+      for (const call of callsOf(store, from, unbounded)) await assert.rejects(call, refused);
       await store.close();
       if (!suite.shared) return;
       const reopened = await data.open();
@@ -87,6 +121,7 @@ export function endings(suite: Suite): void {
         );
         assert.deepEqual(found, signUps);
         assert.equal(await one(reopened, byName('late')), undefined);
+        assert.deepEqual(await kept(reopened, { userId: 1 }), from);
       } finally {
         await reopened.close();
       }

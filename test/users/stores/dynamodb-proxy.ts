@@ -78,7 +78,7 @@ export async function dynamoProxy(endpoint: string): Promise<DynamoProxy> {
       response.end(JSON.stringify({ __type: type, message: 'injected', ...fault.fields }));
     } else {
       const answer = await forward(message, fault.request);
-      response.writeHead(answer.status).end(JSON.stringify(fault.answer(JSON.parse(answer.body))));
+      response.writeHead(answer.status).end(JSON.stringify(await fault.answer(JSON.parse(answer.body))));
     }
   }
 

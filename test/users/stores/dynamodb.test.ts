@@ -1,5 +1,5 @@
-// The DynamoDB store keeps the contract of every store, calls two actions only, and reads a user once. Runs where
-// DYNAMODB_ENDPOINT is set (`.ci/dynamodb` starts one).
+// The DynamoDB store keeps the contract of every store, and reads a user once. Runs where DYNAMODB_ENDPOINT is set
+// (`.ci/dynamodb` starts one).
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openDynamoStore } from '../../../functions/users/stores/dynamodb.ts';
@@ -44,7 +44,7 @@ function suite(endpoint: string): void {
     const expiresAt = Math.ceil(request.expiresAtMs / 1000);
     assert.deepEqual(await itemsOf(setting.table), [
       { pk: 'MAIL#ann@x.org', userId: 7 },
-      { pk: 'NAME#ann', ...ann },
+      { pk: 'NAME#ann', ...ann, initial: 'a' },
       { pk: 'REQ#r1', ...ann, fingerprint: 'f', expiresAt },
       { pk: 'USER#7', ...ann, email: 'Ann@x.org', passwordHash: '$argon2id$' },
     ]);

@@ -99,7 +99,10 @@ test('closing waits for those who wait', () =>
 
 test('a read that meets the lock, as one may while another process begins or ends, is tried again', (t) =>
   inFolder(async (_, path) => {
-    const store = openSqliteStore({ path, limits: { ...limits, sqliteBusyTimeoutMs: 20 } });
+    const open = (sqliteBusyTimeoutMs: number) =>
+      openSqliteStore({ path, limits: { ...limits, sqliteBusyTimeoutMs } });
+    const store = open(60_000);
+    const hasty = open(20);
     await store.signUp(ann, unbounded);
     // SQLite's own: https://sqlite.org/rescode.html#busy_recovery
     const busy = Object.assign(new Error('database is locked'), { errcode: 261 });
@@ -114,6 +117,8 @@ test('a read that meets the lock, as one may while another process begins or end
     get.mock.mockImplementation(() => {
       throw busy;
     });
-    await assert.rejects(one(store, byName('ann')), isBusy);
+    await assert.rejects(one(hasty, byName('ann')), isBusy);
+    get.mock.restore();
+    await hasty.close();
     await store.close();
   }));

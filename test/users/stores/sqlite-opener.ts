@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { openSqliteFile } from '../../../functions/users/stores/sqlite-file.ts';
+import { closeSqliteFile, openSqliteFile } from '../../../functions/users/stores/sqlite-file.ts';
 
 /** What two threads are given that open the same new files, one after the other, at the same moments. */
 export interface Openings {
@@ -13,6 +13,9 @@ if (parentPort !== null) {
   paths.forEach((path, index) => {
     Atomics.add(ready, index, 1);
     while (Atomics.load(ready, index) < 2);
-    openSqliteFile(path).close();
+    const db = openSqliteFile(path, (line) => {
+      throw new Error(line); // nothing is missing in a file that another opens or closes
+    });
+    closeSqliteFile(db);
   });
 }

@@ -5,6 +5,7 @@ import {
   cpSync,
   mkdirSync,
   readdirSync,
+  readFileSync,
   readlinkSync,
   renameSync,
   rmSync,
@@ -15,9 +16,10 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { limits } from '../../../functions/limits.ts';
-import { StoreError } from '../../../functions/users/store.ts';
+import { firstEtag, StoreError } from '../../../functions/users/store.ts';
 import { openSqliteStore } from '../../../functions/users/stores/sqlite.ts';
 import { openSqliteFile } from '../../../functions/users/stores/sqlite-file.ts';
+import { sqliteReads } from '../../../functions/users/stores/sqlite-reads.ts';
 import { storeContract } from './contract.ts';
 import { unbounded } from './contract-setting.ts';
 import { inFolder, newFolder } from './sqlite-folder.ts';
@@ -47,7 +49,8 @@ test('SQLite store: a commit is synced to the disk before it is acknowledged', (
     assert.equal(db.prepare('PRAGMA journal_mode').get()?.journal_mode, 'wal');
     assert.equal(db.prepare('PRAGMA synchronous').get()?.synchronous, 2, 'FULL');
     assert.equal(db.prepare('PRAGMA busy_timeout').get()?.timeout, 0, 'waiting would block');
-    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 1);
+    assert.equal(db.prepare('PRAGMA user_version').get()?.user_version, 2);
+    assert.equal(db.prepare('PRAGMA secure_delete').get()?.secure_delete, 1, 'what is deleted is gone');
   }));
 
 test('SQLite store: what is stored, in a file that others may not read', () =>
@@ -55,8 +58,14 @@ test('SQLite store: what is stored, in a file that others may not read', () =>
     const path = join(folder, 'new', 'deep', 'users.sqlite');
     const store = openSqliteStore({ path });
     const request = { id: 'r', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
-    const signUp = { username: 'Ann', userId: 7, email: 'Ann@x.org', passwordHash: '$argon2id$', request };
-    await store.signUp(signUp, unbounded);
+    const ann = {
+      username: 'Ann',
+      userId: 7,
+      email: 'Ann@x.org',
+      passwordHash: '$argon2id$',
+      createdAtMs: 5,
+    };
+    await store.signUp({ ...ann, request }, unbounded);
     const modes = readdirSync(join(folder, 'new', 'deep')).map((file) => [
       file,
       statSync(join(folder, 'new', 'deep', file)).mode & 0o77,
@@ -77,11 +86,15 @@ test('SQLite store: what is stored, in a file that others may not read', () =>
         email: 'Ann@x.org',
         email_key: 'ann@x.org',
         password_hash: '$argon2id$',
-        request_id: 'r',
-        request_fingerprint: 'f',
-        request_expires_at_ms: request.expiresAtMs,
+        created_at_ms: 5,
+        etag: null,
       },
     );
+    assert.deepEqual(
+      { ...read(path, 'SELECT * FROM requests')[0] },
+      { request_id: 'r', fingerprint: 'f', user_id: 7, expires_at_ms: request.expiresAtMs },
+    );
+    assert.deepEqual(read(path, 'SELECT * FROM holds'), []);
   }));
 
 test('SQLite store: a probe writes to the file, and leaves nothing in it', () =>
@@ -146,18 +159,22 @@ test('SQLite store: a transaction that fails is undone as a whole, and the next 
     await store.signUp({ username: 'u1', userId: 1, request }, unbounded);
     nowMs += 1000;
     using other = new DatabaseSync(path);
-    other.exec(`CREATE TRIGGER broken BEFORE UPDATE ON users BEGIN SELECT RAISE(ABORT, 'broken'); END`);
+    other.exec(`CREATE TRIGGER broken BEFORE DELETE ON requests BEGIN SELECT RAISE(ABORT, 'broken'); END`);
+    const from = { username: 'u1', userId: 1, etag: firstEtag };
     const both = () =>
-      Promise.allSettled([2, 3].map((userId) => store.signUp({ username: `u${userId}`, userId }, unbounded)));
+      Promise.allSettled([
+        store.signUp({ username: 'u2', userId: 2 }, unbounded),
+        store.change({ from, etag: 'next', username: 'renamed' }, unbounded),
+      ]);
     for (const call of await both()) {
       assert.ok(call.status === 'rejected' && call.reason instanceof StoreError);
       assert.match(call.reason.message, /broken/);
     }
-    assert.equal(read(path, 'SELECT count(*) AS n FROM users')[0]?.n, 1);
+    const names = () => read(path, 'SELECT username FROM users ORDER BY user_id').map((row) => row.username);
+    assert.deepEqual(names(), ['u1']);
     other.exec('DROP TRIGGER broken');
-    for (const call of await both()) {
-      assert.equal(call.status === 'fulfilled' && call.value.outcome, 'created');
-    }
+    for (const call of await both()) assert.equal(call.status, 'fulfilled');
+    assert.deepEqual(names(), ['renamed', 'u2']);
     await store.close();
   }));
 
@@ -187,7 +204,7 @@ for (const [event, happen] of [
     }));
 }
 
-test('SQLite store: expired request ids are forgotten, a bounded number at a commit', () =>
+test('SQLite store: expired request ids and holds are forgotten, a bounded number at a commit', () =>
   inFolder(async (_, path) => {
     let nowMs = Date.now();
     const store = openSqliteStore({ path, now: () => nowMs });
@@ -197,13 +214,63 @@ test('SQLite store: expired request ids are forgotten, a bounded number at a com
     };
     await Promise.all(Array.from({ length: 20 }, (_, i) => signUp(i + 1)));
     nowMs += 1000;
-    const remembered = () => read(path, 'SELECT count(request_id) AS n FROM users')[0]?.n;
+    const remembered = () => read(path, 'SELECT count(*) AS n FROM requests')[0]?.n;
     assert.equal(remembered(), 20);
     await signUp(21);
     assert.equal(remembered(), 20 + 1 - 2);
     for (let i = 22; i <= 60; i++) await signUp(i);
     assert.equal(remembered(), 40);
+    const held = () => read(path, 'SELECT count(*) AS n FROM holds')[0]?.n;
+    const remove = (i: number) => {
+      const from = { username: `u${i}`, userId: i, etag: firstEtag };
+      return store.remove({ from, heldUntilMs: nowMs + 1000 }, unbounded);
+    };
+    for (let i = 1; i <= 20; i++) await remove(i);
+    assert.equal(held(), 20);
+    nowMs += 1000;
+    await remove(21);
+    assert.equal(held(), 20 + 1 - 2);
+    for (let i = 22; i <= 60; i++) await remove(i);
+    assert.equal(held(), 40);
     await store.close();
+  }));
+
+test('SQLite store: a page is one range of an index, and a copy begins where it left off', () =>
+  inFolder((_, path) => {
+    using db = openSqliteFile(path);
+    const prepare = test.mock.method(db, 'prepare');
+    sqliteReads(db);
+    const plans = prepare.mock.calls.map(({ arguments: [sql] }) => {
+      const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all();
+      return plan.map(({ detail }) => String(detail));
+    });
+    prepare.mock.restore();
+    assert.ok(
+      plans.flat().some((detail) => /username_key>\? AND username_key<\?/.test(detail)),
+      'a range',
+    );
+    for (const detail of plans.flat()) assert.doesNotMatch(detail, /SCAN (?!CONSTANT)|TEMP B-TREE/);
+  }));
+
+test('SQLite store: of a user who was removed and not held, no file has a trace', () =>
+  inFolder(async (folder, path) => {
+    const store = openSqliteStore({ path });
+    const ann = {
+      username: 'Ann-of-the-trace',
+      email: 'ann-of-the@trace.example',
+      passwordHash: '$argon2id$trace',
+    };
+    const request = { id: 'r', fingerprint: 'f', expiresAtMs: Date.now() + 60_000 };
+    for (let userId = 1; userId <= 200; userId++)
+      await store.signUp({ username: `u${userId}`, userId }, unbounded);
+    await store.signUp({ ...ann, userId: 1000, request }, unbounded);
+    const hasTrace = () =>
+      readdirSync(folder).some((name) => /of-the|trace/i.test(readFileSync(join(folder, name), 'latin1')));
+    assert.ok(hasTrace());
+    const from = { ...ann, userId: 1000, etag: firstEtag };
+    assert.ok(await store.remove({ from, heldUntilMs: 0 }, unbounded));
+    await store.close();
+    assert.ok(!hasTrace());
   }));
 
 test('SQLite store: closed, it holds no file open', () =>
@@ -245,6 +312,7 @@ test('SQLite store: a file that can not be used is named in one line', () =>
     }
     assert.throws(
       () => openSqliteStore({ path: newer }),
-      isLine(/schema 9, this version of the service knows 1/),
+      isLine(/a newer release has made it: its schema is 9, and this release knows 2 and older$/),
     );
+    assert.equal(read(newer, 'PRAGMA journal_mode')[0]?.journal_mode, 'delete', 'it is left as it was');
   }));

@@ -26,7 +26,7 @@ function written(call: Partial<WrittenCall>): Record<string, string> {
   return Object.fromEntries(writeCommands(whole).map(({ tool, text }) => [tool, text]));
 }
 
-const users = (method: 'createUser' | 'getUsers', request: JsonValue) =>
+const users = (method: keyof typeof Users.method, request: JsonValue) =>
   written({ method: Users.method[method], request })['npx users'];
 
 describe('commands', () => {
@@ -184,9 +184,57 @@ describe('commands', () => {
     assert.equal(users('createUser', { username: '' }), undefined);
     assert.match(
       users('createUser', { username: 'ann', email: 'a@b', password: 'pw' }) ?? '',
-      /--email a@b \\\n {2}ann --password-stdin < password\.txt$/,
+      /--email a@b \\\n {2}--password-stdin ann < password\.txt$/,
     );
     assert.equal(written({ method: Echo.method.unary })['npx users'], undefined);
+  });
+
+  it('offers users for the account of a user, and to change, remove and list', () => {
+    const tail = (method: keyof typeof Users.method, request: JsonValue) =>
+      users(method, request)?.replaceAll(' \\\n ', '').replace(' --endpoint http://127.0.0.1:50051', '');
+    const key = { username: 'ann' };
+    for (const [method, request, text] of [
+      ['getAccount', { key }, 'account ann'],
+      ['getAccount', { key: { userId: 7 } }, 'account 7'],
+      ['getAccount', { key: { user_id: '7' } }, 'account 7'],
+      ['getAccount', { key: { username: '7' } }, 'account name:7'],
+      ['getAccount', { key: { email: 'a@b' } }, 'account a@b'],
+      ['checkPassword', { key, password: 'pw' }, 'check --password-stdin ann < password.txt'],
+      ['deleteUser', { key, etag: 'e 1' }, "delete --etag 'e 1' ann"],
+      ['updateUser', { key, username: 'bob' }, 'update --name bob ann'],
+      [
+        'updateUser',
+        { key, email: 'a@b', update_mask: 'email', etag: 'e' },
+        'update --email a@b --etag e ann',
+      ],
+      ['updateUser', { key, email: 'a@b', updateMask: 'password' }, 'update --no-password ann'],
+      [
+        'updateUser',
+        { key, password: 'pw', updateMask: 'email,password' },
+        'update --no-email --password-stdin ann < password.txt',
+      ],
+      ['listUsers', {}, 'list --limit 100'],
+      ['listUsers', { usernamePrefix: 'a', page_size: 5 }, 'list --prefix a --limit 5'],
+      // No command says these.
+      ['getAccount', { key: { username: 'a@b' } }, undefined],
+      ['getAccount', { key: { email: 'ann' } }, undefined],
+      ['getAccount', { key: {} }, undefined],
+      ['checkPassword', { key }, undefined],
+      ['updateUser', { key }, undefined],
+      ['updateUser', { key, updateMask: 'username' }, undefined],
+      ['updateUser', { key, updateMask: 'userId' }, undefined],
+      ['listUsers', { pageToken: 't' }, undefined],
+    ] as const) {
+      assert.equal(tail(method, request), text && `npx users ${text}`, JSON.stringify(request));
+    }
+  });
+
+  it('writes a mask for grpcurl as it reads one', () => {
+    const method = Users.method.updateUser;
+    const request = { key: { username: 'ann' }, updateMask: 'email,hasPassword' };
+    const { grpcurl = '', 'buf curl': buf = '' } = written({ method, request });
+    assert.ok(grpcurl.includes('"updateMask":{"paths":["email","has_password"]}'), grpcurl);
+    assert.ok(buf.includes('"updateMask":"email,hasPassword"'), buf);
   });
 
   it('writes programs for methods of each kind', () => {

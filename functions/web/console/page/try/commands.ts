@@ -1,10 +1,10 @@
-import type { JsonValue } from '@bufbuild/protobuf';
-import { isObject } from './json-text.ts';
 import { isMetadataName } from './metadata-name.ts';
 import { pythonCode, typescriptCode } from './programs.ts';
 import { fillMarks, isSecretMetadata, markSecrets } from './secret-name.ts';
 import { command, quote, withOutput } from './shell.ts';
-import { authorityFile, hasOwnAuthority, type WrittenCall } from './written-call.ts';
+import { usersCommand } from './users-command.ts';
+import { withPaths } from './with-paths.ts';
+import { authorityFile, hasOwnAuthority, tokenFile, type WrittenCall } from './written-call.ts';
 
 /** The call as one tool takes it. */
 export interface Written {
@@ -16,7 +16,6 @@ export interface Written {
   readonly isLong?: boolean;
 }
 
-const tokenFile = 'key.txt';
 const readToken = `cat ${tokenFile}`;
 
 /** Of a request in a command: Linux takes 128 KiB in a word, other systems less in all. */
@@ -47,7 +46,11 @@ export function writeCommands(given: WrittenCall): readonly Written[] {
   });
   const tools = [
     noted({ ...bufCurl(safe, isLong), isLong }, long, own),
-    noted({ ...grpcurl(safe, isLong), isLong }, long, own),
+    noted(
+      { ...grpcurl({ ...safe, request: withPaths(call.method.input, safe.request) }, isLong), isLong },
+      long,
+      own,
+    ),
   ];
   if (users !== undefined) tools.push(noted({ tool: 'npx users', text: users }));
   if (isOfGrpc) return tools;
@@ -112,52 +115,4 @@ function headerWords({ metadata, hasToken }: WrittenCall, encode = (text: string
           : quote(encode(`${name}: ${value}`)),
       ),
   ];
-}
-
-/** `users create` or `users get`, where they can say what the request says. */
-function usersCommand(call: WrittenCall): string | undefined {
-  const { method, request, deadlineMs } = call;
-  if (method.parent.typeName !== 'Users' || !isObject(request)) return undefined;
-  const positional = (names: readonly string[]) =>
-    names.some((it) => it.startsWith('-')) ? `-- ${names.map(quote).join(' ')}` : names.map(quote).join(' ');
-  const options = [
-    `--endpoint ${quote(call.endpoint)}`,
-    ...(hasOwnAuthority(call) ? [`--ca ${authorityFile}`] : []),
-    ...(deadlineMs === undefined ? [] : [`--timeout ${deadlineMs}ms`]),
-    ...(call.hasToken ? [`--token-file ${tokenFile}`] : []),
-    ...call.metadata.map(([name, value]) =>
-      isSecretMetadata(name)
-        ? `--metadata ${withOutput(`${name}=`, `cat ${name}.txt`)}`
-        : `--metadata ${quote(`${name}=${value}`)}`,
-    ),
-  ];
-  if (method.name === 'CreateUser') {
-    const { username, email, password, requestId } = request;
-    if (typeof username !== 'string' || username === '') return undefined;
-    return command(
-      'npx users create',
-      ...options,
-      ...(email ? [`--email ${quote(String(email))}`] : []),
-      ...(requestId ? [`--request-id ${quote(String(requestId))}`] : []),
-      // A password is read from a file, so that no list of processes shows it.
-      positional([username]) + (password ? ' --password-stdin < password.txt' : ''),
-    );
-  }
-  if (method.name !== 'GetUsers') return undefined;
-  const wanted = wantedUsers(request.user);
-  return wanted && command('npx users get', ...options, positional(wanted));
-}
-
-/** The users of a request as `users get` takes them; `undefined` when one is neither a name nor an id. */
-function wantedUsers(users: JsonValue | undefined): string[] | undefined {
-  if (!Array.isArray(users) || users.length === 0) return undefined;
-  const wanted = users.map((user) => {
-    if (!isObject(user)) return '';
-    const { username, userId } = user;
-    if (typeof username === 'string' && username !== '') {
-      return /^\d+$|^name:/.test(username) ? `name:${username}` : username;
-    }
-    return userId ? String(userId) : '';
-  });
-  return wanted.includes('') ? undefined : wanted;
 }

@@ -12,6 +12,9 @@ export interface WrittenCall {
   readonly hasToken: boolean;
 }
 
+/** The file from which commands read the token. */
+export const tokenFile = 'key.txt';
+
 /** The file with the certificate of who has signed the server's, as docs/settings.md makes it. */
 export const authorityFile = 'cert.pem';
 

@@ -1,0 +1,192 @@
+import {
+  chownSync,
+  closeSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  fstatSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
+import { dirname, resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { isBusy } from '../stores/sqlite-errors.ts';
+import { DataError, said } from './data-error.ts';
+import { syncAt, temporaryBeside } from './new-file.ts';
+import { inspect, type UsersFile } from './users-file.ts';
+
+/** How to put a backup in the place of the users file. */
+export interface RestoreOptions {
+  readonly from: string;
+  /** The users file. It, and its folder, need not be there. */
+  readonly to: string;
+  /** Also takes a copy that may lack its latest users, and replaces what is no database. */
+  readonly force: boolean;
+  readonly newestSchema: number;
+  readonly now: Date;
+  readonly signal: AbortSignal;
+}
+
+/** What was restored. */
+export interface Restored extends UsersFile {
+  /** Where the users file of before is now; `undefined` if there was none. */
+  readonly before: string | undefined;
+}
+
+/**
+ * Puts a backup in the place of the users file, which no server may have open. A backup of an older release stays as it
+ * is, and is upgraded when a server opens it. Whatever happens, the users file is the old one or the new one, whole.
+ *
+ * A server that starts meanwhile serves the restored users, or says in one line that it can't open its file. It would
+ * otherwise go on with the old file, without a name: it may have opened that before, and wait for its lock. So the old
+ * users are copied aside, and the old file is made unreadable before its lock is let go.
+ *
+ * @throws DataError with one line; the signal's reason
+ */
+export async function restore(options: RestoreOptions): Promise<Restored> {
+  const { from, force, newestSchema, now, signal } = options;
+  const file = resolve(options.to);
+  refuseCopyOfLive(from, force);
+  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  const restored = temporaryBeside(file);
+  const aside = `${file}.before-restore-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
+  const leftovers = [restored];
+  try {
+    // It is checked as it will be, whatever becomes of the original meanwhile.
+    copyFileSync(from, restored, constants.COPYFILE_FICLONE);
+    const found = await inspect(restored, from, newestSchema, signal);
+    syncAt(restored);
+    // SQLite would delete the log of a file that is no longer there. It may be all that is left.
+    if (isEmpty(file)) moveAside(file, aside, ['-wal']);
+    using old = takeFile(file, force);
+    giveTo(old.descriptor, file, restored);
+    const isUsed = fstatSync(old.descriptor).size > 0;
+    if (isUsed) {
+      if (existsSync(aside)) throw new DataError(`${aside} exists: try again in a second`);
+      const copy = temporaryBeside(aside);
+      leftovers.push(copy);
+      copyFrom(old.descriptor, copy);
+      giveTo(old.descriptor, file, copy);
+      syncAt(copy);
+      renameSync(copy, aside);
+    }
+    signal.throwIfAborted();
+    // There are none but of a damaged file, which could not be locked. SQLite would apply them to the new one.
+    moveAside(file, aside, ['-wal', '-shm', '-journal']);
+    syncAt(dirname(file));
+    renameSync(restored, file);
+    syncAt(dirname(file));
+    old.spoil();
+    return { ...found, before: isUsed ? aside : undefined };
+  } finally {
+    for (const leftover of leftovers) rmSync(leftover, { force: true });
+  }
+}
+
+/** A file in the write-ahead mode is complete only together with its log, which `users backup` copies too. */
+function refuseCopyOfLive(from: string, force: boolean): void {
+  const header = Buffer.alloc(headerBytes);
+  let descriptor: number;
+  try {
+    descriptor = openSync(from, 'r');
+  } catch (error) {
+    throw new DataError(`cannot read the backup: ${said(error)}`);
+  }
+  try {
+    readSync(descriptor, header, 0, headerBytes, 0);
+  } catch (error) {
+    throw new DataError(`cannot read the backup ${from}: ${said(error)}`);
+  } finally {
+    closeSync(descriptor);
+  }
+  if (!header.subarray(0, magic.length).equals(magic)) throw new DataError(`${from} is no SQLite file`);
+  if (header[readVersionAt] === needsLog && !force) {
+    throw new DataError(
+      `${from} is the users file of a server, or a plain copy of one, without its latest users: ` +
+        'take a backup with users backup, or restore it all the same with --force',
+    );
+  }
+}
+
+/** https://sqlite.org/fileformat2.html#the_database_header */
+const headerBytes = 100;
+const magic = Buffer.from('SQLite format 3\0');
+const readVersionAt = 19;
+const needsLog = 2;
+
+/** The users file of before, which nobody else can open. */
+interface OldFile extends Disposable {
+  /** Stays open until the end: closing it would let go of the locks (https://sqlite.org/howtocorrupt.html, 2.2). */
+  readonly descriptor: number;
+  /** Makes it no database, for those who have it open already and wait for its lock. */
+  spoil(): void;
+}
+
+/** Locks the file, which is made if it is not there, and copies its log into it. */
+function takeFile(file: string, force: boolean): OldFile {
+  const descriptor = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
+  let db: DatabaseSync | undefined;
+  try {
+    db = new DatabaseSync(file);
+    // Nobody else gets a lock from the first of these statements on: https://sqlite.org/pragma.html#pragma_locking_mode
+    db.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = DELETE');
+    // Without a journal, which SQLite would delete by its name at the end, when it may be that of a new server.
+    db.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
+  } catch (error) {
+    db?.close();
+    const reason = isBusy(error)
+      ? `a server has the users file ${file} open: end it first`
+      : `cannot lock the users file ${file}: ${said(error)}: end all its servers, and replace it with --force`;
+    if (isBusy(error) || !force) {
+      closeSync(descriptor);
+      throw new DataError(reason);
+    }
+  }
+  return {
+    descriptor,
+    spoil: () => writeSync(descriptor, Buffer.alloc(headerBytes), 0, headerBytes, 0),
+    [Symbol.dispose]() {
+      if (db?.isOpen) db.close();
+      closeSync(descriptor);
+    },
+  };
+}
+
+const chunkBytes = 1 << 20;
+
+/** As `copyFile`, but without a second descriptor to close. */
+function copyFrom(descriptor: number, path: string): void {
+  const target = openSync(path, 'w');
+  const chunk = Buffer.alloc(chunkBytes);
+  try {
+    for (let at = 0; ; ) {
+      const bytes = readSync(descriptor, chunk, 0, chunkBytes, at);
+      if (bytes === 0) return;
+      for (let done = 0; done < bytes; ) done += writeSync(target, chunk, done, bytes - done, at + done);
+      at += bytes;
+    }
+  } finally {
+    closeSync(target);
+  }
+}
+
+/** A file that root makes belongs to whom the users file belongs to, or its folder: the server must open it. */
+function giveTo(descriptor: number, file: string, path: string): void {
+  if (process.getuid?.() !== 0) return;
+  const old = fstatSync(descriptor);
+  const { uid, gid } = old.size > 0 ? old : statSync(dirname(file));
+  chownSync(path, uid, gid);
+}
+
+function isEmpty(file: string): boolean {
+  return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
+}
+
+function moveAside(file: string, aside: string, ends: readonly string[]): void {
+  for (const end of ends) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${aside}${end}`);
+}

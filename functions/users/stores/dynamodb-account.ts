@@ -1,0 +1,42 @@
+import type { Account, UserKey } from '../store.ts';
+import { accountOf, isKey, mailKey, nameKey, userKey } from './dynamodb-items.ts';
+import type { DynamoTable } from './dynamodb-table.ts';
+
+const attributes = 'pk, username, userId, email, passwordHash, createdAtMs, etag';
+
+/** No user has this id. */
+const nobodysId = 0;
+
+/**
+ * Reads all that is kept of a user: by id in one request, by name or address in two. A user who is not there takes as
+ * many.
+ *
+ * @throws StoreError when DynamoDB leaves out the item again and again; the SDK's errors
+ */
+export async function readAccount(
+  table: Pick<DynamoTable, 'read'>,
+  key: UserKey,
+  signal: AbortSignal,
+): Promise<Account | undefined> {
+  const pk = 'userId' in key ? userKey(key.userId) : userKey(await ownerOf(table, key, signal));
+  const item = (await table.read([pk], signal, attributes)).get(pk);
+  const account = item && accountOf(item);
+  // If the user was renamed between the two reads, nobody had the name for a moment.
+  return account && isCalled(account, key) ? account : undefined;
+}
+
+async function ownerOf(
+  table: Pick<DynamoTable, 'read'>,
+  key: Exclude<UserKey, { userId: number }>,
+  signal: AbortSignal,
+): Promise<number> {
+  const pk = 'username' in key ? nameKey(key.username) : mailKey(key.email);
+  const item = isKey(pk) ? (await table.read([pk], signal)).get(pk) : undefined;
+  return Number(item?.userId?.N ?? nobodysId);
+}
+
+function isCalled({ username, email }: Account, key: UserKey): boolean {
+  if ('username' in key) return nameKey(username) === nameKey(key.username);
+  if ('email' in key) return email !== undefined && mailKey(email) === mailKey(key.email);
+  return true;
+}

@@ -1,0 +1,97 @@
+import {
+  ConditionalCheckFailedException,
+  DescribeTableCommand,
+  type DynamoDBClient,
+  UpdateItemCommand,
+} from '@aws-sdk/client-dynamodb';
+import { limits as defaultLimits } from '../../limits.ts';
+import { noEvents, StoreError } from '../store.ts';
+import { type DynamoClientOptions, dynamoClient } from './dynamodb-client.ts';
+import { fault } from './dynamodb-faults.ts';
+import { initialOf, nameIndex } from './dynamodb-items.ts';
+import { DynamoTable, type DynamoTableOptions } from './dynamodb-table.ts';
+
+/** Which table to bring up to date. */
+export interface IndexNamesOptions {
+  readonly table: string;
+  /** Default: what the SDK finds in the environment, `AWS_ENDPOINT_URL` included. */
+  readonly endpoint?: string | undefined;
+  /** Default: the limits of the service. */
+  readonly limits?: DynamoClientOptions['limits'] & DynamoTableOptions['limits'];
+}
+
+/** Names that are written at the same time. */
+const concurrentWrites = 20;
+
+/**
+ * Enters in the index the names of users whom version 1 has stored, so that `list` finds them. It may be repeated, and
+ * run while servers serve: what is done already stays, and whoever is removed meanwhile stays removed. The actions that
+ * it needs are DescribeTable, Scan and UpdateItem.
+ *
+ * @returns how many names were entered
+ * @throws StoreError if the table has no such index, or can't be read and written, with one line that says why; the
+ *   signal's reason once it is aborted
+ */
+export async function indexNames(options: IndexNamesOptions, signal: AbortSignal): Promise<number> {
+  const { table, endpoint, limits = defaultLimits } = options;
+  signal.throwIfAborted();
+  // Nobody waits for an answer: throttled, it goes on more slowly.
+  const patient = { ...limits, dynamoMaxAttempts: limits.dynamoMaxTries };
+  const client = dynamoClient({ endpoint, limits: patient });
+  const users = new DynamoTable({ client, table, limits, now: Date.now, events: noEvents });
+  let indexed = 0;
+  try {
+    await checkIndex(client, table, signal);
+    const filter = {
+      FilterExpression: `begins_with(pk, :name) AND ${isMissing}`,
+      ExpressionAttributeValues: { ':name': { S: 'NAME#' } },
+    };
+    for await (const items of users.scan(filter, signal)) {
+      const keys = items.map(({ pk }) => pk?.S).filter((pk) => pk !== undefined);
+      for (let at = 0; at < keys.length; at += concurrentWrites) {
+        const some = keys.slice(at, at + concurrentWrites);
+        const entered = await Promise.all(some.map((pk) => enter(client, table, pk, signal)));
+        indexed += entered.filter((isNew) => isNew).length;
+      }
+    }
+  } catch (error) {
+    signal.throwIfAborted();
+    throw fault('index the names', error, true);
+  } finally {
+    client.destroy();
+  }
+  return indexed;
+}
+
+/** That an item is of a user's name, which the index lacks. */
+const isMissing = 'attribute_not_exists(initial) AND attribute_not_exists(heldUntilMs)';
+
+/** @returns whether the name was not there yet */
+async function enter(
+  client: DynamoDBClient,
+  table: string,
+  pk: string,
+  abortSignal: AbortSignal,
+): Promise<boolean> {
+  const command = new UpdateItemCommand({
+    TableName: table,
+    Key: { pk: { S: pk } },
+    UpdateExpression: 'SET initial = :initial',
+    ConditionExpression: `attribute_exists(pk) AND ${isMissing}`,
+    ExpressionAttributeValues: { ':initial': { S: initialOf(pk) } },
+  });
+  try {
+    await client.send(command, { abortSignal });
+    return true;
+  } catch (error) {
+    if (error instanceof ConditionalCheckFailedException) return false;
+    throw error;
+  }
+}
+
+async function checkIndex(client: DynamoDBClient, table: string, abortSignal: AbortSignal): Promise<void> {
+  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }), { abortSignal });
+  if (Table?.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === nameIndex)) return;
+  const message = `the table ${table} has no index ${nameIndex}: deploy this version first`;
+  throw new StoreError(message, { retrySafe: false });
+}

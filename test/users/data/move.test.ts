@@ -1,0 +1,196 @@
+// Proves that an export which is imported elsewhere makes the same users, between SQLite and DynamoDB and back; that an
+// import may be repeated; that it tells of each line that is refused, without a hash, and goes on; and that it holds
+// neither the export nor the users in memory.
+import assert from 'node:assert/strict';
+import { readFileSync, statSync } from 'node:fs';
+import { PassThrough } from 'node:stream';
+import { test } from 'node:test';
+import { exportUsers } from '../../../functions/users/data/export.ts';
+import { accountLine, endLine, headLine } from '../../../functions/users/data/export-format.ts';
+import { importUsers } from '../../../functions/users/data/import.ts';
+import { type Account, StoreError, type UserStore } from '../../../functions/users/store.ts';
+import { openDynamoStore } from '../../../functions/users/stores/dynamodb.ts';
+import { memoryStore } from '../../../functions/users/stores/memory.ts';
+import { endpoint, withoutEndpoint } from '../stores/dynamodb-setting.ts';
+import { testTable } from '../stores/dynamodb-table.ts';
+import { addUsers, everybody, someHash, UsersFolder } from './users-folder.ts';
+
+const signal = AbortSignal.timeout(300_000);
+
+test('from a users file into another, twice, by files and by a pipe', async () => {
+  using users = new UsersFolder();
+  await users.with('one', (store) => addUsers(store, 3_000));
+  const expected = await users.with('one', everybody);
+  const exported = await users.ok('one', ['export', users.path('lines')]);
+  assert.match(
+    exported.err,
+    /\nExported 3000 users, with the hashes of their passwords: keep the export safe\.\n$/,
+  );
+  assert.equal(exported.out, '');
+  assert.equal(statSync(users.path('lines')).mode & 0o777, 0o600);
+  const { out } = await users.ok('one', ['export']);
+  assert.equal(out, readFileSync(users.path('lines'), 'utf8'));
+
+  const first = await users.ok('two', ['import'], out);
+  assert.match(first.err, /\nImported 3000 users; 0 were there just the same\.\n$/);
+  const second = await users.ok('two', ['import', users.path('lines')]);
+  assert.match(second.err, /\nImported 0 users; 3000 were there just the same\.\n$/);
+  assert.deepEqual(await users.with('two', everybody), expected);
+  const refused = await users.run('one', ['export', users.path('lines')]);
+  assert.deepEqual([refused.code, /exists: name another file/.test(refused.err)], [1, true]);
+});
+
+test('what is refused has its line and reason; the rest is imported; no hash is shown', async () => {
+  using users = new UsersFolder();
+  await users.with('data', (store) => addUsers(store, 2));
+  const tom: Account = { username: 'Tom', userId: 100, etag: 'first', passwordHash: someHash };
+  const lines = [
+    headLine,
+    accountLine(tom),
+    accountLine({ ...tom, username: 'user-1', userId: 101 }),
+    accountLine({ ...tom, username: 'Ann', userId: 2 }),
+    accountLine({ ...tom, username: 'Bob', userId: 102, email: 'ö2@EXÄMPLE.org' }),
+    accountLine({ ...tom, etag: 'other' }),
+    'x'.repeat(20_000),
+    `{"username":"Eve","userId":103,"etag":"first","passwordHash":"${someHash.slice(0, -1)}"}`,
+    '\u001b[31m{',
+    endLine(9),
+    headLine,
+  ];
+  const { code, err } = await users.run('data', ['import'], `${lines.join('\n')}\n`);
+  assert.equal(code, 1);
+  assert.deepEqual(
+    err.split('\n').slice(1).sort(),
+    [
+      '',
+      'Imported 1 user; 0 were there just the same; 9 refused, see above.',
+      'line 11: comes after the end',
+      'line 3: user-1: another user has this name, or it is held for one who was removed',
+      'line 4: Ann: another user has this id',
+      'line 5: Bob: another user has this e-mail address, or it is held for one who was removed',
+      'line 6: Tom: another user has this name, or it is held for one who was removed',
+      'line 7: is longer than 16384 bytes',
+      'line 8: has a passwordHash that this service can not check',
+      'line 9: is no JSON',
+      'the export was made with 9 accounts, and has 8',
+    ].sort(),
+  );
+});
+
+test('--dry-run needs no store, and changes nothing', async () => {
+  using users = new UsersFolder();
+  const text = `${headLine}\n${accountLine({ username: 'Tom', userId: 1, etag: 'first' })}\n`;
+  const cut = await users.run('data', ['import', '--dry-run'], text);
+  assert.equal(cut.code, 1);
+  assert.match(cut.err, /^the export was cut short: its last line, which counts, is missing\n/);
+  const whole = await users.ok('data', ['import', '--dry-run', '-'], `${text}${endLine(1)}`);
+  assert.equal(whole.err, '1 user could be imported.\n');
+  assert.deepEqual(users.list(), []);
+});
+
+test('a store that has too much to do is asked again; one that fails ends the import', async () => {
+  const inner = memoryStore();
+  let calls = 0;
+  const busy: UserStore = {
+    ...inner,
+    signUp(signUp, aborted) {
+      if (calls++ % 2 === 0) {
+        const overload = new StoreError('wait', { retrySafe: true, isOverload: true, retryAfterMs: 0 });
+        return Promise.reject(overload);
+      }
+      return inner.signUp(signUp, aborted);
+    },
+  };
+  const lines = Array.from({ length: 200 }, (_, i) =>
+    accountLine({ username: `u${i}`, userId: i + 1, etag: 'e' }),
+  );
+  async function* from() {
+    yield Buffer.from([headLine, ...lines, endLine(200)].join('\n'));
+  }
+  const say = (line: string) => assert.fail(line);
+  const imported = await importUsers({ store: busy, from: from(), say, signal });
+  assert.deepEqual(imported, { added: 200, present: 0, refused: 0 });
+
+  const failing: UserStore = {
+    ...inner,
+    signUp: () => Promise.reject(new StoreError('the disk is gone', { retrySafe: false })),
+  };
+  await assert.rejects(importUsers({ store: failing, from: from(), say, signal }), /the disk is gone/);
+});
+
+test('60,000 users pass through in bounded memory', async () => {
+  const count = 60_000;
+  const account = { email: 'somebody@example.org', passwordHash: someHash, createdAtMs: 1, etag: 'first' };
+  const inner = memoryStore();
+  const endless: UserStore = {
+    ...inner,
+    async *all() {
+      for (let at = 0; at < count; at += 500) {
+        yield Array.from({ length: 500 }, (_, i) => ({
+          ...account,
+          username: `u${at + i}`,
+          userId: at + i + 1,
+        }));
+      }
+    },
+    signUp: ({ username, userId }) => Promise.resolve({ outcome: 'created', user: { username, userId } }),
+  };
+  const say = (line: string) => assert.fail(line);
+  const between = new PassThrough();
+  const exporting = exportUsers({ store: endless, to: '-', stdout: between, force: false, say, signal }).then(
+    (users) => {
+      between.end();
+      return users;
+    },
+  );
+  let mostWaiting = 0;
+  async function* watched() {
+    for await (const chunk of between) {
+      mostWaiting = Math.max(mostWaiting, between.readableLength + between.writableLength);
+      yield chunk;
+    }
+  }
+  const imported = await importUsers({ store: endless, from: watched(), say, signal });
+  assert.equal(await exporting, count);
+  assert.equal(imported.added, count);
+  assert.ok(mostWaiting < 1_000_000, `${mostWaiting} bytes waited`);
+});
+
+if (endpoint === undefined) withoutEndpoint('between SQLite and DynamoDB');
+else between(endpoint);
+
+function between(endpoint: string): void {
+  test('from a users file into a DynamoDB table, and back into another', async () => {
+    using users = new UsersFolder();
+    const table = await testTable(endpoint);
+    try {
+      const settings = { USERS_STORE: 'dynamodb', USERS_TABLE: table.name, DYNAMODB_ENDPOINT: endpoint };
+      const { AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY } = process.env;
+      const env = { ...settings, AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY };
+      await users.with('one', (store) => addUsers(store, 300));
+      await users.ok('one', ['export', users.path('first')]);
+      const into = await users.runWith(env, ['import', users.path('first')]);
+      assert.equal(into.code, 0, into.err);
+      assert.match(
+        into.err,
+        /^Users: DynamoDB table .+\nImported 300 users; 0 were there just the same\.\n$/,
+      );
+      const again = await users.runWith(env, ['import', users.path('first')]);
+      assert.match(again.err, /\nImported 0 users; 300 were there just the same\.\n$/);
+      const out = await users.runWith(env, ['export', users.path('second')]);
+      assert.equal(out.code, 0, out.err);
+      await users.ok('two', ['import', users.path('second')]);
+      assert.deepEqual(await users.with('two', everybody), await users.with('one', everybody));
+
+      const upgraded = await users.runWith(env, ['upgrade']);
+      assert.equal(upgraded.code, 0, upgraded.err);
+      assert.match(upgraded.err, /\nEntered 0 names that were not listed\. .+\n$/);
+      const store = await openDynamoStore({ table: table.name, endpoint });
+      const { users: listed } = await store.list({ prefix: 'user-1', after: '', maxUsers: 500 }, signal);
+      await store.close();
+      assert.equal(listed.length, 111, 'those who were imported are listed');
+    } finally {
+      await table.remove();
+    }
+  });
+}
