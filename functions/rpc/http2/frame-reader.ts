@@ -49,10 +49,8 @@ export class FrameReader {
           throw new ConnectionFault(errorCode.frameSizeError, 'a frame is larger than it may'); // section 4.2
         }
         this.#headerBytes = 0;
-        if (this.#missing === 0) {
-          this.#sink.frame(this.#type, this.#flags, this.#streamId, chunk, at, at);
-          continue;
-        }
+        if (this.#missing === 0) this.#sink.frame(this.#type, this.#flags, this.#streamId, chunk, at, at);
+        continue; // a chunk may end here
       }
       at = this.#readPayload(chunk, at);
     }

@@ -38,6 +38,9 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   readonly outbox: Outbox;
   /** What the client still takes, of all responses together. */
   sendWindow = defaultWindowBytes;
+  /** Parts of responses that were sent whole. */
+  sentParts = 0;
+  #smallUpdates = 0;
   /** Whether it has had a request since somebody last looked. */
   isUsed = true;
   readonly #options: Http2ConnectionOptions;
@@ -56,12 +59,15 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   readonly #reset = new Set<number>();
   #lastStreamId = 0;
   #hasSettings = false;
+  /** Whether the client has acknowledged our settings. */
+  #areSettingsKnown = false;
   #handshakeTimer: NodeJS.Timeout | undefined;
   /** A header block that CONTINUATION goes on with. */
   #block: Buffer[] | undefined;
   #blockBytes = 0;
   #blockStreamId = 0;
   #blockFlags = 0;
+  #blockTimer: NodeJS.Timeout | undefined;
   #isDismissed = false;
   #isEnding = false;
   #endTimer: NodeJS.Timeout | undefined;
@@ -78,7 +84,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.outbox = new Outbox(socket, this);
     this.#reader = new FrameReader(this);
     this.#guard = new FloodGuard(limits);
-    this.#receiveWindow = new ReceiveWindow(limits.connectionWindowBytes);
+    this.#receiveWindow = new ReceiveWindow(Math.max(limits.connectionWindowBytes, defaultWindowBytes));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     // A client that has said its last word hears no more (RFC 9113 knows no half of a connection).
     socket.on('end', () => this.#destroy());
@@ -98,13 +104,18 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     ]);
     const more = limits.connectionWindowBytes - defaultWindowBytes;
     if (more > 0) this.outbox.windowUpdate(0, more);
-    // Where the window is to be smaller than that of the RFC, the client may still send so much at first.
     socket.resume();
   }
 
   /** What the client takes of each new response. */
   get peerWindowBytes(): number {
     return this.#peer.initialWindowBytes;
+  }
+
+  /** What a client may send of each new request: the RFC's window until it knows ours (section 6.9.2). */
+  get streamWindowBytes(): number {
+    const { streamWindowBytes } = this.limits;
+    return this.#areSettingsKnown ? streamWindowBytes : Math.max(streamWindowBytes, defaultWindowBytes);
   }
 
   /** How many streams are open. */
@@ -119,13 +130,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 
   /** A stream was told that its request is at an end, or is reset: what still comes for it is no fault of the client. */
   forgetReset(stream: Http2Stream): void {
-    if (this.#reset.size >= this.limits.maxConcurrentStreams) {
-      for (const oldest of this.#reset) {
-        this.#reset.delete(oldest);
-        break;
-      }
-    }
-    if (!stream.isRemoteClosed) this.#reset.add(stream.id);
+    if (!stream.isRemoteClosed) this.#rememberReset(stream.id);
   }
 
   /** Bytes of a stream were read: the client may send as many more. */
@@ -149,7 +154,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
    * says which of its calls were taken; it can send the others elsewhere. The connection ends with its last call.
    */
   dismiss(): void {
-    if (this.#isDismissed) return;
+    if (this.#isDismissed || this.#isClosed) return;
     this.#isDismissed = true;
     this.counts.goaways += 1;
     this.outbox.goaway(maxUint31, errorCode.noError);
@@ -159,7 +164,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 
   /** Sends GOAWAY. Calls that are open may finish; then the connection is closed. */
   end(): void {
-    if (this.#isEnding) return;
+    if (this.#isEnding || this.#isClosed) return;
     if (!this.#isDismissed) this.counts.goaways += 1;
     this.#isDismissed = true;
     this.#isEnding = true;
@@ -176,6 +181,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   flushed(): void {
     clearTimeout(this.#readingTimer);
     this.#readingTimer = undefined;
+    if (this.#socket.isPaused()) this.#socket.resume();
     this.#sendBlocked();
     this.#endIfDone();
   }
@@ -224,6 +230,10 @@ export class Http2Connection implements FrameSink, OutboxOwner {
       }
       throw error;
     }
+    // Answers of a client that asks without reading must not pile up: it is read on once it has read them.
+    if (this.outbox.waitingBytes <= maxWaitingBytes / 2) return;
+    this.#socket.pause();
+    this.watchReading();
   }
 
   /** Section 6.1. */
@@ -231,16 +241,18 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.#receiveWindow.receive(to - from);
     const stream = this.#streams.get(streamId);
     const isLast = (flags & flag.endStream) !== 0;
-    if (to === from && !isLast) this.#guard.glitch();
+    const [start, end] = unpadded(flags, bytes, from, to);
+    if (start === end && !isLast) this.#guard.glitch();
     if (stream === undefined || stream.isRemoteClosed) {
       this.#openWindow(to - from);
       return this.#lateFrame(streamId, stream);
     }
     stream.receiveWindow.receive(to - from);
-    const [start, end] = unpadded(flags, bytes, from, to);
     // Padding is never read: its part of the windows opens at once.
     if (end - start < to - from) this.taken(stream, to - from - (end - start));
-    if (!stream.received(bytes.subarray(start, end), isLast)) this.#refuse(stream, errorCode.protocolError);
+    if (stream.received(bytes.subarray(start, end), isLast)) return;
+    this.#openWindow(end - start);
+    this.#refuse(stream, errorCode.protocolError);
   }
 
   /** Section 6.2. */
@@ -257,6 +269,9 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     }
     if ((flags & flag.endHeaders) !== 0) return this.#fields(streamId, flags, bytes, start, end);
     this.#block = [Buffer.from(bytes.subarray(start, end))];
+    this.#blockTimer = setTimeout(() => {
+      this.#fail(new ConnectionFault(errorCode.enhanceYourCalm, 'a header block does not end in time'));
+    }, this.limits.handshakeTimeoutMs).unref();
     this.#blockBytes = end - start;
     this.#blockStreamId = streamId;
     this.#blockFlags = flags;
@@ -274,6 +289,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     }
     this.#block.push(Buffer.from(bytes.subarray(from, to)));
     if ((flags & flag.endHeaders) === 0) return;
+    clearTimeout(this.#blockTimer);
     const block = Buffer.concat(this.#block);
     this.#block = undefined;
     this.#fields(streamId, this.#blockFlags, block, 0, block.length);
@@ -297,7 +313,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 
   #open(streamId: number, fields: RequestHeaders, isLast: boolean): void {
     const { limits } = this;
-    if (this.#isEnding) return; // section 6.8: the client knows that nobody has taken it
+    if (this.#isEnding) return this.#guard.glitch(); // section 6.8: the client knows that nobody has taken it
     this.#lastStreamId = streamId;
     if (this.#streams.size >= limits.maxConcurrentStreams) {
       // Section 5.1.2. It may have come before the client knew the limit, or beside a reset that makes room.
@@ -326,6 +342,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   /** Section 6.4. */
   #resetStream(streamId: number, length: number): void {
     if (length !== 4) throw new ConnectionFault(errorCode.frameSizeError, 'RST_STREAM has four bytes');
+    if (this.#isIgnored(streamId)) return this.#guard.glitch();
     if (streamId === 0 || streamId > this.#lastStreamId) {
       throw new ConnectionFault(errorCode.protocolError, 'RST_STREAM is of a stream that never was');
     }
@@ -344,7 +361,8 @@ export class Http2Connection implements FrameSink, OutboxOwner {
       if (!this.#hasSettings)
         throw new ConnectionFault(errorCode.protocolError, 'the first frame is no SETTINGS');
       clearTimeout(this.#handshakeTimer);
-      return;
+      this.#areSettingsKnown = true;
+      return this.#guard.glitch();
     }
     if (this.#hasSettings) this.#guard.glitch();
     this.#hasSettings = true;
@@ -371,11 +389,11 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   #ping(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
     if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'PING is of the connection');
     if (to - from !== 8) throw new ConnectionFault(errorCode.frameSizeError, 'PING has eight bytes');
+    this.#guard.glitch();
     if ((flags & flag.ack) !== 0) {
       if (this.#isDismissed && bytes.subarray(from, to).equals(roundTrip)) this.end();
       return;
     }
-    this.#guard.glitch();
     this.outbox.ping(bytes.subarray(from, to), true);
     this.#checkQueuedControl();
   }
@@ -391,7 +409,8 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   #windowUpdate(streamId: number, bytes: Buffer, from: number, to: number): void {
     if (to - from !== 4) throw new ConnectionFault(errorCode.frameSizeError, 'WINDOW_UPDATE has four bytes');
     const more = bytes.readUInt32BE(from) & maxUint31;
-    if (more < smallUpdateBytes) this.#guard.glitch();
+    // Some clients tell of each message that they read, however small; who lets a message through byte by byte attacks.
+    if (more < smallUpdateBytes && ++this.#smallUpdates > 2 * this.sentParts) this.#guard.glitch();
     if (streamId === 0) {
       if (more === 0) throw new ConnectionFault(errorCode.protocolError, 'a window opens by nothing');
       this.sendWindow += more;
@@ -399,6 +418,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
         throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
       return this.#sendBlocked();
     }
+    if (this.#isIgnored(streamId)) return;
     if (streamId > this.#lastStreamId) {
       throw new ConnectionFault(errorCode.protocolError, 'WINDOW_UPDATE is of a stream that never was');
     }
@@ -412,16 +432,22 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 
   /** A frame of a stream that is over, or never was (section 5.1). */
   #lateFrame(streamId: number, stream: Http2Stream | undefined, isHeaders = false): void {
-    if (streamId === 0 || streamId > this.#lastStreamId) {
+    if (this.#isIgnored(streamId)) return;
+    if (streamId % 2 === 0 || streamId > this.#lastStreamId) {
       throw new ConnectionFault(errorCode.protocolError, 'a frame is of a stream that never was');
     }
     if (stream !== undefined) return this.#refuse(stream, errorCode.streamClosed);
-    // It was on its way when we reset the stream.
-    if (this.#reset.has(streamId)) return;
+    // It was on its way when we reset the stream. Its block was decoded all the same.
+    if (this.#reset.has(streamId)) return isHeaders ? this.#guard.glitch() : undefined;
     if (isHeaders)
       throw new ConnectionFault(errorCode.streamClosed, 'a request begins on a stream that is over');
     this.#guard.reset();
     this.#resetUnopened(streamId, errorCode.streamClosed);
+  }
+
+  /** Whether a stream crossed our last GOAWAY: its client knows from that that nobody has taken it (section 6.8). */
+  #isIgnored(streamId: number): boolean {
+    return this.#isEnding && streamId > this.#lastStreamId && streamId % 2 === 1;
   }
 
   /** Ends a stream for a fault of the client. */
@@ -433,8 +459,15 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   #resetUnopened(streamId: number, code: ErrorCode): void {
     this.counts.resetsSent += 1;
     this.outbox.resetStream(streamId, code);
-    this.#reset.add(streamId);
+    this.#rememberReset(streamId);
     this.#checkQueuedControl();
+  }
+
+  /** As many as a client that keeps to our limit may have on the way. */
+  #rememberReset(streamId: number): void {
+    this.#reset.add(streamId);
+    if (this.#reset.size <= maxRemembered) return;
+    for (const oldest of this.#reset) return void this.#reset.delete(oldest);
   }
 
   /** Answers of a client that asks without reading must not pile up (CVE-2019-9512, 9515). */
@@ -474,10 +507,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   }
 
   #endIfDone(): void {
-    if (!this.#isEnding || this.#streams.size > 0 || !this.outbox.isEmpty || this.#isClosed) return;
-    // The client closes its side in turn; one that does not is cut.
-    this.#socket.end();
-    this.#endTimer = setTimeout(() => this.#destroy(), this.limits.goawayTimeoutMs).unref();
+    if (this.#isEnding && this.#streams.size === 0 && this.outbox.isEmpty) this.#finish();
   }
 
   /** Section 5.4.1. */
@@ -485,10 +515,17 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     if (this.#isClosed || this.#socket.destroyed) return;
     this.counts.goaways += 1;
     this.outbox.goaway(this.#lastStreamId, fault.code, fault.message);
-    this.outbox.flush();
+    this.#finish();
+  }
+
+  /**
+   * The last word is said. What the client sends meanwhile is read and dropped: else the system would answer it with a
+   * reset, which takes the GOAWAY away from a client that has not read it yet. One that does not close its side is cut.
+   */
+  #finish(): void {
+    if (this.#isClosed) return;
+    this.outbox.flush(true);
     this.#close();
-    // What the client sends meanwhile is read and dropped: else the system would answer it with a reset, which takes
-    // the GOAWAY away from a client that has not read it yet.
     this.#socket.end();
     const timer = setTimeout(() => this.#socket.destroy(), this.limits.goawayTimeoutMs).unref();
     this.#socket.once('close', () => clearTimeout(timer));
@@ -503,6 +540,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#handshakeTimer);
+    clearTimeout(this.#blockTimer);
     clearTimeout(this.#endTimer);
     clearTimeout(this.#readingTimer);
     for (const stream of this.#streams.values()) stream.lost();
@@ -515,6 +553,8 @@ const nothing = Buffer.alloc(0);
 const roundTrip = Buffer.from('goaway!\n', 'latin1');
 /** nghttp2 takes as many: https://nghttp2.org/documentation/nghttp2_option_set_max_continuations.html */
 const maxBlockFrames = 9;
+/** Resets whose streams may still get frames: a client cancels so many at once at the most. */
+const maxRemembered = 1_000;
 /** Smaller ones hardly pay for themselves. */
 const smallUpdateBytes = 64;
 /** Answers to PING and SETTINGS, and resets: some 10,000. */

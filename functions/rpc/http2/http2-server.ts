@@ -30,11 +30,11 @@ export class Http2Server implements Http2Engine {
       counts: this.#counts,
       onStream: this.#onExchange,
       onClosed: () => {
-        clearTimeout(ageTimer);
+        forgetAge();
         this.#open.delete(open);
       },
     });
-    const ageTimer = this.#endWithAge(open, connection);
+    const forgetAge = this.#endWithAge(open, connection);
     this.#open.add(open);
     if (this.#isClosing) open.dismiss();
   }
@@ -57,13 +57,14 @@ export class Http2Server implements Http2Engine {
   }
 
   /** As grpc-go's MaxConnectionAge: by chance a little sooner or later, or all clients would come anew at once. */
-  #endWithAge(open: Http2Connection, connection: Connection): NodeJS.Timeout | undefined {
+  #endWithAge(open: Http2Connection, connection: Connection): () => void {
     const { maxConnectionAgeMs, connectionAgeGraceMs } = this.#limits;
-    if (maxConnectionAgeMs === 0) return undefined;
+    if (maxConnectionAgeMs === 0) return () => {};
     const end = () => {
       open.dismiss();
-      setTimeout(() => connection.destroy(), connectionAgeGraceMs).unref();
+      timer = setTimeout(() => connection.destroy(), connectionAgeGraceMs).unref();
     };
-    return setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();
+    let timer = setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();
+    return () => clearTimeout(timer);
   }
 }

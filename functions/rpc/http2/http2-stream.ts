@@ -35,6 +35,8 @@ export class Http2Stream implements Exchange {
   #isDelivering = false;
   /** What came while nobody read. */
   readonly #held: (Buffer | typeof endOfRequest)[] = [];
+  /** How many small parts are at the end of it. */
+  #smallHeld = 0;
   /** What waits for a window or for room, and how much of the first part is sent. */
   readonly #queue: Uint8Array[] = [];
   #sentOfFirst = 0;
@@ -52,7 +54,7 @@ export class Http2Stream implements Exchange {
     this.headerBytes = isTooMuch ? 0 : bytes;
     this.lacksHeaders = isTooMuch;
     this.sendWindow = owner.peerWindowBytes;
-    this.receiveWindow = new ReceiveWindow(owner.limits.streamWindowBytes);
+    this.receiveWindow = new ReceiveWindow(owner.streamWindowBytes);
     const length = headers['content-length'];
     this.#contentBytes = length === undefined ? undefined : Number(length);
   }
@@ -163,7 +165,7 @@ export class Http2Stream implements Exchange {
     ) {
       return false;
     }
-    if (bytes.length > 0) this.#held.push(bytes);
+    if (bytes.length > 0) this.#hold(bytes, isLast);
     if (isLast) {
       this.isRemoteClosed = true;
       this.#held.push(endOfRequest);
@@ -171,6 +173,21 @@ export class Http2Stream implements Exchange {
     if (isLast && this.isLocalClosed) this.#close();
     else this.#deliver();
     return true;
+  }
+
+  /** Keeps a part until it is read. What is small would take many times its size. */
+  #hold(bytes: Buffer, isLast: boolean): void {
+    const isSmall = bytes.length < smallBytes;
+    // Its buffer holds all that came with it, which a request that goes on would keep.
+    const waits = this.#isPaused || !isLast;
+    this.#held.push(
+      isSmall && waits && bytes.length * 4 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes,
+    );
+    this.#smallHeld = isSmall && this.#isPaused ? this.#smallHeld + 1 : 0;
+    if (this.#smallHeld < maxSmallHeld) return;
+    this.#smallHeld = 0;
+    const parts = this.#held.splice(-maxSmallHeld).filter((it) => it !== endOfRequest);
+    this.#held.push(Buffer.concat(parts));
   }
 
   /** Whether bytes, or the end, still wait. */
@@ -206,6 +223,7 @@ export class Http2Stream implements Exchange {
       if (bytes === left) {
         this.#queue.shift();
         this.#sentOfFirst = 0;
+        this.#owner.sentParts += 1;
       }
       if (isLast) {
         this.#ended();
@@ -294,6 +312,9 @@ export class Http2Stream implements Exchange {
 }
 
 const nothing = new Uint8Array(0);
+/** Smaller parts of a request are copied and put together while they wait. */
+const smallBytes = 4 * 1024;
+const maxSmallHeld = 256;
 
 function fieldsOf(trailers: OutgoingHttpHeaders): string[] {
   const fields: string[] = [];

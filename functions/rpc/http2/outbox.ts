@@ -131,9 +131,13 @@ export class Outbox {
     this.#tellsTableSize = true;
   }
 
-  /** Hands everything to the socket, unless that is still at the write before; then it follows by itself. */
-  flush(): void {
-    if (this.#isWriting || this.#buffer === undefined || this.#length === 0) return;
+  /**
+   * Hands everything to the socket, unless that is still at the write before; then it follows by itself.
+   *
+   * @param isLast nothing follows: the socket is about to end
+   */
+  flush(isLast = false): void {
+    if ((this.#isWriting && !isLast) || this.#buffer === undefined || this.#length === 0) return;
     const buffer = this.#buffer;
     const bytes = buffer.subarray(0, this.#length);
     this.#buffer = undefined;

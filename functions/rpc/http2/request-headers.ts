@@ -32,6 +32,8 @@ const validName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const invalidValue = /[\0\r\n]/;
 /** The same, but some clients send it: the field counts as not sent, as with nghttp2. */
 const spaceAtEnd = /^[ \t]|[ \t]$/;
+/** RFC 9110 section 8.6; more digits than any body has bytes. */
+const validLength = /^\d{1,15}$/;
 /** Names that were found valid: clients send the same ones again and again. */
 const knownNames = new Set<string>();
 const maxKnownNames = 1_000;
@@ -101,7 +103,8 @@ export class RequestHeaders implements FieldSink {
     else if (invalidValue.test(value)) this.fault = 'a value has characters that it may not have';
     else if (spaceAtEnd.test(value)) return;
     else if (ofConnections.has(name)) this.fault = 'a header is of connections';
-    else if (name === 'te' && value !== 'trailers') this.fault = 'te is trailers, or nothing';
+    else if (name === 'te' && value.toLowerCase() !== 'trailers') this.fault = 'te is trailers, or nothing';
+    else if (name === 'content-length' && !validLength.test(value)) this.fault = 'a length is no number';
     else this.#add(name, value);
   }
 
@@ -112,6 +115,8 @@ export class RequestHeaders implements FieldSink {
       else this.headers[name] = value;
     } else if (Array.isArray(before)) before.push(value);
     else if (name === 'content-length' && before !== value) this.fault = 'two lengths of the content';
+    else if (name === 'host')
+      this.fault = 'two hosts'; // RFC 9112 section 3.2
     else if (!single.has(name)) this.headers[name] = `${before}${name === 'cookie' ? '; ' : ', '}${value}`;
   }
 }
