@@ -3,8 +3,9 @@ import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { FloodGuard } from './flood-guard.ts';
-import { ConnectionFault, type ErrorCode, errorCode, flag, frameType, maxUint31 } from './frame.ts';
-import { FrameReader, type FrameSink } from './frame-reader.ts';
+import { ConnectionFault, type ErrorCode, errorCode, maxUint31 } from './frame.ts';
+import { type FrameHandler, FrameParser } from './frame-parser.ts';
+import { FrameReader } from './frame-reader.ts';
 import { HpackDecoder, HpackError } from './hpack/decoder.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
@@ -31,7 +32,7 @@ export interface Http2ConnectionOptions {
 }
 
 /** One HTTP/2 connection of a client, from its preface to its end (RFC 9113). */
-export class Http2Connection implements FrameSink, OutboxOwner {
+export class Http2Connection implements FrameHandler, OutboxOwner {
   readonly limits: RpcLimits;
   readonly counts: ConnectionCounts;
   readonly connection: Connection;
@@ -45,6 +46,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   isUsed = true;
   readonly #options: Http2ConnectionOptions;
   readonly #socket: Socket;
+  readonly #parser: FrameParser;
   readonly #reader: FrameReader;
   readonly #decoder = new HpackDecoder(defaultTableBytes);
   readonly #guard: FloodGuard;
@@ -58,16 +60,9 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   /** Streams that we have reset lately: what was on its way for them means nothing. */
   readonly #reset = new Set<number>();
   #lastStreamId = 0;
-  #hasSettings = false;
   /** Whether the client has acknowledged our settings. */
   #areSettingsKnown = false;
   #handshakeTimer: NodeJS.Timeout | undefined;
-  /** A header block that CONTINUATION goes on with. */
-  #block: Buffer[] | undefined;
-  #blockBytes = 0;
-  #blockStreamId = 0;
-  #blockFlags = 0;
-  #blockTimer: NodeJS.Timeout | undefined;
   #isDismissed = false;
   #isEnding = false;
   #endTimer: NodeJS.Timeout | undefined;
@@ -82,8 +77,9 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.counts = counts;
     this.connection = connection;
     this.outbox = new Outbox(socket, this);
-    this.#reader = new FrameReader(this);
     this.#guard = new FloodGuard(limits);
+    this.#parser = new FrameParser(this, this.#guard, limits);
+    this.#reader = new FrameReader(this.#parser);
     this.#receiveWindow = new ReceiveWindow(Math.max(limits.connectionWindowBytes, defaultWindowBytes));
     socket.on('data', (chunk: Buffer) => this.#read(chunk));
     // A client that has said its last word hears no more (RFC 9113 knows no half of a connection).
@@ -124,7 +120,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
   }
 
   /** A stream has bytes that wait. */
-  block(stream: Http2Stream): void {
+  waits(stream: Http2Stream): void {
     this.#blocked.add(stream);
   }
 
@@ -186,37 +182,118 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.#endIfDone();
   }
 
-  frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (this.#block !== undefined && type !== frameType.continuation) {
-      throw new ConnectionFault(errorCode.protocolError, 'a header block is interrupted'); // section 6.10
+  /** Section 6.1. */
+  data(
+    streamId: number,
+    bytes: Buffer,
+    from: number,
+    to: number,
+    paddingBytes: number,
+    isLast: boolean,
+  ): void {
+    const received = to - from + paddingBytes;
+    this.#receiveWindow.receive(received);
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined || stream.isRemoteClosed) {
+      this.#openWindow(received);
+      return this.#lateFrame(streamId, stream);
     }
-    if (!this.#hasSettings && type !== frameType.settings) {
-      throw new ConnectionFault(errorCode.protocolError, 'the first frame is no SETTINGS'); // section 3.4
+    stream.receiveWindow.receive(received);
+    // Padding is never read: its part of the windows opens at once.
+    if (paddingBytes > 0) this.taken(stream, paddingBytes);
+    if (stream.received(bytes.subarray(from, to), isLast)) return;
+    this.#openWindow(to - from);
+    this.#refuse(stream, errorCode.protocolError);
+  }
+
+  /** Of a new request, or the trailers of one (section 8.1). */
+  block(streamId: number, bytes: Buffer, from: number, to: number, isLast: boolean): void {
+    const { maxHeaderBytes, maxHeaderPairs } = this.limits;
+    const stream = this.#streams.get(streamId);
+    const isNew = streamId > this.#lastStreamId;
+    const fields = new RequestHeaders(!isNew, maxHeaderBytes, maxHeaderPairs);
+    // Also what is refused changes the table.
+    this.#decoder.decode(bytes, from, to, fields);
+    if (isNew) return this.#open(streamId, fields, isLast);
+    if (stream === undefined || stream.isRemoteClosed) return this.#lateFrame(streamId, stream, true);
+    // Trailers end a request. What they say is nobody's business.
+    const isFine = isLast && fields.finish() === undefined && stream.received(nothing, true);
+    if (!isFine) this.#refuse(stream, errorCode.protocolError);
+  }
+
+  /** Section 6.4. */
+  resetStream(streamId: number): void {
+    if (this.#isIgnored(streamId)) return this.#guard.glitch();
+    if (streamId === 0 || streamId > this.#lastStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'RST_STREAM is of a stream that never was');
     }
-    switch (type) {
-      case frameType.data:
-        return this.#data(flags, streamId, bytes, from, to);
-      case frameType.headers:
-        return this.#headers(flags, streamId, bytes, from, to);
-      case frameType.priority:
-        return this.#priority(streamId, bytes, from, to);
-      case frameType.resetStream:
-        return this.#resetStream(streamId, to - from);
-      case frameType.settings:
-        return this.#settings(flags, streamId, bytes, from, to);
-      case frameType.pushPromise:
-        throw new ConnectionFault(errorCode.protocolError, 'a client does not push'); // section 8.4
-      case frameType.ping:
-        return this.#ping(flags, streamId, bytes, from, to);
-      case frameType.goaway:
-        return this.#goaway(streamId, to - from);
-      case frameType.windowUpdate:
-        return this.#windowUpdate(streamId, bytes, from, to);
-      case frameType.continuation:
-        return this.#continuation(flags, streamId, bytes, from, to);
-      default:
-        this.#guard.glitch(); // section 5.5: ignored
+    this.#guard.reset();
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    this.counts.resetsReceived += 1;
+    stream.lost();
+  }
+
+  /** Section 6.5. */
+  settings(bytes: Buffer, from: number, to: number): void {
+    const { initialWindowBytes: before, headerTableBytes: tableBefore } = this.#peer;
+    readSettings(bytes, from, to, this.#peer);
+    this.outbox.maxFrameBytes = this.#peer.maxFrameBytes;
+    if (this.#peer.headerTableBytes < tableBefore) this.outbox.tellTableSize();
+    this.outbox.settingsAck();
+    this.#checkQueuedControl();
+    const more = this.#peer.initialWindowBytes - before;
+    if (more === 0) return;
+    // Section 6.9.2: it holds for streams that are open too, and a window may become negative.
+    for (const stream of this.#streams.values()) {
+      stream.sendWindow += more;
+      if (stream.sendWindow > maxUint31) {
+        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
+      }
     }
+    if (more > 0) this.#sendBlocked();
+  }
+
+  settingsAcknowledged(): void {
+    clearTimeout(this.#handshakeTimer);
+    this.#areSettingsKnown = true;
+  }
+
+  ping(payload: Buffer): void {
+    this.outbox.ping(payload, true);
+    this.#checkQueuedControl();
+  }
+
+  pong(payload: Buffer): void {
+    if (this.#isDismissed && payload.equals(roundTrip)) this.end();
+  }
+
+  /** Section 6.9. */
+  windowUpdate(streamId: number, bytes: number): void {
+    // Some clients tell of each message that they read, however small; who lets a message through byte by byte attacks.
+    if (bytes < smallUpdateBytes && ++this.#smallUpdates > 2 * this.sentParts) this.#guard.glitch();
+    if (streamId === 0) {
+      if (bytes === 0) throw new ConnectionFault(errorCode.protocolError, 'a window opens by nothing');
+      this.sendWindow += bytes;
+      if (this.sendWindow > maxUint31) {
+        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
+      }
+      return this.#sendBlocked();
+    }
+    if (this.#isIgnored(streamId)) return;
+    if (streamId > this.#lastStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'WINDOW_UPDATE is of a stream that never was');
+    }
+    const stream = this.#streams.get(streamId);
+    if (stream === undefined) return;
+    if (bytes === 0) return this.#refuse(stream, errorCode.protocolError);
+    stream.sendWindow += bytes;
+    if (stream.sendWindow > maxUint31) return this.#refuse(stream, errorCode.flowControlError);
+    if (this.#blocked.has(stream)) this.#sendBlocked();
+  }
+
+  late(fault: ConnectionFault): void {
+    this.#fail(fault);
   }
 
   #read(chunk: Buffer): void {
@@ -234,81 +311,6 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     if (this.outbox.waitingBytes <= maxWaitingBytes / 2) return;
     this.#socket.pause();
     this.watchReading();
-  }
-
-  /** Section 6.1. */
-  #data(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    this.#receiveWindow.receive(to - from);
-    const stream = this.#streams.get(streamId);
-    const isLast = (flags & flag.endStream) !== 0;
-    const [start, end] = unpadded(flags, bytes, from, to);
-    if (start === end && !isLast) this.#guard.glitch();
-    if (stream === undefined || stream.isRemoteClosed) {
-      this.#openWindow(to - from);
-      return this.#lateFrame(streamId, stream);
-    }
-    stream.receiveWindow.receive(to - from);
-    // Padding is never read: its part of the windows opens at once.
-    if (end - start < to - from) this.taken(stream, to - from - (end - start));
-    if (stream.received(bytes.subarray(start, end), isLast)) return;
-    this.#openWindow(end - start);
-    this.#refuse(stream, errorCode.protocolError);
-  }
-
-  /** Section 6.2. */
-  #headers(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (streamId === 0 || streamId % 2 === 0) {
-      throw new ConnectionFault(errorCode.protocolError, 'a request has no such stream id'); // section 5.1.1
-    }
-    let [start, end] = unpadded(flags, bytes, from, to);
-    if ((flags & flag.priority) !== 0) {
-      if (end - start < 5)
-        throw new ConnectionFault(errorCode.frameSizeError, 'HEADERS has no room for a priority');
-      checkDependency(streamId, bytes, start);
-      start += 5;
-    }
-    if ((flags & flag.endHeaders) !== 0) return this.#fields(streamId, flags, bytes, start, end);
-    this.#block = [Buffer.from(bytes.subarray(start, end))];
-    this.#blockTimer = setTimeout(() => {
-      this.#fail(new ConnectionFault(errorCode.enhanceYourCalm, 'a header block does not end in time'));
-    }, this.limits.handshakeTimeoutMs).unref();
-    this.#blockBytes = end - start;
-    this.#blockStreamId = streamId;
-    this.#blockFlags = flags;
-  }
-
-  /** Section 6.10. A block that goes on without end is an attack (CVE-2024-27316). */
-  #continuation(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (this.#block === undefined || streamId !== this.#blockStreamId) {
-      throw new ConnectionFault(errorCode.protocolError, 'CONTINUATION continues nothing');
-    }
-    if (to === from) this.#guard.glitch();
-    this.#blockBytes += to - from;
-    if (this.#blockBytes > 2 * this.limits.maxHeaderBytes || this.#block.length >= maxBlockFrames) {
-      throw new ConnectionFault(errorCode.enhanceYourCalm, 'a header block is too long');
-    }
-    this.#block.push(Buffer.from(bytes.subarray(from, to)));
-    if ((flags & flag.endHeaders) === 0) return;
-    clearTimeout(this.#blockTimer);
-    const block = Buffer.concat(this.#block);
-    this.#block = undefined;
-    this.#fields(streamId, this.#blockFlags, block, 0, block.length);
-  }
-
-  /** A whole header block: of a new request, or the trailers of one (section 8.1). */
-  #fields(streamId: number, flags: number, block: Buffer, from: number, to: number): void {
-    const { maxHeaderBytes, maxHeaderPairs } = this.limits;
-    const isLast = (flags & flag.endStream) !== 0;
-    const stream = this.#streams.get(streamId);
-    const isNew = streamId > this.#lastStreamId;
-    const fields = new RequestHeaders(!isNew, maxHeaderBytes, maxHeaderPairs);
-    // Also what is refused changes the table.
-    this.#decoder.decode(block, from, to, fields);
-    if (isNew) return this.#open(streamId, fields, isLast);
-    if (stream === undefined || stream.isRemoteClosed) return this.#lateFrame(streamId, stream, true);
-    // Trailers end a request. What they say is nobody's business.
-    const isFine = isLast && fields.finish() === undefined && stream.received(nothing, true);
-    if (!isFine) this.#refuse(stream, errorCode.protocolError);
   }
 
   #open(streamId: number, fields: RequestHeaders, isLast: boolean): void {
@@ -329,105 +331,6 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     this.isUsed = true;
     this.#options.onStream(stream);
     if (isLast && !stream.received(nothing, true)) this.#refuse(stream, errorCode.protocolError);
-  }
-
-  /** Section 6.3. Priorities mean nothing here (section 5.3.2), but they have a form. */
-  #priority(streamId: number, bytes: Buffer, from: number, to: number): void {
-    this.#guard.glitch();
-    if (streamId === 0) throw new ConnectionFault(errorCode.protocolError, 'PRIORITY is of a stream');
-    if (to - from !== 5) throw new ConnectionFault(errorCode.frameSizeError, 'PRIORITY has five bytes');
-    checkDependency(streamId, bytes, from);
-  }
-
-  /** Section 6.4. */
-  #resetStream(streamId: number, length: number): void {
-    if (length !== 4) throw new ConnectionFault(errorCode.frameSizeError, 'RST_STREAM has four bytes');
-    if (this.#isIgnored(streamId)) return this.#guard.glitch();
-    if (streamId === 0 || streamId > this.#lastStreamId) {
-      throw new ConnectionFault(errorCode.protocolError, 'RST_STREAM is of a stream that never was');
-    }
-    this.#guard.reset();
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    this.counts.resetsReceived += 1;
-    stream.lost();
-  }
-
-  /** Section 6.5. */
-  #settings(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'SETTINGS is of the connection');
-    if ((flags & flag.ack) !== 0) {
-      if (to > from) throw new ConnectionFault(errorCode.frameSizeError, 'an acknowledgement is empty');
-      if (!this.#hasSettings)
-        throw new ConnectionFault(errorCode.protocolError, 'the first frame is no SETTINGS');
-      clearTimeout(this.#handshakeTimer);
-      this.#areSettingsKnown = true;
-      return this.#guard.glitch();
-    }
-    if (this.#hasSettings) this.#guard.glitch();
-    this.#hasSettings = true;
-    const before = this.#peer.initialWindowBytes;
-    const tableBefore = this.#peer.headerTableBytes;
-    readSettings(bytes, from, to, this.#peer);
-    this.outbox.maxFrameBytes = this.#peer.maxFrameBytes;
-    if (this.#peer.headerTableBytes < tableBefore) this.outbox.tellTableSize();
-    this.outbox.settingsAck();
-    this.#checkQueuedControl();
-    const more = this.#peer.initialWindowBytes - before;
-    if (more === 0) return;
-    // Section 6.9.2: it holds for streams that are open too, and a window may become negative.
-    for (const stream of this.#streams.values()) {
-      stream.sendWindow += more;
-      if (stream.sendWindow > maxUint31) {
-        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
-      }
-    }
-    if (more > 0) this.#sendBlocked();
-  }
-
-  /** Section 6.7. */
-  #ping(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'PING is of the connection');
-    if (to - from !== 8) throw new ConnectionFault(errorCode.frameSizeError, 'PING has eight bytes');
-    this.#guard.glitch();
-    if ((flags & flag.ack) !== 0) {
-      if (this.#isDismissed && bytes.subarray(from, to).equals(roundTrip)) this.end();
-      return;
-    }
-    this.outbox.ping(bytes.subarray(from, to), true);
-    this.#checkQueuedControl();
-  }
-
-  /** Section 6.8. The client goes; its calls may finish. */
-  #goaway(streamId: number, length: number): void {
-    if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'GOAWAY is of the connection');
-    if (length < 8) throw new ConnectionFault(errorCode.frameSizeError, 'GOAWAY has eight bytes or more');
-    this.#guard.glitch();
-  }
-
-  /** Section 6.9. */
-  #windowUpdate(streamId: number, bytes: Buffer, from: number, to: number): void {
-    if (to - from !== 4) throw new ConnectionFault(errorCode.frameSizeError, 'WINDOW_UPDATE has four bytes');
-    const more = bytes.readUInt32BE(from) & maxUint31;
-    // Some clients tell of each message that they read, however small; who lets a message through byte by byte attacks.
-    if (more < smallUpdateBytes && ++this.#smallUpdates > 2 * this.sentParts) this.#guard.glitch();
-    if (streamId === 0) {
-      if (more === 0) throw new ConnectionFault(errorCode.protocolError, 'a window opens by nothing');
-      this.sendWindow += more;
-      if (this.sendWindow > maxUint31)
-        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
-      return this.#sendBlocked();
-    }
-    if (this.#isIgnored(streamId)) return;
-    if (streamId > this.#lastStreamId) {
-      throw new ConnectionFault(errorCode.protocolError, 'WINDOW_UPDATE is of a stream that never was');
-    }
-    const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
-    if (more === 0) return this.#refuse(stream, errorCode.protocolError);
-    stream.sendWindow += more;
-    if (stream.sendWindow > maxUint31) return this.#refuse(stream, errorCode.flowControlError);
-    if (this.#blocked.has(stream)) this.#sendBlocked();
   }
 
   /** A frame of a stream that is over, or never was (section 5.1). */
@@ -540,7 +443,7 @@ export class Http2Connection implements FrameSink, OutboxOwner {
     if (this.#isClosed) return;
     this.#isClosed = true;
     clearTimeout(this.#handshakeTimer);
-    clearTimeout(this.#blockTimer);
+    this.#parser.close();
     clearTimeout(this.#endTimer);
     clearTimeout(this.#readingTimer);
     for (const stream of this.#streams.values()) stream.lost();
@@ -551,26 +454,9 @@ export class Http2Connection implements FrameSink, OutboxOwner {
 const nothing = Buffer.alloc(0);
 /** What the PING between two GOAWAYs says. */
 const roundTrip = Buffer.from('goaway!\n', 'latin1');
-/** nghttp2 takes as many: https://nghttp2.org/documentation/nghttp2_option_set_max_continuations.html */
-const maxBlockFrames = 9;
 /** Resets whose streams may still get frames: a client cancels so many at once at the most. */
 const maxRemembered = 1_000;
 /** Smaller ones hardly pay for themselves. */
 const smallUpdateBytes = 64;
 /** Answers to PING and SETTINGS, and resets: some 10,000. */
 const maxWaitingBytes = 256 * 1024;
-
-/** Where the payload is, without its padding (section 6.1). */
-function unpadded(flags: number, bytes: Buffer, from: number, to: number): readonly [number, number] {
-  if ((flags & flag.padded) === 0) return [from, to];
-  const padding = bytes[from] ?? 0;
-  if (from + 1 + padding > to) throw new ConnectionFault(errorCode.protocolError, 'more padding than frame');
-  return [from + 1, to - padding];
-}
-
-/** RFC 7540 section 5.3.1. */
-function checkDependency(streamId: number, bytes: Buffer, at: number): void {
-  if ((bytes.readUInt32BE(at) & maxUint31) === streamId) {
-    throw new ConnectionFault(errorCode.protocolError, 'a stream depends on itself');
-  }
-}

@@ -106,7 +106,7 @@ export class Http2Stream implements Exchange {
     this.#queue.push(bytes);
     if (this.#queue.length === 1) this.sendQueued();
     if (this.#queue.length === 0) return true;
-    this.#owner.block(this);
+    this.#owner.waits(this);
     return false;
   }
 
@@ -116,7 +116,7 @@ export class Http2Stream implements Exchange {
     this.#trailers = trailers && fieldsOf(trailers);
     if (bytes !== undefined && bytes.length > 0) this.#queue.push(bytes);
     this.sendQueued();
-    if (!this.isLocalClosed) this.#owner.block(this);
+    if (!this.isLocalClosed) this.#owner.waits(this);
   }
 
   /**
