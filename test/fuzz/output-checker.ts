@@ -171,6 +171,7 @@ export class OutputChecker {
         return this.#windowUpdate(stream, payload);
       case 9:
         if (this.#block === undefined) return this.#fault('CONTINUATION of nothing');
+        if ((flags & ~4) !== 0) this.#fault(`CONTINUATION with flags ${flags}`);
         this.#block.parts.push(payload);
         if ((flags & 4) !== 0) this.#headers();
         return;

@@ -565,7 +565,11 @@ it('the same bytes', async (t) => {
           await Promise.all(several.map((it) => compare(it, own, node)));
         },
       ),
-      { numRuns: Math.ceil(count / together) },
+      {
+        numRuns: Math.ceil(count / together),
+        interruptAfterTimeLimit: 600_000,
+        markInterruptAsFailure: true,
+      },
     );
   });
 });
