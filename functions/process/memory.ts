@@ -34,8 +34,11 @@ export function memoryLimitBytes(bounds: MemoryBounds = ownBounds()): number {
  */
 export function sharedHeapFlags(flags: readonly string[], workers: number): string[] {
   return flags.map((flag) => {
-    const [, name, size] = heapFlag.exec(flag) ?? [];
-    return size === undefined ? flag : `${name}=${Math.max(1, Number(size) / workers)}`;
+    const [, name = '', size] = heapFlag.exec(flag) ?? [];
+    if (size === undefined) return flag;
+    const share = Number(size) / workers;
+    // V8 takes a part of a percentage, but only whole MiB.
+    return `${name}=${Math.max(1, name.endsWith('percentage') ? share : Math.floor(share))}`;
   });
 }
 

@@ -51,7 +51,8 @@ export function readConfig(
   if (store.kind === 'memory') {
     refuseWorkers(settings, 'USERS_STORE=memory', 'each worker would have users of its own');
   }
-  if (hasConsole) refuseWorkers(settings, 'CONSOLE=1', 'it would show the calls of one worker alone');
+  if (hasConsole)
+    refuseWorkers(settings, 'CONSOLE=1', 'it would show the calls of one worker alone; set CONSOLE=0');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
   const limits = readLimits(settings, defaults, limitRanges);
   const auth = readAuthSettings(settings, server, scopeNames, limits);

@@ -99,7 +99,7 @@ describe('a message of ours', () => {
     const { body } = await send(serving, 'Update', '{"key":{"secret":7}}');
     assert.match(body.message, /a field is unknown; users\.UserKey has username, user_id, email$/);
     const twice = await send(serving, 'Update', '{"key":{"username":"a","userId":7}}');
-    assert.match(twice.body.message, /: oneof users\.UserKey\.key$/);
+    assert.match(twice.body.message, /: UserKey takes one of username, user_id, email, not two$/);
   });
 });
 

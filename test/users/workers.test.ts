@@ -133,19 +133,20 @@ it('each has its part of the memory', async (t) => {
 it('flags that bound the heap hold for all workers together', () => {
   const flags = [
     '--max-old-space-size-percentage=50',
-    '--max_old_space_size=3000',
+    '--max_old_space_size=1024',
     '--max-semi-space-size=12',
   ];
   assert.deepEqual(sharedHeapFlags(flags, 3), [
     `--max-old-space-size-percentage=${50 / 3}`,
-    '--max_old_space_size=1000',
+    '--max_old_space_size=341',
     '--max-semi-space-size=12',
   ]);
 });
 
 describe('settings that several workers can not have, or share, are refused:', () => {
   const range = 'WORKERS must be auto or a whole number from 1 to 256';
-  const console = 'WORKERS must be 1 with CONSOLE=1: it would show the calls of one worker alone';
+  const console =
+    'WORKERS must be 1 with CONSOLE=1: it would show the calls of one worker alone; set CONSOLE=0';
   const memory = 'WORKERS must be 1 with USERS_STORE=memory: each worker would have users of its own';
   const cases: [Record<string, string>, string][] = [
     [{ WORKERS: '2', CONSOLE: '1' }, console],

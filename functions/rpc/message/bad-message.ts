@@ -1,4 +1,4 @@
-import type { DescMessage } from '@bufbuild/protobuf';
+import { type DescField, type DescMessage, type DescOneof, ScalarType } from '@bufbuild/protobuf';
 import { isFieldError } from '@bufbuild/protobuf/reflect';
 import { ConnectError } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
@@ -17,8 +17,27 @@ const maxNamedFields = 20;
 export function badMessage(cause: unknown): ConnectError {
   if (cause instanceof ConnectError) return cause;
   const reason: unknown = cause instanceof Error ? cause.cause : undefined;
-  return rpcError('BAD_MESSAGE', isFieldError(reason) ? String(reason.field()) : undefined);
+  return rpcError('BAD_MESSAGE', isFieldError(reason) ? said(reason.field()) : undefined);
 }
+
+/** Which field it is, and what it takes. */
+function said(field: DescField | DescOneof): string {
+  if (field.kind === 'oneof') {
+    return `${field.parent.name} takes one of ${field.fields.map((it) => it.name).join(', ')}, not two`;
+  }
+  const { scalar } = field;
+  const whole = scalar === undefined ? undefined : wholeNumbers[scalar];
+  return whole === undefined ? String(field) : `${field} must be a whole number ${whole}`;
+}
+
+/** What the small ones hold; JSON may have any number in their place. */
+const wholeNumbers: { readonly [Type in ScalarType]?: string } = {
+  [ScalarType.UINT32]: 'from 0 to 4294967295',
+  [ScalarType.FIXED32]: 'from 0 to 4294967295',
+  [ScalarType.INT32]: 'from -2147483648 to 2147483647',
+  [ScalarType.SINT32]: 'from -2147483648 to 2147483647',
+  [ScalarType.SFIXED32]: 'from -2147483648 to 2147483647',
+};
 
 /**
  * The same for JSON. Of a message in a message protobuf tells the type alone, so the field is looked for; what was sent
