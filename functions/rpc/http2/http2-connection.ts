@@ -41,7 +41,8 @@ export class Http2Connection implements FrameHandler, OutboxOwner {
   sendWindow = defaultWindowBytes;
   /** Parts of responses that were sent whole. */
   sentParts = 0;
-  #smallUpdates = 0;
+  /** Window updates that have opened little or nothing. */
+  #idleUpdates = 0;
   /** Whether it has had a request since somebody last looked. */
   isUsed = true;
   readonly #options: Http2ConnectionOptions;
@@ -270,8 +271,7 @@ export class Http2Connection implements FrameHandler, OutboxOwner {
 
   /** Section 6.9. */
   windowUpdate(streamId: number, bytes: number): void {
-    // Some clients tell of each message that they read, however small; who lets a message through byte by byte attacks.
-    if (bytes < smallUpdateBytes && ++this.#smallUpdates > 2 * this.sentParts) this.#guard.glitch();
+    if (bytes < smallUpdateBytes) this.#idleUpdate();
     if (streamId === 0) {
       if (bytes === 0) throw new ConnectionFault(errorCode.protocolError, 'a window opens by nothing');
       this.sendWindow += bytes;
@@ -280,16 +280,24 @@ export class Http2Connection implements FrameHandler, OutboxOwner {
       }
       return this.#sendBlocked();
     }
-    if (this.#isIgnored(streamId)) return;
+    if (this.#isIgnored(streamId)) return this.#guard.glitch();
     if (streamId > this.#lastStreamId) {
       throw new ConnectionFault(errorCode.protocolError, 'WINDOW_UPDATE is of a stream that never was');
     }
     const stream = this.#streams.get(streamId);
-    if (stream === undefined) return;
+    if (stream === undefined) return this.#idleUpdate(); // it was on its way when the stream ended
     if (bytes === 0) return this.#refuse(stream, errorCode.protocolError);
     stream.sendWindow += bytes;
     if (stream.sendWindow > maxUint31) return this.#refuse(stream, errorCode.flowControlError);
-    if (this.#blocked.has(stream)) this.#sendBlocked();
+    if (this.#blocked.has(stream)) this.#sendOne(stream);
+  }
+
+  /**
+   * Some clients tell of each message that they read, however small or late; who lets a message through byte by byte
+   * attacks.
+   */
+  #idleUpdate(): void {
+    if (++this.#idleUpdates > 2 * this.sentParts) this.#guard.glitch();
   }
 
   late(fault: ConnectionFault): void {
@@ -392,14 +400,18 @@ export class Http2Connection implements FrameHandler, OutboxOwner {
       isMoving = false;
       for (const stream of [...this.#blocked]) {
         if (this.sendWindow <= 0 || this.outbox.room === 0) return;
-        if (!stream.sendQueued(true)) continue;
-        isMoving = true;
-        // To the end of the line.
-        this.#blocked.delete(stream);
-        if (stream.hasQueued) this.#blocked.add(stream);
-        else stream.drained();
+        if (this.#sendOne(stream)) isMoving = true;
       }
     }
+  }
+
+  /** Sends a frame of a stream, which then stands at the end of the line. Returns whether there was one to send. */
+  #sendOne(stream: Http2Stream): boolean {
+    if (!stream.sendQueued(true)) return false;
+    this.#blocked.delete(stream);
+    if (stream.hasQueued) this.#blocked.add(stream);
+    else stream.drained();
+    return true;
   }
 
   #tellOver(): void {

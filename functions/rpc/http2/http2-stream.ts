@@ -50,8 +50,8 @@ export class Http2Stream implements Exchange {
     this.#owner = owner;
     this.id = id;
     this.headers = headers;
-    // What is not kept takes no memory.
-    this.headerBytes = isTooMuch ? 0 : bytes;
+    // What is beyond the limit is not kept.
+    this.headerBytes = Math.min(bytes, owner.limits.maxHeaderBytes);
     this.lacksHeaders = isTooMuch;
     this.sendWindow = owner.peerWindowBytes;
     this.receiveWindow = new ReceiveWindow(owner.streamWindowBytes);

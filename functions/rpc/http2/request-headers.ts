@@ -30,8 +30,9 @@ const pseudoNames = new Set([':method', ':scheme', ':authority', ':path']);
 const validName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** RFC 9113 section 8.2.1. */
 const invalidValue = /[\0\r\n]/;
-/** The same, but some clients send it: the field counts as not sent, as with nghttp2. */
-const spaceAtEnd = /^[ \t]|[ \t]$/;
+/** Not allowed either (RFC 9110 section 5.5), but some clients send it: the field counts as not sent, as with nghttp2. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
+const droppedValue = /^[ \t]|[ \t]$|[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 /** RFC 9110 section 8.6; more digits than any body has bytes. */
 const validLength = /^\d{1,15}$/;
 /** Names that were found valid: clients send the same ones again and again. */
@@ -101,7 +102,7 @@ export class RequestHeaders implements FieldSink {
     this.#hasRegular = true;
     if (!isValidName(name)) this.fault = 'a name has characters that it may not have';
     else if (invalidValue.test(value)) this.fault = 'a value has characters that it may not have';
-    else if (spaceAtEnd.test(value)) return;
+    else if (droppedValue.test(value)) return;
     else if (ofConnections.has(name)) this.fault = 'a header is of connections';
     else if (name === 'te' && value.toLowerCase() !== 'trailers') this.fault = 'te is trailers, or nothing';
     else if (name === 'content-length' && !validLength.test(value)) this.fault = 'a length is no number';
