@@ -19,16 +19,17 @@ const usageExitCode = 64;
 const program = addGlobalOptions(new Command('users'))
   .description('Signs users up, shows, changes and removes them, and checks passwords, at a Users service.')
   .version(packageJson.version, '--version', 'print the version')
-  .configureHelp({ showGlobalOptions: true })
   .showHelpAfterError('Try --help.')
   .exitOverride()
   .addHelpText(
     'after',
     `
 The exit code is 0 or the gRPC status code: 3 INVALID_ARGUMENT, 4 DEADLINE_EXCEEDED, 5 NOT_FOUND, 6 ALREADY_EXISTS,
-10 ABORTED, 14 UNAVAILABLE, 16 UNAUTHENTICATED and so on; ${usageExitCode} says that the command line is wrong.`,
+10 ABORTED, 14 UNAVAILABLE, 16 UNAUTHENTICATED and so on; ${usageExitCode} says that the command line is wrong. check has 1 for
+a wrong password, and what works on the machine of the server has 1 for all that fails.`,
   );
 
+program.commandsGroup('Commands that ask a server:');
 addCreate(program);
 addGet(program);
 addList(program);
@@ -37,8 +38,16 @@ addCheck(program);
 addUpdate(program);
 addDelete(program);
 addHealth(program);
-addKey(program);
+for (const command of program.commands)
+  command.addHelpText(
+    'after',
+    '\nOptions of all commands, such as --endpoint and --token-file: users --help',
+  );
+program.commandsGroup('Commands on the machine of the server, which open what it keeps users in:');
 addDataCommands(program);
+program.commandsGroup('Other commands:');
+addKey(program);
+program.helpCommand('help [command]', 'show the help of a command');
 
 try {
   await program.parseAsync();

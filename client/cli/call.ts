@@ -8,7 +8,8 @@ import { type Change, printError } from './report.ts';
 export type Run = (client: UsersClient, json: boolean) => Promise<void>;
 
 /**
- * Calls a server as the options of the program say. What fails is told on stderr, and its status becomes the exit code.
+ * Calls a server as the options of the program say. What fails is told on stderr, and its status becomes the exit code:
+ * but 1 for a wrong password, since the status is also that of a caller whose own credential is refused.
  *
  * @param change what the call changes, to be told if nobody knows whether it has. Default: nothing
  */
@@ -25,6 +26,6 @@ export async function call(program: Command, run: Run, change?: Change): Promise
     if (!(error instanceof CallError)) throw error;
     const { endpoint, protocol } = options;
     printError(error, { endpoint, protocol, change: begun ? change : undefined }, json);
-    process.exitCode = error.code;
+    process.exitCode = error.reason === 'WRONG_PASSWORD' ? 1 : error.code;
   }
 }

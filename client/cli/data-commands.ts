@@ -1,13 +1,14 @@
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import type { Command } from 'commander';
+import { UsageError } from './options.ts';
 
 /** The commands that work on the users themselves, on the machine of the server, and not through it. */
 const descriptions = {
   backup: 'copy the users file while servers run',
-  restore: 'put a backup in its place',
+  restore: 'put a backup in the place of the users file',
   export: 'write all users as JSON lines',
   import: 'sign up the users of an export',
   upgrade: 'list the users of earlier releases in a DynamoDB table',
@@ -24,18 +25,37 @@ export function addDataCommands(program: Command): void {
     program
       .command(name)
       .description(description)
-      .configureHelp({ formatHelp: () => `users ${name} --help says how it is used.\n` })
+      .configureHelp({ formatHelp: () => helpOf(name) })
       .helpOption(false)
       .allowUnknownOption()
       .allowExcessArguments()
-      .action(async (_options: object, command: Command) => runMain([name, ...command.args]));
+      .action(async (_options: object, command: Command) => {
+        refuseOptions(program, name);
+        await runMain([name, ...command.args]);
+      });
   }
 }
 
+/** commander takes the options of the program anywhere. None means anything here; in the environment, they may stay. */
+function refuseOptions(program: Command, name: string): void {
+  const given = program.options.find((it) => program.getOptionValueSource(it.attributeName()) === 'cli');
+  if (given) throw new UsageError(`${name} takes no ${given.long}: it asks no server`);
+}
+
+/** For `users help backup`. */
+function helpOf(name: string): string {
+  if (!existsSync(main)) return `${notHere(name)}\n`;
+  return spawnSync(process.execPath, [main, name, '--help'], { encoding: 'utf8' }).stdout;
+}
+
+function notHere(name: string): string {
+  return `users ${name} is part of the service: run it where the service is installed`;
+}
+
 /** Runs the program to its end, and ends as it does. */
-async function runMain(args: readonly string[]): Promise<void> {
+async function runMain(args: readonly [name: string, ...string[]]): Promise<void> {
   if (!existsSync(main)) {
-    console.error(`users ${args[0]} is part of the service: run it where the service is installed`);
+    console.error(notHere(args[0]));
     process.exitCode = 1;
     return;
   }

@@ -14,8 +14,19 @@ export interface NewKey {
 const keyBytes = 32;
 /** As the server takes names. */
 const validName = /^[\x21-\x7e]{1,128}$/;
-/** Which scopes there are, the server knows. */
+/** Which scopes there are, the server knows: a service beside Users has its own. */
 const validScope = /^(?:\*|\w[\w.:-]*)$/;
+/** The scopes of this release's server. */
+export const knownScopes = [
+  'users.read',
+  'users.write',
+  'users.check',
+  'users.private',
+  'users.update',
+  'users.delete',
+  'users.list',
+  'console.live',
+] as const;
 
 /**
  * Makes a key. The server needs its hash alone.
@@ -32,6 +43,17 @@ export function newKey(name: string, scopes: string): NewKey {
   }
   const key = `usk_${randomBytes(keyBytes).toString('base64url')}`;
   return { key, entry: { name, scopes: list, sha256: hash('sha256', key) } };
+}
+
+/**
+ * Says which scopes no server of this release knows: it would not start with them. Others, which have services of their
+ * own, may know them.
+ */
+export function warnOfScopes({ entry }: NewKey): void {
+  const unknown = entry.scopes.filter((it) => it !== '*' && !knownScopes.some((known) => known === it));
+  if (unknown.length === 0) return;
+  console.error(`warning: a server that does not know the scope ${unknown.join(', ')} does not start.`);
+  console.error(`  Users has ${knownScopes.join(', ')}, and "*" for everything.`);
 }
 
 /**

@@ -61,7 +61,7 @@ export function addGlobalOptions(program: Command): Command {
       ),
     )
     .option('--token-file <file>', 'file with the bearer token (or set USERS_TOKEN)')
-    .option('--json', 'print JSON, one line a result')
+    .option('--json', 'print what the method answers as JSON, a line each; list: a user each')
     .option('-v, --verbose', 'show headers and trailers; values that may be secrets are hidden')
     .addOption(new Option('--show-secrets', '--verbose with all values').implies({ verbose: true }));
 }

@@ -78,6 +78,12 @@ function advise(error: CallError, advice: Advice): string[] {
     case Code.PermissionDenied:
       lines.push('Ask who operates the service for a key or token with the scope that is named.');
       break;
+    case Code.AlreadyExists:
+      if (error.reason === 'USERNAME_TAKEN' || error.reason === 'EMAIL_TAKEN') {
+        const what = error.reason === 'EMAIL_TAKEN' ? 'An address' : 'A name';
+        lines.push(`${what} also stays taken for a while after its user was removed.`);
+      }
+      break;
     case Code.Aborted:
       if (error.reason === 'ETAG_OUTDATED') {
         lines.push('See with users account what there is now, decide again, and give its etag.');

@@ -136,7 +136,7 @@ test('account --json is what the service said', async () => {
   assert.equal(out.trim().split('\n').length, 1);
 });
 
-test('check takes the password from standard input; another one is exit code 16, and no matter of tokens', async () => {
+test('check takes the password from standard input; another one is exit code 1, and no matter of tokens', async () => {
   const right = await users.run(['check', 'alexa@example.com', '--password-stdin'], {
     input: 'correct horse\n',
   });
@@ -147,8 +147,11 @@ test('check takes the password from standard input; another one is exit code 16,
   assert.deepEqual(await users.run(['check', 'alexa', '--password-stdin'], { input: 'guess' }), {
     out: '',
     err: 'UNAUTHENTICATED: it is WRONG_PASSWORD\n',
-    code: 16,
+    code: 1,
   });
+  const stranger = await users.run(['check', 'alexa', '--password-stdin'], { input: 'stranger' });
+  assert.equal(stranger.code, 16, 'that of the caller is another matter');
+  assert.match((await users.run(['--help'])).out, /check has 1 for\s+a wrong password/);
 });
 
 test('the advice for UNAUTHENTICATED is about the credential that is missing or refused', async () => {
@@ -231,7 +234,11 @@ test('list shows the users of all pages; --limit takes no page more than it need
   const all = await users.run(['list', '--prefix', 'u']);
   assert.equal(
     all.out,
-    '4294967295  u0\n         1  u1\n         2  u2\n         3  u3\n         4  u4\n         5  u5\n',
+    [
+      'u0                    id 4294967295',
+      ...[1, 2, 3, 4, 5].map((n) => `u${n}                    id ${n}`),
+      '',
+    ].join('\n'),
   );
   assert.deepEqual(asked, { pageSize: 1000, pageToken: '4', usernamePrefix: 'u' });
   pageTokens.length = 0;
@@ -251,6 +258,8 @@ for (const [args, message] of [
     ['update', 'alexa', '--no-password', '--password-stdin'],
     /'--password-stdin' cannot be used with .*--no-pas/,
   ],
+  [['update', 'alexa', '--email', 'a@b.c', '--no-email'], /'--email <address>' cannot be used with .*--no-e/],
+  [['update', 'alexa', '--no-email', '--email', 'a@b.c'], /'--email <address>' cannot be used with .*--no-e/],
   [['delete', 'name:'], /one of them is empty/],
   [['list', '--limit', '0'], /Write a number from 1/],
   [['list', '--limit', 'all'], /Write a number from 1/],

@@ -136,7 +136,53 @@ test('--help says what the exit codes mean; exit code 0', async () => {
   assert.match(out, /4 DEADLINE_EXCEEDED/);
   assert.match((await users.run(['create', '--help'])).out, /\(default: a new one\)/);
   assert.deepEqual(await users.run(['--version']), { out: `${packageJson.version}\n`, err: '', code: 0 });
-  assert.match((await users.run(['get', '--help'])).out, /Global Options:\s[\s\S]*--endpoint/);
+});
+
+test('the help of a command has its own options, and says where those of all are', async () => {
+  for (const name of ['get', 'update', 'health']) {
+    const { out } = await users.run([name, '--help']);
+    assert.match(out, /\nOptions of all commands, such as --endpoint .*: users --help\n$/);
+    assert.ok(!out.includes('--timeout'), out);
+  }
+  const { out } = await users.run(['key', 'new', '--help']);
+  assert.ok(!out.includes('--endpoint'), out);
+  assert.match((await users.run(['help', 'backup'])).out, /^Usage: users backup \[options\] <file>\n/);
+});
+
+test('--help tells commands that ask a server from those that open its files', async () => {
+  const { out } = await users.run(['--help']);
+  const [, server = '', machine = '', other = ''] = out.split(/^(?:Commands .+|Other commands):$/m);
+  const named = (text: string) => [...text.matchAll(/^ {2}([a-z]+)/gm)].map(([, name]) => name);
+  assert.deepEqual(named(server), [
+    'create',
+    'get',
+    'list',
+    'account',
+    'check',
+    'update',
+    'delete',
+    'health',
+  ]);
+  assert.deepEqual(named(machine), ['backup', 'restore', 'export', 'import', 'upgrade']);
+  assert.deepEqual(named(other), ['key', 'help']);
+});
+
+test('a command that opens files takes no option that is for a server', async () => {
+  const options = [
+    ['--json'],
+    ['--endpoint', 'http://a:1'],
+    ['--timeout', '5s'],
+    ['--token-file', '/no/file'],
+  ];
+  for (const option of options) {
+    const refused = {
+      out: '',
+      err: `error: backup takes no ${option[0]}: it asks no server\nTry --help.\n`,
+      code: 64,
+    };
+    assert.deepEqual(await users.run(['backup', users.folder, ...option]), refused);
+    assert.deepEqual(await users.run([...option, 'backup', users.folder]), refused);
+  }
 });
 
 test('npx users runs with the Node of the project, whatever is on the PATH, without a network', async () => {

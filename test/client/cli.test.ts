@@ -199,10 +199,12 @@ test('the request id that is advised is the one that was sent, also where an emp
   }
 });
 
-test('a name that is taken: exit code 6, nothing more to say', async () => {
+test('a name that is taken: exit code 6, and that it may be held', async () => {
   assert.deepEqual(await users.run(['create', 'taken']), {
     out: '',
-    err: 'ALREADY_EXISTS: the username is taken\n',
+    err:
+      'ALREADY_EXISTS: the username is taken\n' +
+      '  A name also stays taken for a while after its user was removed.\n',
     code: 6,
   });
 });

@@ -5,7 +5,9 @@ import { hash } from 'node:crypto';
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
+import { knownScopes } from '../../client/cli/key.ts';
 import { readConfig } from '../../functions/users/config.ts';
+import { scopeNames } from '../../functions/users/scopes.ts';
 import { UsersCommand } from './command.ts';
 
 // Nobody listens there.
@@ -30,6 +32,19 @@ test('it prints the key, and the entry that the server knows it by, a line each;
   assert.ok(!err.includes(key));
   const [known] = readConfig({ API_KEYS: `[${entry}]` }).auth.keys;
   assert.deepEqual([known?.name, known?.scopes], ['billing', scopes]);
+});
+
+test("a scope that no server of this release knows is warned of; the list is the server's", async () => {
+  assert.deepEqual(knownScopes, scopeNames);
+  const { out, err, code } = await users.run(['key', 'new', 'x', '--scopes', 'users.reed,users.read,orders']);
+  assert.equal(code, 0, 'a server with more services may know it');
+  assert.deepEqual(JSON.parse(out.split('\n')[1] ?? '').scopes, ['users.reed', 'users.read', 'orders']);
+  assert.match(
+    err,
+    /^warning: a server that does not know the scope users\.reed, orders does not start\.\n {2}Users has users\.read, .+users\.list/,
+  );
+  const known = await users.run(['key', 'new', 'x', '--scopes', knownScopes.join(',')]);
+  assert.ok(!known.err.includes('warning'), known.err);
 });
 
 test('no two keys are the same', async () => {

@@ -10,7 +10,7 @@ import { parseUserKey, whoArgument } from '../user-key.ts';
 export function addCheck(program: Command): void {
   program
     .command('check')
-    .description('check the password of a user; exit code 16 if it is another')
+    .description('check the password of a user; exit code 1 if it is another')
     .argument(...whoArgument)
     .requiredOption('--password-stdin', 'read the password from standard input')
     .action(async (who: string) => {

@@ -5,8 +5,8 @@ import { defaults } from '../../defaults.ts';
 import { call } from '../call.ts';
 import { print } from '../report.ts';
 
-/** Digits of the largest id: how many users come is not known, so the ids go first. */
-const idWidth = 10;
+/** Which names come is not known when the first is printed: ids stand below each other after names of this length. */
+const nameWidth = 20;
 
 /** `users list`. */
 export function addList(program: Command): void {
@@ -21,7 +21,7 @@ export function addList(program: Command): void {
         await call(program, async (client, json) => {
           let left = limit;
           for await (const user of client.listAllUsers(request)) {
-            const line = `${String(user.userId).padStart(idWidth)}  ${user.username}`;
+            const line = `${user.username.padEnd(nameWidth)}  id ${user.userId}`;
             await print(json ? toJsonString(UserSchema, user) : line);
             if (--left === 0) break;
           }

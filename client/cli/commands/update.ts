@@ -21,6 +21,8 @@ interface UpdateOptions {
 
 /** `users update`. */
 export function addUpdate(program: Command): void {
+  /** commander keeps both in one value, of which the last would win. */
+  const given = new Set<'email' | 'no-email'>();
   program
     .command('update')
     .description('change a user, all that is asked for or nothing; show what is kept afterwards')
@@ -39,7 +41,11 @@ export function addUpdate(program: Command): void {
         'a new one',
       ),
     )
+    .on('option:email', () => given.add('email'))
+    .on('option:no-email', () => given.add('no-email'))
     .action(async (who: string, own: UpdateOptions) => {
+      if (given.size === 2)
+        throw new UsageError("option '--email <address>' cannot be used with option '--no-email'");
       const key = parseUserKey(who);
       const paths = pathsOf(own);
       const { name: username = '', etag = '' } = own;

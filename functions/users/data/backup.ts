@@ -1,5 +1,6 @@
-import { existsSync, statSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import { DataError, said } from './data-error.ts';
+import { needUsersFile, spareUsersFile } from './live-file.ts';
 import { writeNewFile } from './new-file.ts';
 import { megabytes, progress } from './progress.ts';
 import { inThread } from './sqlite-thread.ts';
@@ -10,7 +11,7 @@ export interface BackupOptions {
   /** The users file. It may be in use. */
   readonly from: string;
   readonly to: string;
-  /** Replaces a file that is there. */
+  /** Replaces a file that is there, other than a users file. */
   readonly force: boolean;
   readonly newestSchema: number;
   /** Gets a line now and then while it takes long. */
@@ -29,7 +30,8 @@ export interface BackupOptions {
  */
 export function backUp(options: BackupOptions): Promise<UsersFile> {
   const { from, to, force, newestSchema, say, signal } = options;
-  if (!existsSync(from)) throw new DataError(`there is no users file ${from}: set USERS_DATA to its folder`);
+  needUsersFile(from);
+  spareUsersFile(to, from);
   return writeNewFile(to, { force }, async (temporary) => {
     const done = () => `${megabytes(statSync(temporary).size)} copied, of at most ${sizeOf(from)}`;
     {

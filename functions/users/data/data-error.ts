@@ -7,3 +7,13 @@ export class DataError extends Error {
 export function said(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
+
+/** What the system says without the path, which may be that of a file for a moment: `ENOSPC: no space left on device`. */
+export function reasonOf(error: unknown): string {
+  return isSystemError(error) ? said(error).replace(/, \w+( '.*)?$/s, '') : said(error);
+}
+
+/** Whether the system says it, of a file or a disk. */
+export function isSystemError(error: unknown): error is NodeJS.ErrnoException {
+  return error instanceof Error && 'syscall' in error;
+}

@@ -12,7 +12,7 @@ export interface ExportOptions {
   /** `-` is `stdout`. */
   readonly to: string;
   readonly stdout: Writable;
-  /** Replaces a file that is there. */
+  /** Replaces a file that is there, other than a users file. */
   readonly force: boolean;
   /** Gets a line now and then while it takes long. */
   readonly say: (line: string) => void;
@@ -24,7 +24,7 @@ export interface ExportOptions {
  * hashes of passwords.
  *
  * @returns how many
- * @throws DataError if there is such a file; StoreError; the signal's reason
+ * @throws DataError if there is such a file, or if it can't be written; StoreError; the signal's reason
  */
 export async function exportUsers(options: ExportOptions): Promise<number> {
   const { store, to, stdout, force, say, signal } = options;

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Account, type SignUpResult, StoreError, type UserStore } from '../store.ts';
-import { maxLineBytes, readLine } from './export-format.ts';
+import { type ExportLine, maxLineBytes, readLine } from './export-format.ts';
 import { linesOf } from './lines.ts';
 import { progress } from './progress.ts';
 
@@ -22,16 +22,19 @@ export interface Imported {
   readonly present: number;
   /** Lines that were refused, each told of. */
   readonly refused: number;
+  /** Whether it was all of an export; if not, it is told why not. */
+  readonly isWhole: boolean;
 }
 
-/** Users that are signed up at the same time: SQLite commits them together, DynamoDB has a socket for each. */
-const concurrentSignUps = 64;
+/** Lines that are worked on at the same time: SQLite commits them together, DynamoDB has a socket for each. */
+const concurrentLines = 64;
 /** Tries of one sign-up while the store has too much to do, some 25 s in all. */
 const maxTries = 8;
 
 /**
  * Signs up the users of an export, with the ids, etags and times that they have. It may be repeated, also after it was
- * killed: who is there just the same is passed over. A line that can't be had is told of, and the rest goes on.
+ * killed: who is there just the same is passed over. Lines that can't be had are told of in their order, and the rest
+ * goes on.
  *
  * @throws StoreError if the store fails; the signal's reason
  */
@@ -42,22 +45,48 @@ export async function importUsers({ store, from, say, signal }: ImportOptions): 
   let number = 0;
   let accounts = 0;
   let expected: number | undefined;
-  const underWay = new Set<Promise<void>>();
+  /** Of each line in its order: why it is refused. */
+  const underWay: Promise<string | undefined>[] = [];
   let failure: { readonly cause: unknown } | undefined;
-  const refuse = (line: string) => {
-    refused += 1;
-    say(line);
-  };
+
+  async function take(read: ExportLine): Promise<string | undefined> {
+    if (expected !== undefined) return 'comes after the end';
+    switch (read.kind) {
+      case 'head':
+        return number > 1 ? 'is a second head' : undefined;
+      case 'end':
+        expected = read.accounts;
+        return undefined;
+      case 'bad':
+        accounts += 1;
+        return read.problem;
+      case 'account':
+        accounts += 1;
+        return await add(read.account);
+    }
+  }
 
   /** Never rejects: the first failure is kept, and ends the loop. */
-  async function add(account: Account, line: number): Promise<void> {
+  async function add(account: Account): Promise<string | undefined> {
     try {
       const conflict = store && (await signUp(store, account, signal));
       if (conflict === undefined) added += 1;
       else if (conflict === 'present') present += 1;
-      else refuse(`line ${line}: ${account.username}: ${conflict}`);
+      else return `${account.username}: ${conflict}`;
     } catch (cause) {
       failure ??= { cause };
+    }
+    return undefined;
+  }
+
+  /** Waits until no more lines than these are under way. */
+  async function tell(most: number): Promise<void> {
+    while (underWay.length > most) {
+      const line = number - underWay.length + 1;
+      const reason = await underWay.shift();
+      if (reason === undefined) continue;
+      refused += 1;
+      say(`line ${line}: ${reason}`);
     }
   }
 
@@ -65,34 +94,27 @@ export async function importUsers({ store, from, say, signal }: ImportOptions): 
   for await (const line of linesOf(from, maxLineBytes)) {
     signal.throwIfAborted();
     number += 1;
-    const read = 'text' in line ? readLine(line.text) : { kind: 'bad' as const, problem: line.problem };
+    const read: ExportLine = 'text' in line ? readLine(line.text) : { kind: 'bad', problem: line.problem };
     if (number === 1 && read.kind !== 'head') {
-      refuse(`line 1: is no head of an export${read.kind === 'bad' ? `: it ${read.problem}` : ''}`);
-      return { added, present, refused };
+      say(`this is no export: its first line ${read.kind === 'bad' ? read.problem : 'is no head'}`);
+      return { added, present, refused, isWhole: false };
     }
-    if (expected !== undefined) refuse(`line ${number}: comes after the end`);
-    else if (read.kind === 'bad') {
-      accounts += 1;
-      refuse(`line ${number}: ${read.problem}`);
-    } else if (read.kind === 'end') expected = read.accounts;
-    else if (read.kind === 'head') {
-      if (number > 1) refuse(`line ${number}: is a second head`);
-    } else {
-      accounts += 1;
-      const work = add(read.account, number).finally(() => underWay.delete(work));
-      underWay.add(work);
-      if (underWay.size >= concurrentSignUps) await Promise.race(underWay);
-    }
+    underWay.push(take(read));
+    await tell(concurrentLines - 1);
     if (failure) break;
   }
-  await Promise.all(underWay);
+  await tell(0);
   if (failure) throw failure.cause;
-  if (number === 0) refuse('the export is empty');
-  else if (expected === undefined)
-    refuse('the export was cut short: its last line, which counts, is missing');
-  else if (expected !== accounts)
-    refuse(`the export was made with ${expected} accounts, and has ${accounts}`);
-  return { added, present, refused };
+  const problem = incomplete(number, accounts, expected);
+  if (problem !== undefined) say(problem);
+  return { added, present, refused, isWhole: problem === undefined };
+}
+
+function incomplete(lines: number, accounts: number, expected: number | undefined): string | undefined {
+  if (lines === 0) return 'the export is empty';
+  if (expected === undefined) return 'the export was cut short: its last line, which counts, is missing';
+  if (expected !== accounts) return `the export was made with ${expected} accounts, and has ${accounts}`;
+  return undefined;
 }
 
 /** @returns `undefined` once signed up, `present`, or why not */

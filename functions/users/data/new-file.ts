@@ -1,14 +1,16 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { DataError } from './data-error.ts';
+import { DataError, isSystemError, reasonOf } from './data-error.ts';
+import { readHeader } from './sqlite-header.ts';
 
 /**
  * Makes a file that is whole or absent, whatever happens: it is written beside its place under another name, synced,
  * and renamed. Only its owner may read it. A process that is killed leaves `.NAME.<uuid>.partial`.
  *
+ * @param force replaces a file that is there, but never one that a server may have open
  * @param write writes the file of this name, which is there, and empty
- * @throws DataError if there is such a file, and `force` is not set; what `write` throws
+ * @throws DataError if there is a file that is not to be replaced, or if it can't be written; what else `write` throws
  */
 export async function writeNewFile<T>(
   path: string,
@@ -16,17 +18,21 @@ export async function writeNewFile<T>(
   write: (temporary: string) => Promise<T>,
 ): Promise<T> {
   const file = resolve(path);
-  if (!force) refuseFile(file);
-  const temporary = temporaryBeside(file);
+  let temporary: string | undefined;
   try {
+    refuseFile(file, force);
+    temporary = temporaryBeside(file);
     const result = await write(temporary);
     syncAt(temporary);
-    if (!force) refuseFile(file); // it may have come meanwhile
+    refuseFile(file, force); // it may have come meanwhile
     renameSync(temporary, file);
     syncAt(dirname(file));
     return result;
+  } catch (error) {
+    if (isSystemError(error)) throw new DataError(`cannot write ${file}: ${reasonOf(error)}`);
+    throw error;
   } finally {
-    rmSync(temporary, { force: true });
+    if (temporary !== undefined) rmSync(temporary, { force: true });
   }
 }
 
@@ -47,7 +53,13 @@ export function syncAt(path: string): void {
   }
 }
 
-function refuseFile(file: string): void {
+function refuseFile(file: string, force: boolean): void {
   if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return;
-  throw new DataError(`${file} exists: name another file, or replace it with --force`);
+  const there = statSync(file, { throwIfNoEntry: false }); // nothing where a link leads nowhere
+  // /dev/stdout, too: root would put a file in the place of the device.
+  if (there && !there.isFile()) throw new DataError(`${file} is no file that can be replaced: name another`);
+  if (!force) throw new DataError(`${file} exists: name another file, or replace it with --force`);
+  if (there && readHeader(file).needsLog) {
+    throw new DataError(`${file} is the users file of a server, or was copied from one: name another file`);
+  }
 }

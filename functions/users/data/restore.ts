@@ -1,11 +1,9 @@
 import {
-  chownSync,
   closeSync,
   constants,
   copyFileSync,
   existsSync,
   fstatSync,
-  mkdirSync,
   openSync,
   readSync,
   renameSync,
@@ -16,8 +14,10 @@ import {
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isBusy } from '../stores/sqlite-errors.ts';
-import { DataError, said } from './data-error.ts';
+import { DataError, reasonOf, said } from './data-error.ts';
+import { companions, giveToOwnerOf, makeUsersFolder, spareUsersFile } from './live-file.ts';
 import { syncAt, temporaryBeside } from './new-file.ts';
+import { headerBytes, readHeader, type SqliteHeader } from './sqlite-header.ts';
 import { inspect, type UsersFile } from './users-file.ts';
 
 /** How to put a backup in the place of the users file. */
@@ -36,6 +36,8 @@ export interface RestoreOptions {
 export interface Restored extends UsersFile {
   /** Where the users file of before is now; `undefined` if there was none. */
   readonly before: string | undefined;
+  /** Where is what lay beside it, and may have users that it has not. */
+  readonly beside: readonly string[];
 }
 
 /**
@@ -51,8 +53,9 @@ export interface Restored extends UsersFile {
 export async function restore(options: RestoreOptions): Promise<Restored> {
   const { from, force, newestSchema, now, signal } = options;
   const file = resolve(options.to);
+  spareUsersFile(from, file);
   refuseCopyOfLive(from, force);
-  mkdirSync(dirname(file), { recursive: true, mode: 0o700 });
+  makeUsersFolder(dirname(file));
   const restored = temporaryBeside(file);
   const aside = `${file}.before-restore-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   const leftovers = [restored];
@@ -62,27 +65,30 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     const found = await inspect(restored, from, newestSchema, signal);
     syncAt(restored);
     // SQLite would delete the log of a file that is no longer there. It may be all that is left.
-    if (isEmpty(file)) moveAside(file, aside, ['-wal']);
+    const beside = isEmpty(file) ? moveAside(file, aside, ['-wal']) : [];
     using old = takeFile(file, force);
-    giveTo(old.descriptor, file, restored);
     const isUsed = fstatSync(old.descriptor).size > 0;
+    const model = isUsed ? file : dirname(file);
+    giveToOwnerOf(model, restored);
     if (isUsed) {
       if (existsSync(aside)) throw new DataError(`${aside} exists: try again in a second`);
       const copy = temporaryBeside(aside);
       leftovers.push(copy);
       copyFrom(old.descriptor, copy);
-      giveTo(old.descriptor, file, copy);
+      giveToOwnerOf(model, copy);
       syncAt(copy);
       renameSync(copy, aside);
     }
     signal.throwIfAborted();
-    // There are none but of a damaged file, which could not be locked. SQLite would apply them to the new one.
-    moveAside(file, aside, ['-wal', '-shm', '-journal']);
+    // SQLite would apply them to the new file. Those of a file that was locked have nothing that it has not; one that is
+    // damaged could not be.
+    if (old.isLocked) for (const end of companions) rmSync(`${file}${end}`, { force: true });
+    else beside.push(...moveAside(file, aside, companions));
     syncAt(dirname(file));
     renameSync(restored, file);
     syncAt(dirname(file));
     old.spoil();
-    return { ...found, before: isUsed ? aside : undefined };
+    return { ...found, before: isUsed ? aside : undefined, beside };
   } finally {
     for (const leftover of leftovers) rmSync(leftover, { force: true });
   }
@@ -90,22 +96,14 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
 
 /** A file in the write-ahead mode is complete only together with its log, which `users backup` copies too. */
 function refuseCopyOfLive(from: string, force: boolean): void {
-  const header = Buffer.alloc(headerBytes);
-  let descriptor: number;
+  let header: SqliteHeader;
   try {
-    descriptor = openSync(from, 'r');
+    header = readHeader(from);
   } catch (error) {
-    throw new DataError(`cannot read the backup: ${said(error)}`);
+    throw new DataError(`cannot read the backup ${from}: ${reasonOf(error)}`);
   }
-  try {
-    readSync(descriptor, header, 0, headerBytes, 0);
-  } catch (error) {
-    throw new DataError(`cannot read the backup ${from}: ${said(error)}`);
-  } finally {
-    closeSync(descriptor);
-  }
-  if (!header.subarray(0, magic.length).equals(magic)) throw new DataError(`${from} is no SQLite file`);
-  if (header[readVersionAt] === needsLog && !force) {
+  if (!header.isSqlite) throw new DataError(`${from} is no SQLite file`);
+  if (header.needsLog && !force) {
     throw new DataError(
       `${from} is the users file of a server, or a plain copy of one, without its latest users: ` +
         'take a backup with users backup, or restore it all the same with --force',
@@ -113,16 +111,12 @@ function refuseCopyOfLive(from: string, force: boolean): void {
   }
 }
 
-/** https://sqlite.org/fileformat2.html#the_database_header */
-const headerBytes = 100;
-const magic = Buffer.from('SQLite format 3\0');
-const readVersionAt = 19;
-const needsLog = 2;
-
 /** The users file of before, which nobody else can open. */
 interface OldFile extends Disposable {
   /** Stays open until the end: closing it would let go of the locks (https://sqlite.org/howtocorrupt.html, 2.2). */
   readonly descriptor: number;
+  /** Its log is copied into it. A damaged one could not be locked. */
+  readonly isLocked: boolean;
   /** Makes it no database, for those who have it open already and wait for its lock. */
   spoil(): void;
 }
@@ -149,6 +143,7 @@ function takeFile(file: string, force: boolean): OldFile {
   }
   return {
     descriptor,
+    isLocked: db?.isOpen === true,
     spoil: () => writeSync(descriptor, Buffer.alloc(headerBytes), 0, headerBytes, 0),
     [Symbol.dispose]() {
       if (db?.isOpen) db.close();
@@ -175,18 +170,13 @@ function copyFrom(descriptor: number, path: string): void {
   }
 }
 
-/** A file that root makes belongs to whom the users file belongs to, or its folder: the server must open it. */
-function giveTo(descriptor: number, file: string, path: string): void {
-  if (process.getuid?.() !== 0) return;
-  const old = fstatSync(descriptor);
-  const { uid, gid } = old.size > 0 ? old : statSync(dirname(file));
-  chownSync(path, uid, gid);
-}
-
 function isEmpty(file: string): boolean {
   return (statSync(file, { throwIfNoEntry: false })?.size ?? 0) === 0;
 }
 
-function moveAside(file: string, aside: string, ends: readonly string[]): void {
-  for (const end of ends) if (existsSync(`${file}${end}`)) renameSync(`${file}${end}`, `${aside}${end}`);
+/** @returns where they are now */
+function moveAside(file: string, aside: string, ends: readonly string[]): string[] {
+  const there = ends.filter((end) => existsSync(`${file}${end}`));
+  for (const end of there) renameSync(`${file}${end}`, `${aside}${end}`);
+  return there.map((end) => `${aside}${end}`);
 }

@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { type FileHandle, open } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
@@ -7,9 +7,10 @@ import { openStore, type StoreConfig } from '../stores/registry.ts';
 import { schemaVersion } from '../stores/sqlite-schema.ts';
 import { backUp } from './backup.ts';
 import type { DataCommand } from './command-line.ts';
-import { DataError } from './data-error.ts';
+import { DataError, reasonOf } from './data-error.ts';
 import { exportUsers } from './export.ts';
 import { importUsers } from './import.ts';
+import { makeUsersFile, needUsersFile, spareUsersFile } from './live-file.ts';
 import { restore } from './restore.ts';
 
 /** Where a command works. */
@@ -51,13 +52,19 @@ export async function run(command: DataCommand, context: DataContext): Promise<b
       const to = usersFileOf(config, command.name);
       const now = new Date();
       const restored = await restore({ from, to, force, newestSchema: schemaVersion, now, signal });
-      const { users, schema, before } = restored;
+      const { users, schema, before, beside } = restored;
       if (before !== undefined) say(`The users file of before is ${before}`);
+      for (const path of beside) say(`What SQLite had beside it is ${path}`);
       say(`Restored ${counted(users)} (schema ${schema}). Start the servers.`);
       return true;
     }
     case 'export': {
       const { file: to, force } = command;
+      if (config.kind === 'sqlite') {
+        const usersFile = usersFileOf(config, command.name);
+        needUsersFile(usersFile);
+        if (to !== '-') spareUsersFile(to, usersFile);
+      }
       const users = await withStore(context, (store) =>
         exportUsers({ store, to, stdout, force, say, signal }),
       );
@@ -84,20 +91,36 @@ async function runImport(
   { file, dryRun }: Extract<DataCommand, { name: 'import' }>,
   context: DataContext,
 ): Promise<boolean> {
-  const { stdin, say, signal } = context;
+  const { stdin, say, signal, store: config } = context;
+  // Before anything is made.
+  const input = file === '-' ? stdin : (await openExport(file)).createReadStream();
   // Who waits for the next line waits no longer once the signal is aborted.
-  const from = addAbortSignal(signal, file === '-' ? stdin : createReadStream(file));
+  const from = addAbortSignal(signal, input);
   const importInto = (store: UserStore | undefined) => importUsers({ store, from, say, signal });
-  const { added, present, refused } = await (dryRun
+  if (!dryRun && config.kind === 'sqlite' && makeUsersFile(usersFileOf(config, 'import'))) {
+    say('There was no users file: a new one was made.');
+  }
+  const { added, present, refused, isWhole } = await (dryRun
     ? importInto(undefined)
     : withStore(context, (store) => importInto(store)));
-  const told = refused === 0 ? '' : `; ${refused} refused, see above`;
-  say(
-    dryRun
-      ? `${counted(added)} could be imported${told}.`
-      : `Imported ${counted(added)}; ${present} were there just the same${told}.`,
-  );
-  return refused === 0;
+  const done = dryRun
+    ? `Checked the lines of ${counted(added)}, and asked no store whether it takes them`
+    : `Imported ${counted(added)}; ${present} were there just the same`;
+  const told = refused === 0 ? '' : `; refused ${refused === 1 ? '1 line' : `${refused} lines`}, see above`;
+  say(`${done}${told}${isWhole ? '' : '; the export is not whole, see above'}.`);
+  return refused === 0 && isWhole;
+}
+
+async function openExport(file: string): Promise<FileHandle> {
+  let handle: FileHandle | undefined;
+  try {
+    handle = await open(file);
+    if ((await handle.stat()).isDirectory()) throw new Error('it is a folder');
+    return handle;
+  } catch (error) {
+    await handle?.close();
+    throw new DataError(`cannot read the export ${file}: ${reasonOf(error)}`);
+  }
 }
 
 async function withStore<T>(

@@ -67,6 +67,10 @@ test('a file that is there stays, but with --force; without users there is no ba
   assert.match(missing.err, /there is no users file .+users\.sqlite: set USERS_DATA to its folder\n$/);
   assert.deepEqual(users.list(), [], 'nothing was made');
 
+  writeFileSync(users.path('file'), '');
+  const unreachable = await users.run('file', ['backup', users.path('b')]);
+  assert.match(unreachable.err, /cannot read the users file .+users\.sqlite: ENOTDIR: not a directory\n$/);
+
   await users.with('data', (store) => addUsers(store, 3));
   writeFileSync(users.path('b'), 'mine');
   const refused = await users.run('data', ['backup', users.path('b')]);
@@ -86,7 +90,10 @@ test('on a full disk there is a line, and no file', async (t) => {
   for (const command of ['backup', 'export']) {
     const { code, err } = await users.run('data', [command, join(disk.folder, 'copy')]);
     assert.equal(code, 1, err);
-    assert.match(err, /\n(cannot copy the users file .+: database or disk is full|ENOSPC: .+)\n$/);
+    assert.match(
+      err,
+      /\n(cannot copy the users file .+: database or disk is full|cannot write .+copy: ENOSPC: .+)\n$/,
+    );
     assert.deepEqual(readdirSync(disk.folder), []);
   }
   await users.ok('data', ['backup', users.path('b')]);

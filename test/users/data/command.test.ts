@@ -21,18 +21,39 @@ test('each has a help of its own, and refuses what it does not know', async () =
     assert.equal(err, '');
   }
   const wrong: [string[], RegExp][] = [
-    [['backup'], /^backup needs a file\n\nUsage: users backup /],
-    [['restore', ''], /^restore needs a file\n/],
-    [['export', 'a', 'b'], /^export takes 1 file\n/],
-    [['upgrade', 'a'], /^upgrade takes no file\n/],
-    [['import', '--force'], /^import knows no --force\n/],
-    [['backup', 'a', '--dry-run'], /^backup knows no --dry-run\n/],
-    [['export', '--nothing'], /^Unknown option '--nothing'/],
+    [['backup'], /^error: missing required argument 'file'\nTry --help\.\n$/],
+    [['restore', ''], /^error: missing required argument 'file'\n/],
+    [
+      ['export', 'a', 'b'],
+      /^error: too many arguments for 'export'\. Expected 1 argument but got 2: a, b\.\n/,
+    ],
+    [['upgrade', 'a'], /^error: too many arguments for 'upgrade'\. Expected 0 arguments but got 1: a\.\n/],
+    [['import', '--force'], /^error: unknown option '--force'\nTry --help\.\n$/],
+    [['backup', 'a', '--dry-run'], /^error: unknown option '--dry-run'\n/],
+    [['backup', 'a', '--force=no'], /^error: unknown option '--force=no'\n/],
+    [['export', '--nothing'], /^error: unknown option '--nothing'\n/],
+    [['export', '-x'], /^error: unknown option '-x'\n/],
   ];
   for (const [args, line] of wrong) {
     const { code, err } = await users.run('data', args);
     assert.equal(code, 64, args.join(' '));
     assert.match(err, line);
+  }
+});
+
+test('help and mistakes look as those of the other commands', async () => {
+  using users = new UsersFolder();
+  const headings = (text: string) => text.match(/^(Arguments|Options):$/gm);
+  const ours = (await users.ok('data', ['backup', '--help'])).out;
+  const theirs = (await users.ok('data', ['create', '--help'])).out;
+  assert.deepEqual(headings(ours), headings(theirs));
+  const helpRow = /^ {2}-h, --help +display help for command$/m;
+  for (const help of [ours, theirs]) assert.match(help, helpRow);
+  for (const args of [['--nothing'], ['a', 'b']]) {
+    const [our, their] = await Promise.all(
+      ['export', 'create'].map(async (name) => (await users.run('data', [name, ...args])).err),
+    );
+    assert.equal(our?.replaceAll('export', 'create'), their);
   }
 });
 

@@ -32,9 +32,12 @@ test('from a users file into another, twice, by files and by a pipe', async () =
   assert.equal(out, readFileSync(users.path('lines'), 'utf8'));
 
   const first = await users.ok('two', ['import'], out);
-  assert.match(first.err, /\nImported 3000 users; 0 were there just the same\.\n$/);
+  assert.match(
+    first.err,
+    /\nThere was no users file: a new one was made\.\nImported 3000 users; 0 were there just the same\.\n$/,
+  );
   const second = await users.ok('two', ['import', users.path('lines')]);
-  assert.match(second.err, /\nImported 0 users; 3000 were there just the same\.\n$/);
+  assert.match(second.err, /users\.sqlite\nImported 0 users; 3000 were there just the same\.\n$/);
   assert.deepEqual(await users.with('two', everybody), expected);
   const refused = await users.run('one', ['export', users.path('lines')]);
   assert.deepEqual([refused.code, /exists: name another file/.test(refused.err)], [1, true]);
@@ -59,22 +62,73 @@ test('what is refused has its line and reason; the rest is imported; no hash is 
   ];
   const { code, err } = await users.run('data', ['import'], `${lines.join('\n')}\n`);
   assert.equal(code, 1);
+  assert.deepEqual(err.split('\n').slice(1), [
+    'line 3: user-1: another user has this name, or it is held for one who was removed',
+    'line 4: Ann: another user has this id',
+    'line 5: Bob: another user has this e-mail address, or it is held for one who was removed',
+    'line 6: Tom: another user has this name, or it is held for one who was removed',
+    'line 7: is longer than 16384 bytes',
+    'line 8: has a passwordHash that this service can not check',
+    'line 9: is no JSON',
+    'line 11: comes after the end',
+    'the export was made with 9 accounts, and has 8',
+    'Imported 1 user; 0 were there just the same; refused 8 lines, see above; the export is not whole, see above.',
+    '',
+  ]);
+});
+
+test('refusals are told of in the order of their lines, whichever the store answers first', async () => {
+  const inner = memoryStore();
+  const answers: (() => void)[] = [];
+  const backwards: UserStore = {
+    ...inner,
+    async signUp() {
+      await new Promise<void>((answer) => {
+        // The last one asked is the first to be answered.
+        if (answers.unshift(answer) === 5) for (const one of answers) queueMicrotask(one);
+      });
+      return { outcome: 'user_id_taken' };
+    },
+  };
+  const accounts = [1, 2, 3, 4, 5].map((n) => accountLine({ username: `u${n}`, userId: n, etag: 'e' }));
+  const lines = [headLine, ...accounts.slice(0, 2), 'bad', ...accounts.slice(2), endLine(6)];
+  async function* from() {
+    yield Buffer.from(lines.join('\n'));
+  }
+  const told: string[] = [];
+  const say = (line: string) => void told.push(line);
+  const { refused } = await importUsers({ store: backwards, from: from(), say, signal });
+  assert.equal(refused, 6);
   assert.deepEqual(
-    err.split('\n').slice(1).sort(),
-    [
-      '',
-      'Imported 1 user; 0 were there just the same; 9 refused, see above.',
-      'line 11: comes after the end',
-      'line 3: user-1: another user has this name, or it is held for one who was removed',
-      'line 4: Ann: another user has this id',
-      'line 5: Bob: another user has this e-mail address, or it is held for one who was removed',
-      'line 6: Tom: another user has this name, or it is held for one who was removed',
-      'line 7: is longer than 16384 bytes',
-      'line 8: has a passwordHash that this service can not check',
-      'line 9: is no JSON',
-      'the export was made with 9 accounts, and has 8',
-    ].sort(),
+    told.map((it) => it.split(':')[0]),
+    [2, 3, 4, 5, 6, 7].map((line) => `line ${line}`),
   );
+});
+
+test('an export that is not there, or is none, is told in a line, and makes no users file', async () => {
+  using users = new UsersFolder();
+  const cases: [string, RegExp][] = [
+    ['missing', /\ncannot read the export .+missing: ENOENT: no such file or directory\n$/],
+    ['.', /\ncannot read the export .+: it is a folder\n$/],
+  ];
+  for (const [name, line] of cases) {
+    const { code, err } = await users.run('data', ['import', users.path(name)]);
+    assert.deepEqual([code, line.test(err)], [1, true], err);
+  }
+  assert.deepEqual(users.list(), []);
+  const { err } = await users.run('data', ['import', '--dry-run'], 'text\n');
+  assert.match(err, /^this is no export: its first line is no JSON\nChecked the lines of 0 users/);
+});
+
+test('an export needs a users file, and makes none', async () => {
+  using users = new UsersFolder();
+  const { code, out, err } = await users.run('mistyped', ['export']);
+  assert.deepEqual([code, out], [1, '']);
+  assert.match(err, /\nthere is no users file .+users\.sqlite: set USERS_DATA to its folder\n$/);
+  assert.deepEqual(users.list(), []);
+  await users.with('data', (store) => addUsers(store, 1));
+  const nowhere = await users.run('data', ['export', users.path('no/lines')]);
+  assert.match(nowhere.err, /\ncannot write .+no\/lines: ENOENT: no such file or directory\n$/);
 });
 
 test('--dry-run needs no store, and changes nothing', async () => {
@@ -82,9 +136,13 @@ test('--dry-run needs no store, and changes nothing', async () => {
   const text = `${headLine}\n${accountLine({ username: 'Tom', userId: 1, etag: 'first' })}\n`;
   const cut = await users.run('data', ['import', '--dry-run'], text);
   assert.equal(cut.code, 1);
-  assert.match(cut.err, /^the export was cut short: its last line, which counts, is missing\n/);
+  assert.equal(
+    cut.err,
+    'the export was cut short: its last line, which counts, is missing\n' +
+      'Checked the lines of 1 user, and asked no store whether it takes them; the export is not whole, see above.\n',
+  );
   const whole = await users.ok('data', ['import', '--dry-run', '-'], `${text}${endLine(1)}`);
-  assert.equal(whole.err, '1 user could be imported.\n');
+  assert.equal(whole.err, 'Checked the lines of 1 user, and asked no store whether it takes them.\n');
   assert.deepEqual(users.list(), []);
 });
 
@@ -109,7 +167,7 @@ test('a store that has too much to do is asked again; one that fails ends the im
   }
   const say = (line: string) => assert.fail(line);
   const imported = await importUsers({ store: busy, from: from(), say, signal });
-  assert.deepEqual(imported, { added: 200, present: 0, refused: 0 });
+  assert.deepEqual(imported, { added: 200, present: 0, refused: 0, isWhole: true });
 
   const failing: UserStore = {
     ...inner,

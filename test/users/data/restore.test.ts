@@ -68,7 +68,7 @@ test('a file that is foreign, cut short, damaged, newer or of a running server i
   made('other', sql('DROP TABLE users; CREATE TABLE things (a)'));
   made('live', sql('PRAGMA journal_mode = WAL'));
   const refusals: Record<string, RegExp> = {
-    missing: /cannot read the backup: ENOENT/,
+    missing: /cannot read the backup .+missing: ENOENT: no such file or directory\n$/,
     foreign: /foreign is no SQLite file\n$/,
     empty: /empty is no SQLite file\n$/,
     cut: /cut is (no whole SQLite file|damaged): .+\n$/,
@@ -105,6 +105,29 @@ test('a users file that is damaged is replaced with --force, and kept', async ()
   assert.equal((await users.with('data', everybody)).length, 10);
 });
 
+test('after a kill there is nothing beside the users file of before; what belongs to a damaged one is named', async () => {
+  using users = new UsersFolder();
+  await users.with('other', async (store) => {
+    await addUsers(store, 10);
+    mkdirSync(users.path('data'));
+    for (const end of ['', '-wal', '-shm']) {
+      copyFileSync(users.path(`other/users.sqlite${end}`), users.path(`data/users.sqlite${end}`));
+    }
+  });
+  await users.ok('other', ['backup', users.path('b')]);
+  const { err } = await users.ok('data', ['restore', users.path('b')]);
+  const [, before = ''] = /^The users file of before is (.+)$/m.exec(err) ?? [];
+  assert.deepEqual(users.list('data'), ['users.sqlite', basename(before)]);
+  await users.ok('third', ['restore', before]);
+  assert.equal((await users.with('third', everybody)).length, 10, 'all of its log is in it');
+
+  mkdirSync(users.path('damaged'));
+  for (const end of ['', '-shm']) writeFileSync(users.path(`damaged/users.sqlite${end}`), 'no database');
+  const damaged = await users.ok('damaged', ['restore', '--force', users.path('b')]);
+  assert.match(damaged.err, /\nWhat SQLite had beside it is .+users\.sqlite\.before-restore-\w+-shm\n/);
+  assert.equal(users.list('damaged').length, 3);
+});
+
 test('a log without its users file is kept, and not applied to the backup', async () => {
   using users = new UsersFolder();
   await users.with('other', async (store) => {
@@ -114,9 +137,10 @@ test('a log without its users file is kept, and not applied to the backup', asyn
   });
   await users.with('third', (store) => addUsers(store, 3));
   await users.ok('third', ['backup', users.path('b')]);
-  await users.ok('data', ['restore', users.path('b')]);
+  const { err } = await users.ok('data', ['restore', users.path('b')]);
   const [file, log = '', ...others] = users.list('data');
   assert.deepEqual([file, others], ['users.sqlite', []]);
+  assert.ok(err.includes(`What SQLite had beside it is ${users.path('data', log)}\n`), err);
   assert.match(log, /^users\.sqlite\.before-restore-\d{8}T\d{6}Z-wal$/);
   assert.equal((await users.with('data', everybody)).length, 3);
 });
