@@ -60,14 +60,17 @@ export async function run(command: DataCommand, context: DataContext): Promise<b
     }
     case 'export': {
       const { file: to, force } = command;
+      const exportFrom = (store: Pick<UserStore, 'all'>) =>
+        exportUsers({ store, to, stdout, force, say, signal });
+      let users: number;
       if (config.kind === 'sqlite') {
         const usersFile = usersFileOf(config, command.name);
         needUsersFile(usersFile);
         if (to !== '-') spareUsersFile(to, usersFile);
-      }
-      const users = await withStore(context, (store) =>
-        exportUsers({ store, to, stdout, force, say, signal }),
-      );
+        const { readSqliteFile } = await import('../stores/sqlite-export.ts');
+        using file = readSqliteFile(usersFile);
+        users = await exportFrom(file);
+      } else users = await withStore(context, exportFrom);
       say(`Exported ${counted(users)}, with the hashes of their passwords: keep the export safe.`);
       return true;
     }

@@ -6,9 +6,7 @@ import { accountOf } from './sqlite-reads.ts';
 import { versionOf } from './sqlite-schema.ts';
 
 /** What can be read of a users file without changing it. */
-export interface SqliteCopySource extends Pick<UserStore, 'all'> {
-  close(): void;
-}
+export interface SqliteExport extends Pick<UserStore, 'all'>, Disposable {}
 
 /** How long a read waits while another process opens or closes the file. */
 const busyTimeoutMs = 5_000;
@@ -27,7 +25,7 @@ const columns = {
  *
  * @throws StoreError if it is not there, or not a users file that this release knows
  */
-export function readSqliteFile(path: string): SqliteCopySource {
+export function readSqliteFile(path: string): SqliteExport {
   const file = resolve(path);
   let db: DatabaseSync | undefined;
 
@@ -63,7 +61,7 @@ export function readSqliteFile(path: string): SqliteCopySource {
           lastId = accounts.at(-1)?.userId ?? 0;
         }
       },
-      close: () => open.close(),
+      [Symbol.dispose]: () => open.close(),
     };
   } catch (cause) {
     db?.close();
