@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  copyFileSync,
   existsSync,
   fstatSync,
   openSync,
@@ -55,13 +54,14 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const file = resolve(options.to);
   spareUsersFile(from, file);
   refuseCopyOfLive(from, force);
+  refuseHardLinks(file);
   makeUsersFolder(dirname(file));
   const restored = temporaryBeside(file);
   const aside = `${file}.before-restore-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   const leftovers = [restored];
   try {
     // It is checked as it will be, whatever becomes of the original meanwhile.
-    copyFileSync(from, restored, constants.COPYFILE_FICLONE);
+    copyFile(from, restored);
     const found = await inspect(restored, from, newestSchema, signal);
     syncAt(restored);
     // SQLite would delete the log of a file that is no longer there. It may be all that is left.
@@ -154,7 +154,17 @@ function takeFile(file: string, force: boolean): OldFile {
 
 const chunkBytes = 1 << 20;
 
-/** As `copyFile`, but without a second descriptor to close. */
+/** Copies into a file that is there, whose mode stays: what the operator has made of the backup's is not the server's. */
+function copyFile(from: string, path: string): void {
+  const source = openSync(from, 'r');
+  try {
+    copyFrom(source, path);
+  } finally {
+    closeSync(source);
+  }
+}
+
+/** Copies from an open file, which this process may have only one descriptor of. */
 function copyFrom(descriptor: number, path: string): void {
   const target = openSync(path, 'w');
   const chunk = Buffer.alloc(chunkBytes);
@@ -168,6 +178,15 @@ function copyFrom(descriptor: number, path: string): void {
   } finally {
     closeSync(target);
   }
+}
+
+/** The old file is made unreadable at the end, and would be under its other names as well. */
+function refuseHardLinks(file: string): void {
+  const names = statSync(file, { throwIfNoEntry: false })?.nlink ?? 1;
+  if (names === 1) return;
+  throw new DataError(
+    `the users file ${file} has other names (hard links), which would be damaged: make copies of them instead`,
+  );
 }
 
 function isEmpty(file: string): boolean {

@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
 import type { UserStore } from '../store.ts';
@@ -10,7 +10,7 @@ import type { DataCommand } from './command-line.ts';
 import { DataError, reasonOf } from './data-error.ts';
 import { exportUsers } from './export.ts';
 import { importUsers } from './import.ts';
-import { makeUsersFile, needUsersFile, spareUsersFile } from './live-file.ts';
+import { makeUsersFile, needUsersFile, spareUsersFile, usersFileAt } from './live-file.ts';
 import { restore } from './restore.ts';
 
 /** Where a command works. */
@@ -139,7 +139,7 @@ async function withStore<T>(
 }
 
 function usersFileOf(config: StoreConfig, command: string): string {
-  if (config.kind === 'sqlite') return resolve(join(config.dataFolder, 'users.sqlite'));
+  if (config.kind === 'sqlite') return usersFileAt(join(config.dataFolder, 'users.sqlite'));
   const other = command === 'backup' ? 'users export works for it' : 'users import works for it';
   throw new DataError(
     `users ${command} is for a users file (USERS_STORE=sqlite). A DynamoDB table has point-in-time recovery; ${other}`,

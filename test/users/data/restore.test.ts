@@ -4,7 +4,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -26,6 +37,52 @@ test('the users of the backup are there, and those of before in a file beside it
   assert.deepEqual(users.list('data'), ['users.sqlite', basename(before)], 'and nothing else is left');
   await users.ok('other', ['restore', before]);
   assert.equal((await users.with('other', everybody)).length, 15);
+});
+
+test('the users file is for its owner alone, and can be written, whatever the mode of the backup', async () => {
+  using users = new UsersFolder();
+  await users.with('other', (store) => addUsers(store, 10));
+  await users.ok('other', ['backup', users.path('b')]);
+  for (const mode of [0o644, 0o400, 0o777]) {
+    chmodSync(users.path('b'), mode);
+    await users.ok(`data-${mode}`, ['restore', users.path('b')]);
+    assert.equal(statSync(users.path(`data-${mode}`, 'users.sqlite')).mode & 0o777, 0o600);
+  }
+});
+
+test('where users.sqlite is a link, what it leads to is replaced, and kept', async () => {
+  using users = new UsersFolder();
+  await users.with('other', (store) => addUsers(store, 3));
+  await users.ok('other', ['backup', users.path('b')]);
+  mkdirSync(users.path('data'));
+  mkdirSync(users.path('disk'));
+  symlinkSync('../middle', users.path('data/users.sqlite'));
+  symlinkSync('disk/real', users.path('middle'));
+  for (const added of [0, 10]) {
+    // At first it leads to what is not there.
+    if (added > 0) await users.with('data', (store) => addUsers(store, added, 4));
+    const { err } = await users.ok('data', ['restore', users.path('b')]);
+    assert.ok(err.startsWith(`Users: ${users.path('disk/real')}\n`), err);
+    assert.ok(lstatSync(users.path('data/users.sqlite')).isSymbolicLink());
+    assert.equal((await users.with('data', everybody)).length, 3);
+  }
+  assert.deepEqual(users.list('data'), ['users.sqlite']);
+  const [real, before = '', ...others] = users.list('disk');
+  assert.deepEqual([real, others], ['real', []]);
+  await users.ok('again', ['restore', users.path('disk', before)]);
+  assert.equal((await users.with('again', everybody)).length, 13);
+});
+
+test('a users file that has another name is not damaged under it', async () => {
+  using users = new UsersFolder();
+  await users.with('data', (store) => addUsers(store, 3));
+  await users.ok('data', ['backup', users.path('b')]);
+  linkSync(users.path('data/users.sqlite'), users.path('snapshot'));
+  const before = readFileSync(users.path('snapshot'));
+  const { code, err } = await users.run('data', ['restore', '--force', users.path('b')]);
+  assert.equal(code, 1);
+  assert.match(err, /\nthe users file .+users\.sqlite has other names \(hard links\), .+\n$/);
+  assert.ok(readFileSync(users.path('snapshot')).equals(before));
 });
 
 test('while a server has the file open, nothing is restored', async () => {
