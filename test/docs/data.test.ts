@@ -1,10 +1,11 @@
 // Proves that docs/data.md is true: it runs the commands of its console blocks, one after the other, on the users of a
-// server that has signed them up, and compares what they print.
+// server that has signed them up, and compares what they print; and that git ignores every file that they make where
+// they are run, since these hold hashes of passwords.
 import assert from 'node:assert/strict';
-import { execFile } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { createUsersClient } from '../../client/client.ts';
@@ -45,6 +46,12 @@ test('docs/data.md', async () => {
       });
       assert.ok(matches(stderr, output), `${command}\n${stderr}`);
     }
+    const made = readdirSync(folder, { recursive: true, withFileTypes: true })
+      .filter((it) => it.isFile())
+      .map((it) => relative(folder, join(it.parentPath, it.name)));
+    const ignored = execFileSync('git', ['check-ignore', '--no-index', ...made], { cwd: root });
+    assert.deepEqual(ignored.toString().trim().split('\n').sort(), made.sort());
+    for (const name of ['monday.sqlite', 'users.jsonl']) assert.ok(made.includes(name), name);
   } finally {
     rmSync(folder, { recursive: true });
   }

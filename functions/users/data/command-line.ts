@@ -76,7 +76,11 @@ type Name = keyof typeof usages;
  */
 export function readCommandLine([name = '', ...args]: readonly string[]): DataCommand | string {
   if (name === '--help' || name === '-h') return `Commands: ${names}\n\n${settingsText}`;
-  if (!isName(name)) throw new UsageError(`unknown command '${name}': write one of ${names}`);
+  if (!isName(name)) {
+    throw new UsageError(
+      `${name === '' ? 'missing command' : `unknown command '${name}'`}: write one of ${names}`,
+    );
+  }
   const usage: Usage = usages[name];
   // Strict, it would tell of mistakes in words of its own.
   const { tokens } = parseArgs({ args, strict: false, allowPositionals: true, tokens: true });

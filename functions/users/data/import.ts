@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Account, type SignUpResult, StoreError, type UserStore } from '../store.ts';
+import { DataError } from './data-error.ts';
 import { type ExportLine, maxLineBytes, readLine } from './export-format.ts';
 import { linesOf } from './lines.ts';
 import { progress } from './progress.ts';
@@ -36,7 +37,7 @@ const maxTries = 8;
  * killed: who is there just the same is passed over. Lines that can't be had are told of in their order, and the rest
  * goes on.
  *
- * @throws StoreError if the store fails; the signal's reason
+ * @throws DataError if it is no export; StoreError if the store fails; the signal's reason
  */
 export async function importUsers({ store, from, say, signal }: ImportOptions): Promise<Imported> {
   let added = 0;
@@ -96,8 +97,9 @@ export async function importUsers({ store, from, say, signal }: ImportOptions): 
     number += 1;
     const read: ExportLine = 'text' in line ? readLine(line.text) : { kind: 'bad', problem: line.problem };
     if (number === 1 && read.kind !== 'head') {
-      say(`this is no export: its first line ${read.kind === 'bad' ? read.problem : 'is no head'}`);
-      return { added, present, refused, isWhole: false };
+      throw new DataError(
+        `this is no export: its first line ${read.kind === 'bad' ? read.problem : 'is no head'}`,
+      );
     }
     underWay.push(take(read));
     await tell(concurrentLines - 1);

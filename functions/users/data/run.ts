@@ -108,7 +108,7 @@ async function runImport(
     : withStore(context, (store) => importInto(store)));
   const done = dryRun
     ? `Checked the lines of ${counted(added)}, and asked no store whether it takes them`
-    : `Imported ${counted(added)}; ${present} were there just the same`;
+    : `Imported ${counted(added)}; ${present} ${present === 1 ? 'was' : 'were'} there just the same`;
   const told = refused === 0 ? '' : `; refused ${refused === 1 ? '1 line' : `${refused} lines`}, see above`;
   say(`${done}${told}${isWhole ? '' : '; the export is not whole, see above'}.`);
   return refused === 0 && isWhole;

@@ -126,6 +126,7 @@ test('a file that is foreign, cut short, damaged, newer or of a running server i
   made('live', sql('PRAGMA journal_mode = WAL'));
   const refusals: Record<string, RegExp> = {
     missing: /cannot read the backup .+missing: ENOENT: no such file or directory\n$/,
+    '.': /cannot read the backup .+: it is a folder\n$/,
     foreign: /foreign is no SQLite file\n$/,
     empty: /empty is no SQLite file\n$/,
     cut: /cut is (no whole SQLite file|damaged): .+\n$/,
