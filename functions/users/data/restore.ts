@@ -17,14 +17,14 @@ import { DataError, reasonOf, said } from './data-error.ts';
 import { companions, giveToOwnerOf, makeUsersFolder, spareUsersFile } from './live-file.ts';
 import { syncAt, temporaryBeside } from './new-file.ts';
 import { headerBytes, readHeader, type SqliteHeader } from './sqlite-header.ts';
-import { inspect, type UsersFile } from './users-file.ts';
+import { inspect, named, type UsersFile } from './users-file.ts';
 
 /** How to put a backup in the place of the users file. */
 export interface RestoreOptions {
   readonly from: string;
   /** The users file. It, and its folder, need not be there. */
   readonly to: string;
-  /** Also takes a copy that may lack its latest users, and replaces what is no database. */
+  /** Also takes a copy that may lack its latest users, or has triggers, and replaces what is no database. */
   readonly force: boolean;
   readonly newestSchema: number;
   readonly now: Date;
@@ -63,6 +63,7 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
     // It is checked as it will be, whatever becomes of the original meanwhile.
     copyFile(from, restored);
     const found = await inspect(restored, from, newestSchema, signal);
+    if (!force) refuseForeign(from, found);
     syncAt(restored);
     // SQLite would delete the log of a file that is no longer there. It may be all that is left.
     const beside = isEmpty(file) ? moveAside(file, aside, ['-wal']) : [];
@@ -109,6 +110,15 @@ function refuseCopyOfLive(from: string, force: boolean): void {
         'take a backup with users backup, or restore it all the same with --force',
     );
   }
+}
+
+/** A trigger can make a server lose what it has acknowledged, or copy hashes to where others read them. */
+function refuseForeign(from: string, { foreign }: UsersFile): void {
+  if (foreign.length === 0) return;
+  throw new DataError(
+    `${from} has what this service has not made, which its servers would run: ${named(foreign)}. ` +
+      'If it is your own, restore it with --force',
+  );
 }
 
 /** The users file of before, which nobody else can open. */

@@ -12,6 +12,7 @@ import { exportUsers } from './export.ts';
 import { importUsers } from './import.ts';
 import { makeUsersFile, needUsersFile, spareUsersFile, usersFileAt } from './live-file.ts';
 import { restore } from './restore.ts';
+import { named } from './users-file.ts';
 
 /** Where a command works. */
 export interface DataContext {
@@ -41,7 +42,10 @@ export async function run(command: DataCommand, context: DataContext): Promise<b
     case 'backup': {
       const { file: to, force } = command;
       const from = usersFileOf(config, command.name);
-      const { users, schema } = await backUp({ from, to, force, newestSchema: schemaVersion, say, signal });
+      const copied = await backUp({ from, to, force, newestSchema: schemaVersion, say, signal });
+      const { users, schema, foreign } = copied;
+      if (foreign.length > 0)
+        say(`It has what this service has not made, so restore needs --force: ${named(foreign)}`);
       say(
         `${to} holds ${counted(users)} (schema ${schema}), checked; and hashes of passwords: keep it safe.`,
       );

@@ -123,6 +123,15 @@ test('a file that is foreign, cut short, damaged, newer or of a running server i
   });
   made('newer', sql(`PRAGMA user_version = ${schemaVersion + 1}`));
   made('other', sql('DROP TABLE users; CREATE TABLE things (a)'));
+  made('alone', sql('DROP TABLE requests; DROP TABLE holds'));
+  const looksLike = 'user_id, username, username_key, password_hash, email, email_key, created_at_ms, etag';
+  made('loose', sql(`ALTER TABLE users RENAME TO mine; CREATE TABLE users (${looksLike})`));
+  const endless = `WITH RECURSIVE n(${looksLike}) AS (
+    SELECT 1, 1, 1, 1, 1, 1, 1, 1 UNION ALL SELECT user_id + 1, 1, 1, 1, 1, 1, 1, 1 FROM n) SELECT * FROM n`;
+  made('view', sql(`ALTER TABLE users RENAME TO mine; CREATE VIEW users AS ${endless}`));
+  made('ignoring', sql('CREATE TRIGGER t BEFORE INSERT ON users BEGIN SELECT RAISE(IGNORE); END'));
+  made('beside', sql(`CREATE VIEW v AS ${endless}; CREATE VIRTUAL TABLE f USING fts5(a)`));
+  made('tables', sql(Array.from({ length: 1_000 }, (_, i) => `CREATE TABLE t${i} (a)`).join(';')));
   made('live', sql('PRAGMA journal_mode = WAL'));
   const refusals: Record<string, RegExp> = {
     missing: /cannot read the backup .+missing: ENOENT: no such file or directory\n$/,
@@ -132,7 +141,13 @@ test('a file that is foreign, cut short, damaged, newer or of a running server i
     cut: /cut is (no whole SQLite file|damaged): .+\n$/,
     damaged: /damaged is (no whole SQLite file|damaged): .+\n$/,
     newer: /newer is of a newer release: its schema is \d, and this release knows \d and older\n$/,
-    other: /other is a SQLite file, but not one of users\n$/,
+    other: /other is a SQLite file, but not one of users: it has not what schema \d makes: users\n$/,
+    alone: /alone .+: it has not what schema \d makes: requests, requests_by_expiry, holds, holds_by_end\n$/,
+    loose: /loose is a SQLite file, but not one of users: .+ makes: users\n$/,
+    view: /view is a SQLite file, but not one of users: .+ makes: users\n$/,
+    ignoring: /ignoring has what this service has not made, .+ run: trigger t\. .+--force\n$/,
+    beside: /beside has what .+ run: view v, virtual table f\. .+--force\n$/,
+    tables: /tables is a SQLite file, but not one of users: it has 1000 tables or more\n$/,
     live: /live is the users file of a server, or a plain copy of one, .+--force\n$/,
   };
   for (const [name, line] of Object.entries(refusals)) {
