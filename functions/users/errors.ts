@@ -65,6 +65,12 @@ export const usersErrors = {
     message: 'too many wrong passwords came for this user',
     advice: 'Retry after the time in `RetryInfo`; see `maxWrongPasswordsPerUser` in [limits.md](limits.md).',
   },
+  CLIENT_GUESSES_SPENT: {
+    code: Code.ResourceExhausted,
+    message: 'too many wrong passwords came from this client',
+    advice:
+      'Retry after the time in `RetryInfo`; see `maxWrongPasswordsPerClient` in [limits.md](limits.md).',
+  },
   CALLER_GUESSES_SPENT: {
     code: Code.ResourceExhausted,
     message: 'too many wrong passwords came from this caller',

@@ -20,10 +20,13 @@ export const usersLimits = {
    */
   maxWrongPasswordsPerUser: 10,
   wrongPasswordRefillMs: 60_000,
-  /** The same for one caller, of all users: more than the mistakes of the people whom it speaks for. */
-  maxWrongPasswordsPerCaller: 300,
+  /** The same for one client of a caller, where the caller says which it is: more than the mistakes of one person. */
+  maxWrongPasswordsPerClient: 30,
+  wrongPasswordPerClientRefillMs: 60_000,
+  /** The same for one caller, of all users and clients: more than the mistakes of all the people whom it speaks for. */
+  maxWrongPasswordsPerCaller: 3_000,
   wrongPasswordPerCallerRefillMs: 200,
-  /** Users and callers whose wrong passwords are counted, some 150 bytes each. */
+  /** Users, clients and callers whose wrong passwords are counted, so many of each, some 150 bytes each. */
   maxCountedGuessers: 100_000,
   /** Users on one page of ListUsers. */
   maxListedUsers: 1_000,
@@ -60,7 +63,7 @@ export const usersLimits = {
   /** How long a store may take for one call, within the deadline of the call. */
   storeTimeoutMs: 5_000,
   /**
-   * Reads, or sign-ups, that the store fails one after the other, and the time from the first of them, until Users is
+   * Reads, or writes, that the store fails one after the other, and the time from the first of them, until Users is
    * not ready.
    */
   unreadyAfterFailures: 3,

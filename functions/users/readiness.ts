@@ -26,11 +26,11 @@ interface Failures {
 }
 
 /**
- * Whether users can be signed up and found now. It is told of the store's calls: once several sign-ups, or several
- * reads, have failed one after the other for a while, it is not ready. Then it asks the store itself, by `probe`, until
+ * Whether users can be signed up and found now. It is told of the store's calls: once several writes (sign-ups,
+ * changes, removals), or several reads, have failed one after the other for a while, it is not ready. Then it asks the store itself, by `probe`, until
  * that works again. One failure is none, nor is a store that has too much to do, nor a call that its caller gave up.
  *
- * Sign-ups and reads are counted apart: on a full disk reads go on.
+ * Writes and reads are counted apart: on a full disk reads go on.
  */
 export class Readiness implements StoreObserver {
   readonly wantsDuration = false;

@@ -22,6 +22,9 @@ export const passwordMaxBytes = 128;
 /** The longest address that mail can be sent to (RFC 5321 section 4.5.3.1.3, less the angle brackets). */
 export const emailMaxLength = 254;
 
+/** More than any address or id of a session. */
+const clientMaxLength = 128;
+
 /** ASCII alone, so that two names never look alike and every store agrees on their case. */
 const usernamePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/;
 /**
@@ -62,9 +65,13 @@ export function checkCreateUser({ username, password, email, requestId }: Create
  *
  * @throws INVALID_FIELDS
  */
-export function checkCheckPassword({ key, password }: CheckPasswordRequest): void {
+export function checkCheckPassword({ key, password, client }: CheckPasswordRequest): void {
   const violations = wrongKey(key);
   if (password === '') violations.push({ field: 'password', description: 'is required', reason: 'REQUIRED' });
+  if (client.length > clientMaxLength) {
+    const description = `must be at most ${clientMaxLength} characters, not ${client.length}`;
+    violations.push({ field: 'client', description, reason: 'INVALID_CLIENT_LENGTH' });
+  }
   refuse(violations);
 }
 

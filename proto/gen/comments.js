@@ -20,6 +20,7 @@ export const comments = {
   "users.Account.created_at": "When the user signed up. Not set of those who were stored before it was kept.",
   "users.Account.email": "Empty where there is none.",
   "users.Account.etag": "Another one after each change (https://google.aip.dev/154). It says nothing else.",
+  "users.CheckPasswordRequest.client": "Optional: who asks the caller, as the caller knows them, such as the address of a browser. Wrong passwords count for this client too, so that one of them does not use up what the caller may do for all. At most 128 characters; it is not kept.",
   "users.CheckPasswordRequest.key": "Required: whose password it should be.",
   "users.CheckPasswordRequest.password": "Required.",
   "users.CheckPasswordResult.user": "The user whose password it is.",

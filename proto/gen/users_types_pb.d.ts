@@ -247,6 +247,15 @@ export declare type CheckPasswordRequest = Message<"users.CheckPasswordRequest">
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * Optional: who asks the caller, as the caller knows them, such as the address of a browser. Wrong passwords count for
+   * this client too, so that one of them does not use up what the caller may do for all. At most 128 characters; it is
+   * not kept.
+   *
+   * @generated from field: string client = 3;
+   */
+  client: string;
 };
 
 /**

@@ -69,7 +69,7 @@ describe('The contract', () => {
         'google.protobuf.Timestamp created_at = 4',
         'STRING etag = 5',
       ],
-      'users.CheckPasswordRequest': ['users.UserKey key = 1', 'STRING password = 2'],
+      'users.CheckPasswordRequest': ['users.UserKey key = 1', 'STRING password = 2', 'STRING client = 3'],
       'users.CheckPasswordResult': ['users.User user = 1'],
       'users.GetAccountRequest': ['users.UserKey key = 1'],
       'users.GetAccountResult': ['users.Account account = 1'],

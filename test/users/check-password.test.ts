@@ -167,6 +167,21 @@ describe('wrong passwords', () => {
     assert.ok(retryAfterMs !== undefined && retryAfterMs > 900_000);
     assert.equal(told(await guess('tom', 'b')).reason, 'WRONG_PASSWORD');
   });
+
+  it('are counted for a client that the caller names: the others of a page go on', async (t) => {
+    const limits = limitsWith({ maxWrongPasswordsPerClient: 2, wrongPasswordPerClientRefillMs: 1_000_000 });
+    const users = await serveUsers(t, { limits });
+    await users.createUser(tom);
+    const guess = (key: ReturnType<typeof named>, client: string) =>
+      failureOf(users.checkPassword({ key, password: wrong, client }));
+    for (const name of ['a', 'b']) assert.equal(told(await guess(named(name), 'x')).reason, 'WRONG_PASSWORD');
+    const { code, reason } = told(await guess(named('c'), 'x'));
+    assert.deepEqual([code, reason], ['ResourceExhausted', 'CLIENT_GUESSES_SPENT']);
+    assert.equal(await outcomeOf(users.checkPassword({ key: named('tom'), password, client: 'y' })), 'OK');
+    assert.deepEqual(violationsOf(await guess(named('a'), 'x'.repeat(129))), [
+      'client INVALID_CLIENT_LENGTH',
+    ]);
+  });
 });
 
 describe('a hash with older parameters', () => {

@@ -1,6 +1,7 @@
-// Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups fail, so
-// Users is NOT_SERVING and /readyz says why, while the process itself stays in service; and with room again all are
-// well without a restart; and that a start on such a disk says what is wrong.
+// Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups, changes
+// and removals fail, so Users is NOT_SERVING and /readyz says why, while the process itself stays in service, and reads
+// and logins go on; that nothing of what failed is kept, and callers are told when to retry where that is safe; and with
+// room again all are well without a restart; and that a start on such a disk says what is wrong.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';
@@ -8,10 +9,13 @@ import { Code, createClient } from '@connectrpc/connect';
 import { createGrpcTransport } from '@connectrpc/connect-node';
 import { createUsersClient } from '../../client/client.ts';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
+import { Users } from '../../proto/gen/users_pb.js';
 import { endsWith } from '../support/outcome.ts';
 import { withPatience } from '../support/patience.ts';
 import { ServerProcess } from '../support/process.ts';
 import { type Disk, limitedFiles, smallDisk } from './full-disk.ts';
+import { named } from './keys.ts';
+import { failureOf, told } from './told.ts';
 
 it('a start on a full disk is a line that says so; with room again it finds its users', async (t) => {
   const disk = smallDisk();
@@ -45,22 +49,31 @@ describe('where nothing can be written', () => {
   it('on a full disk', async (t) => {
     const disk = smallDisk();
     if (disk === undefined) return t.skip('it needs the right to mount a file system');
-    await tellsReadiness(disk);
+    // SQLite says that it has written nothing.
+    await tellsReadiness(disk, 100);
   });
 
-  it('with files that may not grow', () => tellsReadiness(limitedFiles()));
+  // After other errors than FULL, nobody knows what was written.
+  it('with files that may not grow', () => tellsReadiness(limitedFiles(), undefined));
 });
 
-async function tellsReadiness(disk: Disk): Promise<void> {
+async function tellsReadiness(disk: Disk, retryAfterMs: number | undefined): Promise<void> {
   try {
-    await fillAndMakeRoom(disk);
+    await fillAndMakeRoom(disk, retryAfterMs);
   } finally {
     disk.remove();
   }
 }
 
-async function fillAndMakeRoom(disk: Disk): Promise<void> {
-  const settings = { UNREADY_AFTER_MS: '1', STORE_PROBE_INTERVAL_MS: '20', ADMIN_PORT: '0' };
+/** @param retryAfterMs what a change or a removal is told that must not be made twice */
+async function fillAndMakeRoom(disk: Disk, retryAfterMs: number | undefined): Promise<void> {
+  const settings = {
+    ...{ UNREADY_AFTER_MS: '1', STORE_PROBE_INTERVAL_MS: '20', ADMIN_PORT: '0' },
+    // An emptied log has room for what is written next.
+    SQLITE_IDLE_CHECKPOINT_MS: '600000',
+    // So a removal by name must not be made twice.
+    DELETED_NAME_HOLD_MS: '0',
+  };
   await using main = new ServerProcess({ settings: { ...settings, USERS_DATA: disk.folder } });
   const { port, adminPort } = await main.line('listening');
   const pid = main.child.pid ?? assert.fail('it has no id');
@@ -75,10 +88,15 @@ async function fillAndMakeRoom(disk: Disk): Promise<void> {
   const watch = health.watch({ service: 'Users' }, { signal: gone.signal })[Symbol.asyncIterator]();
   const next = async () => Status[(await withPatience(watch.next()))?.value?.status ?? Status.UNKNOWN];
   using users = createUsersClient({ endpoint: url, retry: { maxAttempts: 1 } });
+  const plain = createClient(Users, createGrpcTransport({ baseUrl: url }));
   const signUp = () => users.createUser({ username: `u${crypto.randomUUID()}` });
 
   assert.equal(await next(), 'SERVING');
   const { user } = await signUp();
+  const key = named('ann');
+  const ann = { username: 'ann', email: 'ann@example.com', password: 'open sesame' };
+  await users.createUser(ann);
+  const before = await users.getAccount({ key });
   assert.deepEqual([await get(url, '/readyz'), await admin('/readyz')], ['200 READY\n', '200 READY\n']);
 
   disk.fill(pid);
@@ -93,6 +111,17 @@ async function fillAndMakeRoom(disk: Disk): Promise<void> {
   await failures(4);
   assert.equal(await next(), 'NOT_SERVING');
   await endsWith(Code.Unavailable, signUp());
+  const change = { key, username: 'ann-2', email: 'ann-2@example.com' };
+  const unavailable = async (call: Promise<unknown>, after: number | undefined) => {
+    const { reason, retryAfterMs } = told(await failureOf(call));
+    assert.deepEqual([reason, retryAfterMs], ['STORE_UNAVAILABLE', after]);
+  };
+  await unavailable(plain.updateUser(change), retryAfterMs);
+  const request = { ...change, requestId: crypto.randomUUID() };
+  await unavailable(plain.updateUser(request), 100);
+  await unavailable(plain.deleteUser({ key }), retryAfterMs);
+  assert.deepEqual(await users.getAccount({ key }), before);
+  assert.equal((await users.checkPassword({ key, password: ann.password })).user?.username, 'ann');
   assert.equal(await get(url, '/readyz'), '503 NOT_READY\n');
   assert.match(
     await admin('/readyz'),
@@ -110,6 +139,8 @@ async function fillAndMakeRoom(disk: Disk): Promise<void> {
   assert.equal(await next(), 'SERVING');
   await main.line('ready: the store works again');
   await signUp();
+  assert.equal((await plain.updateUser(request)).account?.email, change.email);
+  assert.equal((await plain.deleteUser({ key: named('ann-2') })).user?.username, 'ann-2');
   assert.deepEqual([await get(url, '/readyz'), await admin('/readyz')], ['200 READY\n', '200 READY\n']);
   assert.equal(await metric(/^server_ready\{service="Users"\} (\d)$/m), '1');
   // By the code of SQLite: 13 is FULL, 10 is IOERR.

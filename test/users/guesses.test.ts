@@ -15,15 +15,17 @@ function counted(maxCountedGuessers = 100) {
   const limits = {
     maxWrongPasswordsPerUser: 2,
     wrongPasswordRefillMs: 1_000,
+    maxWrongPasswordsPerClient: 1,
+    wrongPasswordPerClientRefillMs: 5_000,
     maxWrongPasswordsPerCaller: 3,
     wrongPasswordPerCallerRefillMs: 10_000,
     maxCountedGuessers,
   };
   const guesses = new Guesses(limits, () => clock.nowMs);
   /** Why no guess is taken, and until when, or how to take it back. */
-  const take = (user: string, caller: string) => {
+  const take = (user: string, caller: string, client = '') => {
     try {
-      return guesses.take(user, caller);
+      return guesses.take(user, caller, client);
     } catch (error) {
       assert.ok(error instanceof ConnectError);
       const delay = error.findDetails(RetryInfoSchema)[0]?.retryDelay;
@@ -51,6 +53,17 @@ describe('guesses', () => {
     assert.equal(typeof take('2', 'a'), 'function');
     for (let time = 0; time < 5; time += 1) assert.equal(take('3', 'a'), 'CALLER_GUESSES_SPENT 10');
     for (const caller of ['b', 'c']) assert.equal(typeof take('3', caller), 'function');
+  });
+
+  it('are so many for a client that a caller names, and another of it goes on', () => {
+    const { clock, take } = counted();
+    assert.equal(typeof take('1', 'page', 'x'), 'function');
+    for (let time = 0; time < 5; time += 1) assert.equal(take('2', 'page', 'x'), 'CLIENT_GUESSES_SPENT 5');
+    assert.equal(typeof take('2', 'page', 'y'), 'function');
+    assert.equal(typeof take('3', 'other page', 'x'), 'function');
+    clock.nowMs += 5_000;
+    assert.equal(typeof take('2', 'page', 'x'), 'function');
+    assert.equal(take('4', 'page', 'z'), 'CALLER_GUESSES_SPENT 5');
   });
 
   it('are taken back', () => {

@@ -38,12 +38,12 @@ export function checkPasswordMethod(parts: MethodParts) {
   ): Promise<CheckPasswordResult> {
     checkCheckPassword(request);
     spend(context, costOfPassword(request));
-    const client = clientOf?.(context);
-    const giveBack = guesses.take(guessedUser(request.key), client ?? '');
+    const caller = clientOf?.(context);
+    const giveBack = guesses.take(guessedUser(request.key), caller ?? '', request.client);
     let isWrong = false;
     try {
       const account = await readAccount(userKeyOf(request.key), parts, context);
-      const call = { signal: context.signal, client };
+      const call = { signal: context.signal, client: caller };
       const check = await inSpan(context, 'password.check', {}, () =>
         hasher.check(request.password, account?.passwordHash, call),
       );

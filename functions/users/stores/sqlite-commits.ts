@@ -59,17 +59,10 @@ export function commitQueue(setting: CommitSetting): CommitQueue {
   const queue: Waiting[] = [];
   let committing: Promise<void> | undefined;
 
-  /** A failed statement fails its own caller alone; a lost transaction fails all of them. */
-  function answer(call: Waiting, nowMs: number): () => void {
-    try {
-      return call.decide(nowMs);
-    } catch (cause) {
-      if (!db.isTransaction) throw cause;
-      return () => call.reject(fault(call.name, cause, call.isRepeatable));
-    }
-  }
-
-  /** Commits as much as may go together. False: another process has the file, and the rest waits on. */
+  /**
+   * Commits as much as may go together. False: another process has the file, and the rest waits on. Where a statement
+   * fails, its own caller is told; what it had written before goes with the transaction, and the others begin anew.
+   */
   function commitNext(): boolean {
     const group: Waiting[] = [];
     for (const call of queue.splice(0, limits.maxGroupedCommits)) {
@@ -79,15 +72,27 @@ export function commitQueue(setting: CommitSetting): CommitQueue {
     if (group.length === 0) return true;
     let answers: (() => void)[];
     let waitOn: Waiting[] = [];
+    let deciding: Waiting | undefined;
     try {
       checkFiles();
       begin.run();
       const nowMs = now();
-      answers = group.map((call) => answer(call, nowMs));
+      answers = group.map((call) => {
+        deciding = call;
+        return call.decide(nowMs);
+      });
+      deciding = undefined;
       tidy(nowMs, group.length);
       commit.run();
       committed();
     } catch (cause) {
+      if (deciding && db.isTransaction) {
+        const failed = deciding;
+        rollback.run();
+        queue.unshift(...group.filter((call) => call !== failed));
+        failed.reject(fault(failed.name, cause, failed.isRepeatable));
+        return true;
+      }
       if (db.isTransaction) rollback.run();
       const failedAtMs = performance.now();
       const mayWait = (call: Waiting) =>

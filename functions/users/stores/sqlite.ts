@@ -104,8 +104,9 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     async remove(removal, signal) {
       check(signal);
       const decide = (nowMs: number) => decisions.remove(removal, nowMs);
-      // Made again, it finds that the user is gone.
-      return commits.add({ name: 'remove the user', decide, isRepeatable: true }, signal);
+      // A repeat finds that nobody is there. But a name that is free at once may be another user's by then.
+      const isRepeatable = removal.heldUntilMs > now();
+      return commits.add({ name: 'remove the user', decide, isRepeatable }, signal);
     },
     list: (listing, signal) => ask('read users', signal, () => reads.page(listing)),
     async *all(signal) {
