@@ -77,6 +77,7 @@ async function start(): Promise<Running> {
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    http2Engine: config.http2Engine,
     http: (local, facts) => [
       usersResource(createClient(Users, local)),
       ...(page?.resources(facts) ?? [frontResource()]),

@@ -1,3 +1,4 @@
+import { type Http2EngineName, http2Engines } from '../rpc/index.ts';
 import { type LogConfig, logFormats, logLevels } from './log.ts';
 import type { Settings } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
@@ -16,6 +17,8 @@ export interface ServerConfig {
   readonly corsOrigins: readonly string[];
   /** How many proxies stand in front and add to `x-forwarded-for`. None: that header says nothing. */
   readonly trustedProxies: number;
+  /** What speaks HTTP/2. */
+  readonly http2Engine: Http2EngineName;
   readonly log: LogConfig;
 }
 
@@ -26,7 +29,8 @@ export const defaultAddress = { host: '127.0.0.1', port: 50051 };
 const maxTrustedProxies = 16;
 
 /**
- * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), TLS_CERT_FILE, TLS_KEY_FILE
+ * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0),
+ * HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
  * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
  * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
@@ -49,6 +53,7 @@ export function readServerSettings(
       'origins such as https://example.com',
     ),
     trustedProxies: settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0,
+    http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
     tls: readTlsSettings(settings, checkTls),
   };
 }

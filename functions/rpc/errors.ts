@@ -21,6 +21,7 @@ export const rpcErrors = {
   ],
   BAD_QUERY: [Code.InvalidArgument, 'the query of the URL is not valid'],
   BAD_HOST: [Code.InvalidArgument, 'the request must name one host'],
+  HEADERS_TOO_LARGE: [Code.ResourceExhausted, 'the request has more headers than this server takes'],
   FOREIGN_HOST: [Code.PermissionDenied, 'the request is for another host than this machine'],
   BAD_MESSAGE: [Code.InvalidArgument, 'the request is not a valid message'],
   TRUNCATED_MESSAGE: [Code.InvalidArgument, 'the request ended in the middle of a message'],

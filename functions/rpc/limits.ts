@@ -52,6 +52,9 @@ export const rpcLimits = {
   /** Streams that a client may reset on a connection in a burst, and per second after it (CVE-2023-44487). */
   streamResetBurst: 1000,
   streamResetsPerSecond: 100,
+  /** Frames that move no request on, of a connection in a burst, and per second after it; nghttp2's figures. */
+  glitchBurst: 10_000,
+  glitchesPerSecond: 330,
   /**
    * Bytes that a client may send ahead, on a stream and on a connection, before it hears that some were read: a long
    * path carries one window in each round trip. For a call that does not read, the whole window counts as held memory.

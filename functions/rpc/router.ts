@@ -14,6 +14,7 @@ import { HttpCall } from './http/http-call.ts';
 import type { HttpResource } from './http/http-resource.ts';
 import {
   badHost,
+  headersTooLarge,
   methodNotAllowed,
   needsHttp2,
   nothingThere,
@@ -47,6 +48,8 @@ export class Router {
   /** Takes a request once its headers have come. */
   accept(exchange: Exchange): void {
     const grpc = grpcWire(exchange);
+    if (exchange.lacksHeaders)
+      return this.#refuse(exchange, headersTooLarge(exchange, pathOf(exchange), grpc));
     if (grpc !== undefined) {
       // gRPC's paths have no query, and its clients run in no browser.
       const method = this.#methods.get(exchange.url);

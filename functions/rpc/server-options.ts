@@ -8,6 +8,7 @@ import type { CallObserver } from './call/call-record.ts';
 import type { Gate } from './call/gate.ts';
 import type { AddServices } from './call/methods.ts';
 import type { HttpResource } from './http/http-resource.ts';
+import type { Http2EngineName } from './http2/engine.ts';
 import type { RpcLimits } from './limits.ts';
 import type { ElementLimit } from './message/measure.ts';
 import type { TlsOptions } from './port/port.ts';
@@ -54,6 +55,8 @@ export interface RpcServerOptions {
   readonly telemetry?: TelemetryOptions;
   /** Default: plain text, HTTP/2 by prior knowledge. */
   readonly tls?: TlsOptions | undefined;
+  /** What speaks HTTP/2. Default: `own`. */
+  readonly http2Engine?: Http2EngineName;
   /** Origins whose browsers may call. Default: none. */
   readonly corsOrigins?: readonly string[];
   /**

@@ -67,6 +67,7 @@ export class RpcServer {
       isBehindProxies: trustedProxies > 0,
       tls: options.tls,
       log: options.log,
+      http2Engine: options.http2Engine ?? 'own',
     });
     if (options.telemetry?.metrics !== undefined) this.#show(options.telemetry.metrics);
   }

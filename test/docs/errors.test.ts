@@ -86,7 +86,9 @@ describe('docs/errors.md', () => {
       ],
       NEEDS_HTTP2: [{ path: reflection, headers: stream }, { connection: 'close' }],
     };
-    assert.deepEqual([...refused.keys()], Object.keys(requests));
+    // Over HTTP/1.1 they never reach us; over HTTP/2 test/rpc/limits.test.ts proves it.
+    const overHttp1 = [...refused.keys()].filter((it) => it !== 'HEADERS_TOO_LARGE');
+    assert.deepEqual(overHttp1, Object.keys(requests));
     for (const [reason, [request, headers]] of Object.entries(requests)) {
       const exchange = requestHttp1(serving.url, request);
       exchange.request.end('{}');

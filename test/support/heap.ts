@@ -20,22 +20,22 @@ const maxAttempts = 4;
  */
 export function assertHeapBytes(make: () => unknown, maxBytes: number, what: string): void {
   let bytes = Number.POSITIVE_INFINITY;
-  for (let attempt = 0; attempt < maxAttempts && bytes > maxBytes; attempt++)
-    bytes = heapBytesOf(make, maxBytes);
+  for (let attempt = 0; attempt < maxAttempts && bytes > maxBytes; attempt++) bytes = bytesOf(make, maxBytes);
   assert.ok(bytes <= maxBytes, `${bytes} bytes are taken, and ${maxBytes} may be, by ${what}`);
 }
 
-function heapBytesOf(make: () => unknown, likelyBytes: number): number {
+function bytesOf(make: () => unknown, likelyBytes: number): number {
   const copies = Math.max(4, Math.ceil(keptBytes / Math.max(likelyBytes, 64)));
   const kept: unknown[] = Array.from({ length: copies }, () => undefined);
   make(); // what is made once is no copy's
-  const before = usedBytes();
+  const before = heapBytes();
   for (let at = 0; at < copies; at++) kept[at] = make();
-  const bytes = (usedBytes() - before) / kept.length;
+  const bytes = (heapBytes() - before) / kept.length;
   return bytes - placeBytes;
 }
 
-function usedBytes(): number {
+/** What is in use of the heap, and of buffers outside of it, once all is collected that nobody needs. */
+export function heapBytes(): number {
   // Something may be let go only by what the first one has found.
   gc();
   gc();
@@ -44,5 +44,5 @@ function usedBytes(): number {
 }
 
 // The first ones find what the start of the process has left.
-usedBytes();
-usedBytes();
+heapBytes();
+heapBytes();

@@ -2,10 +2,14 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import { limits as defaults, type Limits } from '../../functions/limits.ts';
 import type { Log } from '../../functions/rpc/call/access-log.ts';
+import { http2Engines } from '../../functions/rpc/http2/engine.ts';
 import { RpcServer } from '../../functions/rpc/server.ts';
 import type { RpcServerOptions } from '../../functions/rpc/server-options.ts';
 import { watchLeaks } from './leaks.ts';
 import { eventually, patienceMs, withPatience } from './patience.ts';
+
+/** What speaks HTTP/2 in all tests of this run: `HTTP2_ENGINE=node` tries node's. */
+export const http2Engine = http2Engines.find((it) => it === process.env.HTTP2_ENGINE) ?? 'own';
 
 /** A line of the log, as its level and fields. */
 export interface LogLine {
@@ -50,6 +54,7 @@ export async function serve(t: TestContext, options: ServingOptions): Promise<Se
     for (const look of waiting) look();
   };
   const server = new RpcServer({
+    http2Engine,
     log: { info: write('info'), warn: write('warn'), error: write('error') },
     ...options,
     limits,

@@ -184,8 +184,8 @@ export abstract class Call implements CallRecord, Payer {
     admission.then(
       () => {
         if (this.isOver) return;
-        this.#leaveGate();
         this.#admit();
+        this.#leaveGate(); // what waits comes at once
       },
       (thrown) => this.fail(thrown),
     );

@@ -4,7 +4,7 @@ import type { Connection } from '../call/connection.ts';
 
 /**
  * What carries one request and its response, whatever protocol speaks over it. Protocols are written against this
- * interface alone: `StreamExchange` carries one on a stream of node:http2, `NodeExchange` on node:http.
+ * interface alone: `Http2Stream` carries one on a stream of HTTP/2, `NodeExchange` on node:http.
  */
 export interface Exchange {
   /** Such as POST. */
@@ -18,6 +18,8 @@ export interface Exchange {
   readonly connection: Connection;
   /** Whether the request names the one host that it is for (RFC 9112 section 3.2, RFC 9113 section 8.3.1). */
   readonly hasHost: boolean;
+  /** Whether the request has more headers than the server takes, so that some are missing here. */
+  readonly lacksHeaders?: boolean;
   /** Whether the response can begin before the request has ended, as in HTTP/2. */
   readonly isDuplex: boolean;
   /** The status of the response, once its headers were sent. */

@@ -26,6 +26,14 @@ export function unknownMethod(wire: Wire, path: string, similar: string | undefi
   return { protocol, path, error: rpcError('UNKNOWN_METHOD', similar), answer };
 }
 
+/** A request whose headers are more than the server takes. `wire`: of gRPC, which has its own words for that. */
+export function headersTooLarge(exchange: Exchange, path: string, wire: Wire | undefined): Refusal {
+  const error = rpcError('HEADERS_TOO_LARGE');
+  if (wire === undefined) return inText(exchange, path, 431, error, 'Send less headers.\n');
+  const answer = (requestId: string) => wire.fail(requestId, error, nothingSent);
+  return { protocol: wire.protocol, path, error, answer };
+}
+
 /** A request of a path that nobody answers. `places`: paths that are answered, besides the methods. */
 export function nothingThere(exchange: Exchange, path: string, places: readonly string[]): Refusal {
   const asked = `${exchange.method} ${path.slice(0, maxPathCharacters)}`;

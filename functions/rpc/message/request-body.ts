@@ -90,11 +90,13 @@ export class RequestBody {
 
   /** The request is complete. Returns the message of a method that takes one. @throws if it is not a whole request */
   end(): Message | Promise<Message> | undefined {
-    if (this.#frames?.isPartial) throw rpcError('TRUNCATED_MESSAGE');
+    const error = this.#frames?.isPartial ? rpcError('TRUNCATED_MESSAGE') : undefined;
     if (this.#queue !== undefined) {
-      this.#queue.end();
+      // Whoever reads gets the whole messages before the error.
+      this.#queue.end(error);
       return undefined;
     }
+    if (error !== undefined) throw error;
     const { isFramed, urlMessage, compressions } = this.#wire;
     if (!isFramed) {
       const payload = urlMessage ?? this.#whole?.bytes ?? new Uint8Array();

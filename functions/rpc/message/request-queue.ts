@@ -40,11 +40,10 @@ export class RequestQueue implements AsyncIterable<Message>, AsyncIterator<Messa
     this.#wake();
   }
 
-  /** No more will arrive. With an error, reading fails with it at once. */
+  /** No more will arrive. With an error, reading fails with it once what waits is read. */
   end(error?: unknown): void {
     if (this.#end !== undefined) return;
     this.#end = { error };
-    if (error !== undefined) this.#dropAll();
     this.#wake();
   }
 

@@ -5,7 +5,7 @@ import type { Client, Clients } from '../call/clients.ts';
 import { connectionOf } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { Http2Server } from '../http2/node/http2-server.ts';
+import { type Http2Engine, type Http2EngineName, openHttp2 } from '../http2/engine.ts';
 import type { RpcLimits } from '../limits.ts';
 import { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { Http1Server } from './http1-server.ts';
@@ -30,6 +30,7 @@ export interface PortOptions {
   readonly isBehindProxies: boolean;
   readonly tls: TlsOptions | undefined;
   readonly log: Log | undefined;
+  readonly http2Engine: Http2EngineName;
 }
 
 const tooMany = 'there are as many connections as the server takes';
@@ -42,7 +43,9 @@ export class Port {
   readonly #options: PortOptions;
   readonly #listener: net.Server | tls.Server;
   readonly #http1: Http1Server;
-  readonly #http2: Http2Server;
+  readonly #onExchange: (exchange: Exchange) => void;
+  /** It is there once the port listens. */
+  #http2: Http2Engine | undefined;
   readonly #sniffer: Sniffer;
   readonly #sockets = new Set<Socket>();
   readonly #refusals: RefusalLog;
@@ -52,7 +55,7 @@ export class Port {
     this.#options = options;
     this.#refusals = new RefusalLog(options.log, this.counts);
     this.#http1 = new Http1Server(onExchange, limits, memory, this.#refusals);
-    this.#http2 = new Http2Server(onExchange, limits, this.counts);
+    this.#onExchange = onExchange;
     this.#sniffer = new Sniffer(limits, this.counts);
     this.#listener = options.tls === undefined ? net.createServer() : createTls(options.tls, limits);
     this.#listener.maxConnections = limits.maxConnections;
@@ -78,6 +81,8 @@ export class Port {
    */
   async listen(options: { host: string; port: number }): Promise<AddressInfo> {
     const listener = this.#listener;
+    const { http2Engine, limits } = this.#options;
+    this.#http2 ??= await openHttp2(http2Engine, this.#onExchange, limits, this.counts);
     const path = unixSocketPath(options.host);
     if (path !== undefined && !listener.listening) await removeStaleSocket(path);
     await new Promise<void>((resolve, reject) => {
@@ -89,7 +94,7 @@ export class Port {
       try {
         // Who comes while we are busy waits in the system's queue, as long as that is.
         const place = path === undefined ? options : { path };
-        listener.listen({ ...place, backlog: this.#options.limits.maxConnections });
+        listener.listen({ ...place, backlog: limits.maxConnections });
       } catch (error) {
         settle(error instanceof Error ? error : new Error(String(error)));
       }
@@ -114,7 +119,7 @@ export class Port {
     const closed = new Promise<void>((resolve) => this.#listener.close(() => resolve()));
     this.#http1.close();
     this.#sniffer.hurry();
-    this.#http2.close();
+    this.#http2?.close();
     const timer = setTimeout(() => this.#http1.cutIdle(), this.#options.limits.goawayTimeoutMs);
     await closed;
     clearTimeout(timer);
@@ -159,7 +164,7 @@ export class Port {
     socket.once('close', () => {
       this.counts[version] -= 1;
     });
-    (isHttp2 ? this.#http2 : this.#http1).take(socket, connection);
+    (isHttp2 ? this.#http2 : this.#http1)?.take(socket, connection);
   }
 
   /** The client of a socket, for as long as that is open. */

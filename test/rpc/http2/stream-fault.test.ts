@@ -9,7 +9,7 @@ import { frame } from '../../support/frames.ts';
 import { beginning, callHeaders, http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
 import { eventually, patienceMs, withPatience } from '../../support/patience.ts';
 import { requestHttp2 } from '../../support/raw-request.ts';
-import { closeBefore, type Serving } from '../../support/server.ts';
+import { closeBefore, http2Engine, type Serving } from '../../support/server.ts';
 import { serve } from '../echo.ts';
 
 const path = '/test.echo.v1.Echo/Unary';
@@ -122,13 +122,20 @@ describe('a connection', () => {
     });
   }
 
-  it('ends over the fault of a stream if nobody answers any more', async (t) => {
+  // Node's engine can't tell a fault of a stream from one of the connection.
+  const isMistaken = http2Engine === 'node';
+  it(`${isMistaken ? 'ends' : 'goes on'} after the fault of a stream if nobody answers a PING`, async (t) => {
     const serving = await serve(t, { unary: () => ({}) });
     const wrong = http2Frame(1, 4, 1, callHeaders(path, { 'content-length': '3' }));
     const { closed, frames } = await write(serving, Buffer.concat([wrong, http2Frame(0, 1, 1, empty)]));
-    assert.ok(await withPatience(closed), 'the connection is open');
+    if (isMistaken) assert.ok(await withPatience(closed), 'the connection is open');
+    assert.ok(await eventually(() => frames().some(({ type }) => type === 3)));
     const reset = frames().find(({ type }) => type === 3);
     assert.deepEqual([reset?.stream, reset?.payload.readUInt32BE()], [1, NGHTTP2_PROTOCOL_ERROR]);
+    assert.equal(
+      frames().some(({ type }) => type === 7),
+      isMistaken,
+    );
   });
 
   it('ends if streams are faulty beyond number', async (t) => {

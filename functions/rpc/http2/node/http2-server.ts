@@ -4,11 +4,12 @@ import type { Connection } from '../../call/connection.ts';
 import { headerBytesOf } from '../../http/exchange.ts';
 import type { RpcLimits } from '../../limits.ts';
 import type { ConnectionCounts } from '../../telemetry/connection-counts.ts';
+import type { Http2Engine } from '../engine.ts';
 import { Sessions } from './sessions.ts';
 import { StreamExchange } from './stream-exchange.ts';
 
 /** Speaks HTTP/2 by node:http2, on the connections that it gets. */
-export class Http2Server {
+export class NodeHttp2Server implements Http2Engine {
   readonly #limits: RpcLimits;
   readonly #server: http2.Http2Server;
   readonly #sessions: Sessions;

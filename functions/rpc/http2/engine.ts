@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net';
+import type { Connection } from '../call/connection.ts';
+import type { Exchange } from '../http/exchange.ts';
+import type { RpcLimits } from '../limits.ts';
+import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
+
+/** The engines that speak HTTP/2: our own, and that of Node, which is kept for a release. */
+export const http2Engines = ['own', 'node'] as const;
+
+/** The name of an engine. */
+export type Http2EngineName = (typeof http2Engines)[number];
+
+/** Speaks HTTP/2 on the connections that it gets. */
+export interface Http2Engine {
+  /** Takes over a connection. */
+  take(socket: Socket, connection: Connection): void;
+  /** Call it once the port listens: from now on, connections that are idle end. */
+  begin(): void;
+  /** Ends all connections by GOAWAY once their calls are done, also those that are still to come. */
+  close(): void;
+}
+
+/** Loads an engine: nobody pays for the other one. */
+export async function openHttp2(
+  name: Http2EngineName,
+  onExchange: (exchange: Exchange) => void,
+  limits: RpcLimits,
+  counts: ConnectionCounts,
+): Promise<Http2Engine> {
+  if (name === 'node') {
+    const { NodeHttp2Server } = await import('./node/http2-server.ts');
+    return new NodeHttp2Server(onExchange, limits, counts);
+  }
+  const { Http2Server } = await import('./http2-server.ts');
+  return new Http2Server(onExchange, limits, counts);
+}
