@@ -3,6 +3,7 @@ import { create } from '@bufbuild/protobuf';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import type { HandlerContext } from '@connectrpc/connect';
 import { type Account as AccountMessage, AccountSchema } from '../../proto/gen/users_types_pb.js';
+import { createdAtOf } from './created-at.ts';
 import type { MethodParts } from './methods/method.ts';
 import type { Account, UserKey } from './store.ts';
 import { callStore, storeSpan } from './store-call.ts';
@@ -23,7 +24,8 @@ export function readAccount(
 
 /** What those are told of an account who may see it. */
 export function accountMessage(account: Account): AccountMessage {
-  const { username, userId, email = '', passwordHash, createdAtMs } = account;
+  const { username, userId, email = '', passwordHash } = account;
+  const createdAtMs = createdAtOf(account);
   return create(AccountSchema, {
     user: { username, userId },
     email,

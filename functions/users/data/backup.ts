@@ -3,7 +3,7 @@ import { DataError, said } from './data-error.ts';
 import { needUsersFile, spareUsersFile } from './live-file.ts';
 import { writeNewFile } from './new-file.ts';
 import { megabytes, progress } from './progress.ts';
-import { inThread } from './sqlite-thread.ts';
+import { inProcess } from './sqlite-process.ts';
 import { inspect, type UsersFile } from './users-file.ts';
 
 /** How to copy a users file. */
@@ -37,7 +37,7 @@ export function backUp(options: BackupOptions): Promise<UsersFile> {
     {
       using _ = progress(say, done);
       try {
-        await inThread(from, 'VACUUM INTO ?', [temporary], signal);
+        await inProcess(from, [['VACUUM INTO ?', temporary]], signal);
       } catch (error) {
         signal.throwIfAborted();
         throw new DataError(`cannot copy the users file ${from}: ${said(error)}`);

@@ -39,7 +39,7 @@ file of before is kept beside it, as users.sqlite.before-restore-TIME.`,
     file: ['<file>', 'the backup'],
     options: {
       '--force': `also restore a plain copy of a users file, which may lack its latest users,
-and replace a users file that is damaged`,
+or a backup with triggers or views, and replace a users file that is damaged`,
     },
   },
   export: {

@@ -1,3 +1,4 @@
+import { createdAtOf } from '../created-at.ts';
 import { parameterSets } from '../password.ts';
 import { readPhc } from '../phc.ts';
 import type { Account } from '../store.ts';
@@ -32,7 +33,9 @@ export function endLine(accounts: number): string {
 }
 
 /** The line of an account, without its end. What is not known of it is left out. */
-export function accountLine({ username, userId, email, passwordHash, createdAtMs, etag }: Account): string {
+export function accountLine(account: Account): string {
+  const { username, userId, email, passwordHash, etag } = account;
+  const createdAtMs = createdAtOf(account);
   const createdAt = createdAtMs === undefined ? undefined : new Date(createdAtMs).toISOString();
   return JSON.stringify({ username, userId, email, passwordHash, createdAt, etag });
 }
@@ -95,7 +98,9 @@ function isHash(value: unknown): value is string {
 function timeOf(value: unknown): number | undefined {
   if (typeof value !== 'string' || !/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/.test(value)) return undefined;
   const ms = Date.parse(value);
-  return !Number.isNaN(ms) && new Date(ms).toISOString() === value ? ms : undefined;
+  return !Number.isNaN(ms) && new Date(ms).toISOString() === value
+    ? createdAtOf({ createdAtMs: ms })
+    : undefined;
 }
 
 function isWhole(value: unknown, from: number, to: number): value is number {

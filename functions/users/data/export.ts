@@ -8,7 +8,7 @@ import { progress } from './progress.ts';
 
 /** How to write out the users of a store. */
 export interface ExportOptions {
-  readonly store: UserStore;
+  readonly store: Pick<UserStore, 'all'>;
   /** `-` is `stdout`. */
   readonly to: string;
   readonly stdout: Writable;

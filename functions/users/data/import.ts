@@ -134,6 +134,7 @@ async function signUp(store: UserStore, account: Account, signal: AbortSignal): 
   if (outcome === 'created') return undefined;
   const there = await patiently(() => store.account({ userId }, signal), signal);
   if (there && isSame(there, account)) return 'present';
+  if (there && isOfOne(there, account)) return 'is there, and has changed since';
   return conflicts[outcome];
 }
 
@@ -149,6 +150,12 @@ const conflicts: Readonly<Record<SignUpResult['outcome'], string>> = {
 function isSame(one: Account, other: Account): boolean {
   const keys = ['username', 'userId', 'email', 'passwordHash', 'createdAtMs', 'etag'] as const;
   return keys.every((key) => one[key] === other[key]);
+}
+
+/** Whether two accounts with one id are of one user. Ids are random, so another store may have given it to another. */
+function isOfOne(one: Account, other: Account): boolean {
+  const isOfOneTime = one.createdAtMs !== undefined && one.createdAtMs === other.createdAtMs;
+  return isOfOneTime || one.username.toLowerCase() === other.username.toLowerCase();
 }
 
 /** Tries again what the store has no time for. A sign-up that was done after all is found to be there. */

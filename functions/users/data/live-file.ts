@@ -3,17 +3,34 @@ import {
   chownSync,
   closeSync,
   constants,
+  lstatSync,
   mkdirSync,
   openSync,
+  readlinkSync,
   realpathSync,
   statSync,
 } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
-import { DataError, reasonOf } from './data-error.ts';
+import { DataError, isSystemError, reasonOf } from './data-error.ts';
 import { syncAt } from './new-file.ts';
 
 /** What SQLite keeps beside a file (https://sqlite.org/tempfiles.html). */
 export const companions = ['-wal', '-shm', '-journal'] as const;
+
+/**
+ * The users file that a path names: where a link leads, also to what is not there yet. SQLite keeps the log beside that,
+ * and to replace the link would leave the users where they are.
+ */
+export function usersFileAt(path: string): string {
+  try {
+    return realpathSync(path);
+  } catch (error) {
+    // Whoever opens the file says what else is wrong with it.
+    if (!isSystemError(error) || error.code !== 'ENOENT') return resolve(path);
+  }
+  if (!lstatSync(path, { throwIfNoEntry: false })?.isSymbolicLink()) return resolve(path);
+  return usersFileAt(resolve(realpathSync(dirname(path)), readlinkSync(path)));
+}
 
 /**
  * Sees that the users file can be read.

@@ -1,7 +1,6 @@
 import {
   closeSync,
   constants,
-  copyFileSync,
   existsSync,
   fstatSync,
   openSync,
@@ -18,14 +17,14 @@ import { DataError, reasonOf, said } from './data-error.ts';
 import { companions, giveToOwnerOf, makeUsersFolder, spareUsersFile } from './live-file.ts';
 import { syncAt, temporaryBeside } from './new-file.ts';
 import { headerBytes, readHeader, type SqliteHeader } from './sqlite-header.ts';
-import { inspect, type UsersFile } from './users-file.ts';
+import { inspect, named, type UsersFile } from './users-file.ts';
 
 /** How to put a backup in the place of the users file. */
 export interface RestoreOptions {
   readonly from: string;
   /** The users file. It, and its folder, need not be there. */
   readonly to: string;
-  /** Also takes a copy that may lack its latest users, and replaces what is no database. */
+  /** Also takes a copy that may lack its latest users, or has triggers, and replaces what is no database. */
   readonly force: boolean;
   readonly newestSchema: number;
   readonly now: Date;
@@ -55,14 +54,16 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
   const file = resolve(options.to);
   spareUsersFile(from, file);
   refuseCopyOfLive(from, force);
+  refuseHardLinks(file);
   makeUsersFolder(dirname(file));
   const restored = temporaryBeside(file);
   const aside = `${file}.before-restore-${now.toISOString().replaceAll(/[-:]|\.\d+/g, '')}`;
   const leftovers = [restored];
   try {
     // It is checked as it will be, whatever becomes of the original meanwhile.
-    copyFileSync(from, restored, constants.COPYFILE_FICLONE);
+    copyFile(from, restored);
     const found = await inspect(restored, from, newestSchema, signal);
+    if (!force) refuseForeign(from, found);
     syncAt(restored);
     // SQLite would delete the log of a file that is no longer there. It may be all that is left.
     const beside = isEmpty(file) ? moveAside(file, aside, ['-wal']) : [];
@@ -111,6 +112,15 @@ function refuseCopyOfLive(from: string, force: boolean): void {
   }
 }
 
+/** A trigger can make a server lose what it has acknowledged, or copy hashes to where others read them. */
+function refuseForeign(from: string, { foreign }: UsersFile): void {
+  if (foreign.length === 0) return;
+  throw new DataError(
+    `${from} has what this service has not made, which its servers would run: ${named(foreign)}. ` +
+      'If it is your own, restore it with --force',
+  );
+}
+
 /** The users file of before, which nobody else can open. */
 interface OldFile extends Disposable {
   /** Stays open until the end: closing it would let go of the locks (https://sqlite.org/howtocorrupt.html, 2.2). */
@@ -154,7 +164,17 @@ function takeFile(file: string, force: boolean): OldFile {
 
 const chunkBytes = 1 << 20;
 
-/** As `copyFile`, but without a second descriptor to close. */
+/** Copies into a file that is there, whose mode stays: what the operator has made of the backup's is not the server's. */
+function copyFile(from: string, path: string): void {
+  const source = openSync(from, 'r');
+  try {
+    copyFrom(source, path);
+  } finally {
+    closeSync(source);
+  }
+}
+
+/** Copies from an open file, which this process may have only one descriptor of. */
 function copyFrom(descriptor: number, path: string): void {
   const target = openSync(path, 'w');
   const chunk = Buffer.alloc(chunkBytes);
@@ -168,6 +188,15 @@ function copyFrom(descriptor: number, path: string): void {
   } finally {
     closeSync(target);
   }
+}
+
+/** The old file is made unreadable at the end, and would be under its other names as well. */
+function refuseHardLinks(file: string): void {
+  const names = statSync(file, { throwIfNoEntry: false })?.nlink ?? 1;
+  if (names === 1) return;
+  throw new DataError(
+    `the users file ${file} has other names (hard links), which would be damaged: make copies of them instead`,
+  );
 }
 
 function isEmpty(file: string): boolean {

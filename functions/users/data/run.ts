@@ -1,5 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
 import type { UserStore } from '../store.ts';
@@ -10,8 +10,9 @@ import type { DataCommand } from './command-line.ts';
 import { DataError, reasonOf } from './data-error.ts';
 import { exportUsers } from './export.ts';
 import { importUsers } from './import.ts';
-import { makeUsersFile, needUsersFile, spareUsersFile } from './live-file.ts';
+import { makeUsersFile, needUsersFile, spareUsersFile, usersFileAt } from './live-file.ts';
 import { restore } from './restore.ts';
+import { named } from './users-file.ts';
 
 /** Where a command works. */
 export interface DataContext {
@@ -41,7 +42,10 @@ export async function run(command: DataCommand, context: DataContext): Promise<b
     case 'backup': {
       const { file: to, force } = command;
       const from = usersFileOf(config, command.name);
-      const { users, schema } = await backUp({ from, to, force, newestSchema: schemaVersion, say, signal });
+      const copied = await backUp({ from, to, force, newestSchema: schemaVersion, say, signal });
+      const { users, schema, foreign } = copied;
+      if (foreign.length > 0)
+        say(`It has what this service has not made, so restore needs --force: ${named(foreign)}`);
       say(
         `${to} holds ${counted(users)} (schema ${schema}), checked; and hashes of passwords: keep it safe.`,
       );
@@ -60,14 +64,17 @@ export async function run(command: DataCommand, context: DataContext): Promise<b
     }
     case 'export': {
       const { file: to, force } = command;
+      const exportFrom = (store: Pick<UserStore, 'all'>) =>
+        exportUsers({ store, to, stdout, force, say, signal });
+      let users: number;
       if (config.kind === 'sqlite') {
         const usersFile = usersFileOf(config, command.name);
         needUsersFile(usersFile);
         if (to !== '-') spareUsersFile(to, usersFile);
-      }
-      const users = await withStore(context, (store) =>
-        exportUsers({ store, to, stdout, force, say, signal }),
-      );
+        const { readSqliteFile } = await import('../stores/sqlite-export.ts');
+        using file = readSqliteFile(usersFile);
+        users = await exportFrom(file);
+      } else users = await withStore(context, exportFrom);
       say(`Exported ${counted(users)}, with the hashes of their passwords: keep the export safe.`);
       return true;
     }
@@ -136,7 +143,7 @@ async function withStore<T>(
 }
 
 function usersFileOf(config: StoreConfig, command: string): string {
-  if (config.kind === 'sqlite') return resolve(join(config.dataFolder, 'users.sqlite'));
+  if (config.kind === 'sqlite') return usersFileAt(join(config.dataFolder, 'users.sqlite'));
   const other = command === 'backup' ? 'users export works for it' : 'users import works for it';
   throw new DataError(
     `users ${command} is for a users file (USERS_STORE=sqlite). A DynamoDB table has point-in-time recovery; ${other}`,

@@ -107,7 +107,8 @@ function userOf({ username, user_id: userId }: Row): StoredUser {
   return { username, userId };
 }
 
-function accountOf(row: Row): Account {
+/** The account of a row with its columns. */
+export function accountOf(row: Row): Account {
   const { created_at_ms: createdAtMs } = row;
   return {
     ...userOf(row),

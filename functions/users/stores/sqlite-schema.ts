@@ -61,6 +61,11 @@ const steps: readonly string[] = [
 /** The version of the schema that this release of the service makes and knows. */
 export const schemaVersion = steps.length;
 
+/** Makes the schema of a version in an empty database, for others to be compared with. */
+export function makeSchema(db: DatabaseSync, version: number): void {
+  for (const step of steps.slice(0, version)) db.exec(step);
+}
+
 /**
  * The version of the schema of an open file; 0 if it is new.
  *

@@ -27,7 +27,9 @@ const account: fc.Arbitrary<Account> = fc.record(
       { nil: undefined },
     ),
     passwordHash: fc.option(fc.constant(someHash), { nil: undefined }),
-    createdAtMs: fc.option(fc.integer({ min: 0, max: 253_402_300_799_999 }), { nil: undefined }),
+    createdAtMs: fc.option(fc.integer({ min: -62_135_596_800_000, max: 253_402_300_799_999 }), {
+      nil: undefined,
+    }),
     etag: fc.stringMatching(/^[\x21-\x7e]{1,40}$/),
   },
   { noNullPrototype: true },
@@ -41,6 +43,11 @@ test('an account is read as it was written, in less than the longest line', () =
       assert.ok(Buffer.byteLength(line) < maxLineBytes);
     }),
   );
+  const odd = { username: 'Tom', userId: 1, etag: 'first', createdAtMs: 9e15 };
+  assert.deepEqual(readLine(accountLine(odd)), {
+    kind: 'account',
+    account: { ...odd, createdAtMs: undefined, email: undefined, passwordHash: undefined },
+  });
   assert.deepEqual(readLine(headLine), { kind: 'head' });
   assert.deepEqual(readLine(endLine(7)), { kind: 'end', accounts: 7 });
 });
@@ -98,6 +105,7 @@ test('each field is checked as a sign-up is', () => {
     [{ ...valid, createdAt: '2026-02-30T00:00:00.000Z' }, /createdAt/],
     [{ ...valid, createdAt: '2026-01-01T00:00:00Z' }, /createdAt/],
     [{ ...valid, createdAt: 1 }, /createdAt/],
+    [{ ...valid, createdAt: '0000-12-31T23:59:59.999Z' }, /createdAt/],
     [{ ...valid, etag: '' }, /etag/],
     [{ ...valid, etag: 'a\nb' }, /etag/],
     [{ ...valid, etag: undefined }, /etag/],

@@ -66,7 +66,7 @@ test('what is refused has its line and reason; the rest is imported; no hash is 
     'line 3: user-1: another user has this name, or it is held for one who was removed',
     'line 4: Ann: another user has this id',
     'line 5: Bob: another user has this e-mail address, or it is held for one who was removed',
-    'line 6: Tom: another user has this name, or it is held for one who was removed',
+    'line 6: Tom: is there, and has changed since',
     'line 7: is longer than 16384 bytes',
     'line 8: has a passwordHash that this service can not check',
     'line 9: is no JSON',
@@ -74,6 +74,32 @@ test('what is refused has its line and reason; the rest is imported; no hash is 
     'the export was made with 9 accounts, and has 8',
     'Imported 1 user; 0 were there just the same; refused 8 lines, see above; the export is not whole, see above.',
     '',
+  ]);
+});
+
+test('who has changed since the export is told from another user', async () => {
+  const store = memoryStore();
+  const was = { username: 'Tom', userId: 1, createdAtMs: 5, etag: 'first' };
+  await store.signUp({ ...was, username: 'Renamed', etag: 'other' }, signal);
+  await store.signUp({ username: 'ANN', userId: 2, createdAtMs: 6 }, signal);
+  await store.signUp({ username: 'Eve', userId: 3 }, signal);
+  await store.signUp({ username: 'Bob', userId: 4, createdAtMs: 7 }, signal);
+  const accounts: Account[] = [
+    was,
+    { username: 'ann', userId: 2, etag: 'first' },
+    { username: 'Joe', userId: 3, etag: 'first' },
+    { username: 'Bob', userId: 5, createdAtMs: 7, etag: 'first' },
+  ];
+  async function* from() {
+    yield Buffer.from([headLine, ...accounts.map(accountLine), endLine(4)].join('\n'));
+  }
+  const told: string[] = [];
+  await importUsers({ store, from: from(), say: (line) => void told.push(line), signal });
+  assert.deepEqual(told, [
+    'line 2: Tom: is there, and has changed since',
+    'line 3: ann: is there, and has changed since',
+    'line 4: Joe: another user has this id',
+    'line 5: Bob: another user has this name, or it is held for one who was removed',
   ]);
 });
 

@@ -4,7 +4,18 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { copyFileSync, mkdirSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  linkSync,
+  lstatSync,
+  mkdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
@@ -26,6 +37,52 @@ test('the users of the backup are there, and those of before in a file beside it
   assert.deepEqual(users.list('data'), ['users.sqlite', basename(before)], 'and nothing else is left');
   await users.ok('other', ['restore', before]);
   assert.equal((await users.with('other', everybody)).length, 15);
+});
+
+test('the users file is for its owner alone, and can be written, whatever the mode of the backup', async () => {
+  using users = new UsersFolder();
+  await users.with('other', (store) => addUsers(store, 10));
+  await users.ok('other', ['backup', users.path('b')]);
+  for (const mode of [0o644, 0o400, 0o777]) {
+    chmodSync(users.path('b'), mode);
+    await users.ok(`data-${mode}`, ['restore', users.path('b')]);
+    assert.equal(statSync(users.path(`data-${mode}`, 'users.sqlite')).mode & 0o777, 0o600);
+  }
+});
+
+test('where users.sqlite is a link, what it leads to is replaced, and kept', async () => {
+  using users = new UsersFolder();
+  await users.with('other', (store) => addUsers(store, 3));
+  await users.ok('other', ['backup', users.path('b')]);
+  mkdirSync(users.path('data'));
+  mkdirSync(users.path('disk'));
+  symlinkSync('../middle', users.path('data/users.sqlite'));
+  symlinkSync('disk/real', users.path('middle'));
+  for (const added of [0, 10]) {
+    // At first it leads to what is not there.
+    if (added > 0) await users.with('data', (store) => addUsers(store, added, 4));
+    const { err } = await users.ok('data', ['restore', users.path('b')]);
+    assert.ok(err.startsWith(`Users: ${users.path('disk/real')}\n`), err);
+    assert.ok(lstatSync(users.path('data/users.sqlite')).isSymbolicLink());
+    assert.equal((await users.with('data', everybody)).length, 3);
+  }
+  assert.deepEqual(users.list('data'), ['users.sqlite']);
+  const [real, before = '', ...others] = users.list('disk');
+  assert.deepEqual([real, others], ['real', []]);
+  await users.ok('again', ['restore', users.path('disk', before)]);
+  assert.equal((await users.with('again', everybody)).length, 13);
+});
+
+test('a users file that has another name is not damaged under it', async () => {
+  using users = new UsersFolder();
+  await users.with('data', (store) => addUsers(store, 3));
+  await users.ok('data', ['backup', users.path('b')]);
+  linkSync(users.path('data/users.sqlite'), users.path('snapshot'));
+  const before = readFileSync(users.path('snapshot'));
+  const { code, err } = await users.run('data', ['restore', '--force', users.path('b')]);
+  assert.equal(code, 1);
+  assert.match(err, /\nthe users file .+users\.sqlite has other names \(hard links\), .+\n$/);
+  assert.ok(readFileSync(users.path('snapshot')).equals(before));
 });
 
 test('while a server has the file open, nothing is restored', async () => {
@@ -66,6 +123,15 @@ test('a file that is foreign, cut short, damaged, newer or of a running server i
   });
   made('newer', sql(`PRAGMA user_version = ${schemaVersion + 1}`));
   made('other', sql('DROP TABLE users; CREATE TABLE things (a)'));
+  made('alone', sql('DROP TABLE requests; DROP TABLE holds'));
+  const looksLike = 'user_id, username, username_key, password_hash, email, email_key, created_at_ms, etag';
+  made('loose', sql(`ALTER TABLE users RENAME TO mine; CREATE TABLE users (${looksLike})`));
+  const endless = `WITH RECURSIVE n(${looksLike}) AS (
+    SELECT 1, 1, 1, 1, 1, 1, 1, 1 UNION ALL SELECT user_id + 1, 1, 1, 1, 1, 1, 1, 1 FROM n) SELECT * FROM n`;
+  made('view', sql(`ALTER TABLE users RENAME TO mine; CREATE VIEW users AS ${endless}`));
+  made('ignoring', sql('CREATE TRIGGER t BEFORE INSERT ON users BEGIN SELECT RAISE(IGNORE); END'));
+  made('beside', sql(`CREATE VIEW v AS ${endless}; CREATE VIRTUAL TABLE f USING fts5(a)`));
+  made('tables', sql(Array.from({ length: 1_000 }, (_, i) => `CREATE TABLE t${i} (a)`).join(';')));
   made('live', sql('PRAGMA journal_mode = WAL'));
   const refusals: Record<string, RegExp> = {
     missing: /cannot read the backup .+missing: ENOENT: no such file or directory\n$/,
@@ -75,7 +141,13 @@ test('a file that is foreign, cut short, damaged, newer or of a running server i
     cut: /cut is (no whole SQLite file|damaged): .+\n$/,
     damaged: /damaged is (no whole SQLite file|damaged): .+\n$/,
     newer: /newer is of a newer release: its schema is \d, and this release knows \d and older\n$/,
-    other: /other is a SQLite file, but not one of users\n$/,
+    other: /other is a SQLite file, but not one of users: it has not what schema \d makes: users\n$/,
+    alone: /alone .+: it has not what schema \d makes: requests, requests_by_expiry, holds, holds_by_end\n$/,
+    loose: /loose is a SQLite file, but not one of users: .+ makes: users\n$/,
+    view: /view is a SQLite file, but not one of users: .+ makes: users\n$/,
+    ignoring: /ignoring has what this service has not made, .+ run: trigger t\. .+--force\n$/,
+    beside: /beside has what .+ run: view v, virtual table f\. .+--force\n$/,
+    tables: /tables is a SQLite file, but not one of users: it has 1000 tables or more\n$/,
     live: /live is the users file of a server, or a plain copy of one, .+--force\n$/,
   };
   for (const [name, line] of Object.entries(refusals)) {

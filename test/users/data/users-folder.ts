@@ -70,7 +70,7 @@ export class UsersFolder implements Disposable {
 
   [Symbol.dispose](): void {
     this.#command[Symbol.dispose]();
-    rmSync(this.folder, { recursive: true });
+    rmSync(this.folder, { recursive: true, maxRetries: 10 }); // a command that was killed may still end
   }
 }
 
