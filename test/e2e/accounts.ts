@@ -125,15 +125,15 @@ export function proveAccounts(target: () => Target): void {
       using client = open(target(), way);
       const key = byName('tom');
       for (const [call, fields] of [
-        [client.checkPassword({}), ['key', 'password']],
-        [client.getAccount({ key: { key: { case: 'username', value: '' } } }), ['key']],
-        [client.deleteUser({}), ['key']],
-        [client.updateUser({ key, updateMask: { paths: ['user_id'] } }), ['update_mask']],
-        [client.updateUser({ key }), ['update_mask']],
-        [client.updateUser({ key, email: 'x', password: 'short' }), ['email', 'password']],
-        [client.listUsers({ usernamePrefix: '*' }), ['username_prefix']],
+        [() => client.checkPassword({}), ['key', 'password']],
+        [() => client.getAccount({ key: { key: { case: 'username', value: '' } } }), ['key']],
+        [() => client.deleteUser({}), ['key']],
+        [() => client.updateUser({ key, updateMask: { paths: ['user_id'] } }), ['update_mask']],
+        [() => client.updateUser({ key }), ['update_mask']],
+        [() => client.updateUser({ key, email: 'x', password: 'short' }), ['email', 'password']],
+        [() => client.listUsers({ usernamePrefix: '*' }), ['username_prefix']],
       ] as const) {
-        const error = await failure(call);
+        const error = await failure(call());
         assert.deepEqual([error.code, error.reason], [Code.InvalidArgument, 'INVALID_FIELDS']);
         assert.deepEqual(error.violations.map(({ field }) => field).sort(), fields);
       }
