@@ -64,6 +64,10 @@ class WorkerPool {
   /** Whether one has died while all were to stop. */
   #hasFailed = false;
   #onEmpty = () => {};
+  /** The port that clients know, once a worker listens at one. With PORT=0 the system has chosen it. */
+  #port: number | undefined;
+  /** Whether nobody has listened for a moment, so that the system would choose another. */
+  #isPortLost = false;
 
   constructor(count: number, log: Logger, output: LogOutput) {
     this.#log = log;
@@ -112,7 +116,12 @@ class WorkerPool {
   #fork(place: Place): void {
     const { number } = place;
     const count = this.#places.length;
-    const worker = cluster.fork({ WORKERS: String(count), [workerVariable]: textOf({ number, count }) });
+    const port = this.#isPortLost && { PORT: String(this.#port) };
+    const worker = cluster.fork({
+      WORKERS: String(count),
+      [workerVariable]: textOf({ number, count }),
+      ...port,
+    });
     place.worker = worker;
     const { stdout } = worker.process;
     if (stdout !== null) passLines(stdout, this.#output);
@@ -122,7 +131,7 @@ class WorkerPool {
       this.#closed.delete(closed);
       resolve();
     });
-    worker.once('listening', () => this.#onListening(place));
+    worker.once('listening', ({ port }) => this.#onListening(place, port));
     worker.process.once('exit', (code, signal) => this.#onEnd(place, code, signal));
     // It is told to a worker that has just died, or the system can't start one.
     worker.on('error', (err) => {
@@ -131,8 +140,15 @@ class WorkerPool {
     });
   }
 
-  #onListening(place: Place): void {
+  #onListening(place: Place, port: number): void {
     place.listensSinceMs = performance.now();
+    this.#port ??= port;
+    if (port !== this.#port) {
+      // When it began another listened, which has gone since. Clients come to the port of before.
+      this.#isPortLost = true;
+      place.worker?.process.kill('SIGKILL');
+      return;
+    }
     if (this.#hasStarted || this.#isStopping) return;
     const isFirst = this.#running().length === 1;
     if (isFirst) for (const it of this.#places.slice(1)) this.#fork(it);
@@ -146,6 +162,7 @@ class WorkerPool {
     const pid = worker?.process.pid;
     place.worker = undefined;
     place.listensSinceMs = undefined;
+    if (this.#port !== undefined && this.#port > 0) this.#isPortLost ||= this.#listening().length === 0;
     if (this.#isStopping) {
       // One that does not listen yet has nothing to lose.
       if (code !== 0 && listensSinceMs !== undefined) {

@@ -71,10 +71,19 @@ export type UserKey =
   | { readonly userId: number }
   | { readonly email: string };
 
-/** A change of a user that is valid. What is `undefined` stays; `null` removes. */
-export interface Change {
-  /** The user as it was read. If its etag is another by now, nothing is changed. */
+/** Whom a change or a removal is of. */
+export interface Target {
+  /** The user as it was read. If its etag is another by now, nothing is done. */
   readonly from: Account;
+  /**
+   * If given, the etag does not matter: the last one wins, of those who ask for the user of `from` and name it so. A store
+   * may compare the etag all the same; then another try may do.
+   */
+  readonly latest?: UserKey | undefined;
+}
+
+/** A change of a user that is valid. What is `undefined` stays; `null` removes. */
+export interface Change extends Target {
   /** The etag afterwards. The same as before where the user's client sees no change, as when a hash is made anew. */
   readonly etag: string;
   readonly username?: string | undefined;
@@ -101,9 +110,7 @@ export interface KnownRequest {
 }
 
 /** A removal of a user that is valid. */
-export interface Removal {
-  /** The user as it was read. If its etag is another by now, nothing is removed. */
-  readonly from: Account;
+export interface Removal extends Target {
   /** Until when name and e-mail address stay taken, in ms since the epoch. In the past: they are free at once. */
   readonly heldUntilMs: number;
 }

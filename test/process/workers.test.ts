@@ -261,6 +261,18 @@ describe('a worker that dies', () => {
     await main.stop();
   });
 
+  it('together with all others is started again at the port that the system chose', async (t) => {
+    const main = run(t);
+    const url = await main.url();
+    await main.line(started);
+    for (const pid of await pidsOf(main)) process.kill(pid, 'SIGKILL');
+    const listening = () => main.lines().filter(({ msg }) => msg === 'listening');
+    assert.ok(await eventually(() => listening().length === 4));
+    assert.deepEqual([...new Set(listening().map(({ port }) => port))], [Number(new URL(url).port)]);
+    assert.equal((await connect(t, url).unary({ text: 'tom' })).text, 'hello tom');
+    await main.stop();
+  });
+
   it('waits twice as long each time, and half a minute at most', () => {
     const delays = Array.from({ length: 2000 }, (_, index) => restartDelayMs(index + 1));
     assert.deepEqual(delays.slice(0, 10), [100, 200, 400, 800, 1600, 3200, 6400, 12800, 25600, 30000]);

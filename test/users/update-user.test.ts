@@ -1,34 +1,17 @@
 // Proves that UpdateUser changes what its mask names, all of it or nothing and by the rules of a sign-up; that an etag
-// loses no update, and that without one others who change the user meanwhile are outrun; that repeats of a request id
-// change nothing more, also when the user has another name by then; and that nothing is hashed in vain.
+// loses no update; that repeats of a request id change nothing more, also when the user has another name by then; and that
+// nothing is hashed in vain.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';
-import type { Change } from '../../functions/users/store.ts';
-import { memoryStore } from '../../functions/users/stores/memory.ts';
 import { addressed, named, numbered } from './keys.ts';
-import { limitsWith, serveUsers, storeWith } from './serving.ts';
+import { recordingStore } from './recording-store.ts';
+import { limitsWith, serveUsers } from './serving.ts';
 import { failureOf, outcomeOf, told, violationsOf } from './told.ts';
 
 const tom = { username: 'tom', email: 'tom@example.com', password: 'open sesame' };
 const key = named('tom');
 const mask = (...paths: string[]) => ({ paths });
-
-/** A store in memory that tells which changes it gets. */
-function recordingStore() {
-  const store = memoryStore();
-  const changes: Change[] = [];
-  return {
-    changes,
-    store: storeWith({
-      ...store,
-      change(change, signal) {
-        changes.push(change);
-        return store.change(change, signal);
-      },
-    }),
-  };
-}
 
 describe('UpdateUser', () => {
   it('changes name, address and password, and answers with the account', async (t) => {
@@ -160,41 +143,6 @@ describe('UpdateUser with an etag', () => {
     };
     await Promise.all(Array.from({ length: 20 }, count));
     assert.equal((await users.getAccount({ key })).account?.email, '20@example.com');
-  });
-});
-
-describe('UpdateUser without an etag', () => {
-  it('tries again when others change the user meanwhile, hashes once, and gives up in the end', async (t) => {
-    let left = 2;
-    const { store, changes } = recordingStore();
-    const contended = storeWith({
-      ...store,
-      async change(change, signal) {
-        const result = await store.change({ ...change, from: { ...change.from, etag: '?' } }, signal);
-        return left-- > 0 ? result : store.change(change, signal);
-      },
-    });
-    const users = await serveUsers(t, { store: contended, limits: limitsWith({ maxUpdateTries: 3 }) });
-    await users.createUser(tom);
-    assert.equal(await outcomeOf(users.updateUser({ key, password: 'open simsim' })), 'OK');
-    assert.equal(new Set(changes.map((it) => it.passwordHash)).size, 1);
-    left = 3;
-    const failure = told(await failureOf(users.updateUser({ key, email: 'new@example.com' })));
-    assert.deepEqual(
-      [failure.code, failure.reason, failure.retryAfterMs],
-      ['Unavailable', 'USER_CONTENDED', 100],
-    );
-    assert.equal((await users.getAccount({ key })).account?.email, tom.email);
-  });
-
-  it('says that a retry is safe only with a request id, after a store that hangs', async (t) => {
-    const store = storeWith({ ...memoryStore(), change: () => new Promise(() => {}) });
-    const users = await serveUsers(t, { store, limits: limitsWith({ storeTimeoutMs: 20 }) });
-    await users.createUser({ username: 'tom' });
-    const request = { key, email: 'new@example.com' };
-    assert.equal(told(await failureOf(users.updateUser(request))).retryAfterMs, undefined);
-    const withId = { ...request, requestId: randomUUID() };
-    assert.equal(told(await failureOf(users.updateUser(withId))).retryAfterMs, 1000);
   });
 });
 

@@ -8,6 +8,7 @@ import {
 import { etagOf, readAccount } from '../account.ts';
 import { usersError } from '../errors.ts';
 import { callStore, storeSpan } from '../store-call.ts';
+import { backoff } from '../stores/backoff.ts';
 import { userKeyOf } from '../user-key.ts';
 import { checkDeleteUser } from '../validation.ts';
 import { contendedRetryAfterMs, type MethodParts } from './method.ts';
@@ -25,10 +26,12 @@ export function deleteUserMethod(parts: Pick<MethodParts, 'store' | 'limits' | '
     // Where a name is free at once, a repeat by name may find another user.
     const retrySafe = 'userId' in key || request.etag !== '' || limits.deletedNameHoldMs > 0;
     for (let attempt = 1; attempt <= limits.maxUpdateTries; attempt += 1) {
+      if (attempt > 1) await backoff(attempt - 1, context.signal);
       const from = await readAccount(key, parts, context);
       if (!from) return create(DeleteUserResultSchema);
       if (request.etag !== '' && request.etag !== etagOf(from)) throw usersError('ETAG_OUTDATED');
-      const removal = { from, heldUntilMs: now() + limits.deletedNameHoldMs };
+      const latest = request.etag === '' ? key : undefined;
+      const removal = { from, latest, heldUntilMs: now() + limits.deletedNameHoldMs };
       const isGone = await callStore((within) => store.remove(removal, within), {
         context,
         limits,

@@ -14,6 +14,7 @@ import { saltOf } from '../password.ts';
 import { requestIdOf } from '../request-ids.ts';
 import type { Account, KnownRequest, UserKey } from '../store.ts';
 import { callStore, storeSpan } from '../store-call.ts';
+import { backoff } from '../stores/backoff.ts';
 import { folded } from '../stores/folded.ts';
 import { userKeyOf } from '../user-key.ts';
 import { checkUpdateUser, type Wish } from '../validation.ts';
@@ -88,6 +89,7 @@ export function updateUserMethod(parts: MethodParts) {
       passwordHash = await inSpan(context, 'password.hash', {}, () => hasher.hash(password, salt, call));
     };
     for (let attempt = 1; attempt <= limits.maxUpdateTries; attempt += 1) {
+      if (attempt > 1) await backoff(attempt - 1, context.signal);
       const from = await readAccount(key, parts, context);
       // After the user is read: what a first request has changed in the meantime, this one knows to be a repeat.
       const known = requestId === undefined ? undefined : await recall(requestId, context);
@@ -104,6 +106,7 @@ export function updateUserMethod(parts: MethodParts) {
       }
       const change = {
         from,
+        latest: request.etag === '' ? key : undefined,
         etag: randomBytes(etagBytes).toString('base64url'),
         username: wish.username,
         email: wish.email === '' ? null : wish.email,

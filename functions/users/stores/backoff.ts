@@ -8,8 +8,13 @@ const longestMs = 1_000;
  * (full jitter: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/).
  *
  * @param tries how many there have been, from 1
- * @throws the signal's abort as an AbortError, at once
+ * @throws the signal's reason, at once
  */
 export async function backoff(tries: number, signal: AbortSignal): Promise<void> {
-  await delay(Math.random() * Math.min(longestMs, firstMs * 2 ** tries), undefined, { signal });
+  try {
+    await delay(Math.random() * Math.min(longestMs, firstMs * 2 ** tries), undefined, { signal });
+  } catch (error) {
+    signal.throwIfAborted(); // it is the cause of an AbortError
+    throw error;
+  }
 }

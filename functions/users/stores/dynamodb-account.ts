@@ -1,4 +1,5 @@
 import type { Account, UserKey } from '../store.ts';
+import { mailKeys } from './dynamodb-addresses.ts';
 import { accountOf, isKey, mailKey, nameKey, userKey } from './dynamodb-items.ts';
 import type { DynamoTable } from './dynamodb-table.ts';
 
@@ -30,9 +31,10 @@ async function ownerOf(
   key: Exclude<UserKey, { userId: number }>,
   signal: AbortSignal,
 ): Promise<number> {
-  const pk = 'username' in key ? nameKey(key.username) : mailKey(key.email);
-  const item = isKey(pk) ? (await table.read([pk], signal)).get(pk) : undefined;
-  return Number(item?.userId?.N ?? nobodysId);
+  const keys = ('username' in key ? [nameKey(key.username)] : mailKeys(key.email)).filter(isKey);
+  const items = keys.length > 0 ? await table.read(keys, signal) : undefined;
+  const owners = keys.map((pk) => Number(items?.get(pk)?.userId?.N ?? nobodysId));
+  return owners.find((owner) => owner !== nobodysId) ?? nobodysId;
 }
 
 function isCalled({ username, email }: Account, key: UserKey): boolean {

@@ -8,8 +8,9 @@ import { limits as defaultLimits } from '../../limits.ts';
 import { noEvents, StoreError } from '../store.ts';
 import { type DynamoClientOptions, dynamoClient } from './dynamodb-client.ts';
 import { fault } from './dynamodb-faults.ts';
-import { initialOf, nameIndex } from './dynamodb-items.ts';
+import { type Item, initialOf, mailKey, nameIndex } from './dynamodb-items.ts';
 import { DynamoTable, type DynamoTableOptions } from './dynamodb-table.ts';
+import { movingMail } from './dynamodb-writes.ts';
 
 /** Which table to bring up to date. */
 export interface IndexNamesOptions {
@@ -18,22 +19,25 @@ export interface IndexNamesOptions {
   readonly endpoint?: string | undefined;
   /** Default: the limits of the service. */
   readonly limits?: DynamoClientOptions['limits'] & DynamoTableOptions['limits'];
+  /** Is told in one line of each user whose address can't be entered as another has it. Default: nobody. */
+  readonly warn?: (line: string) => void;
 }
 
-/** Names that are written at the same time. */
+/** Items that are written at the same time. */
 const concurrentWrites = 20;
 
 /**
- * Enters in the index the names of users whom version 1 has stored, so that `list` finds them. It may be repeated, and
- * run while servers serve: what is done already stays, and whoever is removed meanwhile stays removed. The actions that
- * it needs are DescribeTable, Scan and UpdateItem.
+ * Enters in the index the names of users whom version 1 has stored, so that `list` finds them, and moves their addresses
+ * to the keys of this version where these are others. It may be repeated, and run while servers serve: what is done
+ * already stays, and whoever is removed meanwhile stays removed. The actions that it needs are DescribeTable, Scan,
+ * UpdateItem, PutItem and DeleteItem.
  *
  * @returns how many names were entered
  * @throws StoreError if the table has no such index, or can't be read and written, with one line that says why; the
  *   signal's reason once it is aborted
  */
 export async function indexNames(options: IndexNamesOptions, signal: AbortSignal): Promise<number> {
-  const { table, endpoint, limits = defaultLimits } = options;
+  const { table, endpoint, limits = defaultLimits, warn } = options;
   signal.throwIfAborted();
   // Nobody waits for an answer: throttled, it goes on more slowly.
   const patient = { ...limits, dynamoMaxAttempts: limits.dynamoMaxTries };
@@ -43,11 +47,13 @@ export async function indexNames(options: IndexNamesOptions, signal: AbortSignal
   try {
     await checkIndex(client, table, signal);
     const filter = {
-      FilterExpression: `begins_with(pk, :name) AND ${isMissing}`,
-      ExpressionAttributeValues: { ':name': { S: 'NAME#' } },
+      FilterExpression: `attribute_not_exists(heldUntilMs) AND (begins_with(pk, :mail) OR
+        begins_with(pk, :name) AND attribute_not_exists(initial))`,
+      ExpressionAttributeValues: { ':name': { S: 'NAME#' }, ':mail': { S: mailPrefix } },
     };
     for await (const items of users.scan(filter, signal)) {
-      const keys = items.map(({ pk }) => pk?.S).filter((pk) => pk !== undefined);
+      await moveAddresses(users, items, warn, signal);
+      const keys = items.flatMap(({ pk }) => (pk?.S?.startsWith('NAME#') ? [pk.S] : []));
       for (let at = 0; at < keys.length; at += concurrentWrites) {
         const some = keys.slice(at, at + concurrentWrites);
         const entered = await Promise.all(some.map((pk) => enter(client, table, pk, signal)));
@@ -61,6 +67,29 @@ export async function indexNames(options: IndexNamesOptions, signal: AbortSignal
     client.destroy();
   }
   return indexed;
+}
+
+const mailPrefix = 'MAIL#';
+
+/** Of the addresses that people have hardly one is folded otherwise: one after the other will do. */
+async function moveAddresses(
+  users: DynamoTable,
+  items: readonly Item[],
+  warn: (line: string) => void = () => {},
+  signal: AbortSignal,
+): Promise<void> {
+  for (const { pk, userId } of items) {
+    const from = pk?.S ?? '';
+    if (!from.startsWith(mailPrefix)) continue;
+    const to = mailKey(from.slice(mailPrefix.length));
+    if (to === from) continue;
+    const move = { from, to, userId: Number(userId?.N) };
+    const refused = await users.transact('a move', (context) => movingMail(move, context), signal);
+    if (refused !== 'taken') continue;
+    warn(
+      `the user with user_id ${move.userId} has an e-mail address that is another's but for case or accents: give it another`,
+    );
+  }
 }
 
 /** That an item is of a user's name, which the index lacks. */

@@ -9,6 +9,7 @@ import {
   type SignUp,
   type SignUpResult,
 } from '../store.ts';
+import { mailKeys } from './dynamodb-addresses.ts';
 import {
   expirySeconds,
   holdItem,
@@ -53,10 +54,8 @@ export function signUpWrites(
     });
   }
   writes.push({ write: taking(nameItem(signUp), context), refused: () => ({ outcome: 'username_taken' }) });
-  if (email !== undefined) {
-    const mail = taking(mailItem(email, userId), context);
-    writes.push({ write: mail, refused: () => ({ outcome: 'email_taken' }) });
-  }
+  for (const write of email === undefined ? [] : takingMail(email, userId, context))
+    writes.push({ write, refused: () => ({ outcome: 'email_taken' }) });
   const user = { Item: userItem({ ...signUp, etag }), ConditionExpression: 'attribute_not_exists(pk)' };
   writes.push({
     write: { Put: { TableName: context.table, ...user } },
@@ -76,9 +75,14 @@ export function changedAccount({ from, etag, username, email, passwordHash }: Ch
   };
 }
 
-/** The writes of a change in the order in which the store decides. */
+/**
+ * The writes of a change in the order in which the store decides.
+ *
+ * @param mail the key of the address that the user has, from `ownMailKey`
+ */
 export function changeWrites(
   change: Change,
+  mail: string | undefined,
   context: WriteContext,
 ): readonly ConditionalWrite<ChangeResult>[] {
   const { from, request } = change;
@@ -91,19 +95,21 @@ export function changeWrites(
   if (request) add(remembering(request, userId, context), 'request_id_known');
   add(updating(change, context), 'outdated');
   const [name, nextName] = [nameKey(from.username), nameKey(after.username)];
-  const [mail, nextMail] = [from.email, after.email].map((email) => email && mailKey(email));
+  const [oldMail, nextMail] = [from.email, after.email].map((email) => email && mailKey(email));
+  const isOther = nextMail !== oldMail;
   if (nextName !== name) add(taking(nameItem(after), context), 'username_taken');
   else if (after.username !== from.username) add(replacing(nameItem(after), from, context), 'outdated');
-  if (after.email !== undefined && nextMail !== mail)
-    add(taking(mailItem(after.email, userId), context), 'email_taken');
+  if (after.email !== undefined && isOther)
+    for (const write of takingMail(after.email, userId, context)) add(write, 'email_taken');
   if (nextName !== name) add(deleting(name, from, context), 'outdated');
-  if (mail !== undefined && nextMail !== mail) add(deleting(mail, from, context), 'outdated');
+  if (mail !== undefined && isOther) add(deleting(mail, from, context), 'outdated');
   return writes;
 }
 
-/** The writes of a removal. */
+/** The writes of a removal. `mail` is the key of the user's address, from `ownMailKey`. */
 export function removalWrites(
   { from, heldUntilMs }: Removal,
+  mail: string | undefined,
   context: WriteContext,
 ): readonly ConditionalWrite<false>[] {
   const leave = (pk: string) =>
@@ -112,7 +118,7 @@ export function removalWrites(
       : deleting(pk, from, context);
   const user = { TableName: context.table, Key: { pk: { S: userKey(from.userId) } }, ...asRead(from) };
   const writes = [{ Delete: user }, leave(nameKey(from.username))];
-  if (from.email !== undefined) writes.push(leave(mailKey(from.email)));
+  if (mail !== undefined) writes.push(leave(mail));
   return writes.map((write) => ({ write, refused: () => false }));
 }
 
@@ -134,20 +140,38 @@ function remembering(
   };
 }
 
-/** Takes a name or an address that is free, in the sense of `isTaken`. */
-function taking(item: Item, { table, nowMs }: WriteContext): TransactWriteItem {
-  return {
-    Put: {
-      TableName: table,
-      Item: item,
-      ConditionExpression: 'attribute_not_exists(pk) OR heldUntilMs <= :now',
-      ExpressionAttributeValues: { ':now': numeric(nowMs) },
-    },
-  };
+/** The condition that a name or an address is free, in the sense of `isTaken`. */
+const free = ({ nowMs }: WriteContext) => ({
+  ConditionExpression: 'attribute_not_exists(pk) OR heldUntilMs <= :now',
+  ExpressionAttributeValues: { ':now': numeric(nowMs) },
+});
+
+function taking(item: Item, context: WriteContext): TransactWriteItem {
+  return { Put: { TableName: context.table, Item: item, ...free(context) } };
+}
+
+function takingMail(email: string, userId: number, context: WriteContext): TransactWriteItem[] {
+  const [, ...former] = mailKeys(email);
+  const checks = former.map((pk) => ({
+    ConditionCheck: { TableName: context.table, Key: { pk: { S: pk } }, ...free(context) },
+  }));
+  return [taking(mailItem(email, userId), context), ...checks];
+}
+
+/** The writes that move a user's address from the key of version 1 to that of this one. */
+export function movingMail(
+  { from, to, userId }: { readonly from: string; readonly to: string; readonly userId: number },
+  context: WriteContext,
+): readonly ConditionalWrite<'taken' | 'gone'>[] {
+  const item = { pk: { S: to }, userId: numeric(userId) };
+  return [
+    { write: deleting(from, { userId }, context), refused: () => 'gone' },
+    { write: taking(item, context), refused: () => 'taken' },
+  ];
 }
 
 /** The condition that a name or an address is this user's. */
-const owned = ({ userId }: Account) => ({
+const owned = ({ userId }: Pick<Account, 'userId'>) => ({
   ConditionExpression: 'userId = :id',
   ExpressionAttributeValues: { ':id': numeric(userId) },
 });
@@ -156,7 +180,7 @@ function replacing(item: Item, owner: Account, { table }: WriteContext): Transac
   return { Put: { TableName: table, Item: item, ...owned(owner) } };
 }
 
-function deleting(pk: string, owner: Account, { table }: WriteContext): TransactWriteItem {
+function deleting(pk: string, owner: Pick<Account, 'userId'>, { table }: WriteContext): TransactWriteItem {
   return { Delete: { TableName: table, Key: { pk: { S: pk } }, ...owned(owner) } };
 }
 

@@ -18,6 +18,7 @@ import {
   type Wanted,
 } from '../store.ts';
 import { readAccount } from './dynamodb-account.ts';
+import { mailKeys, ownMailKey } from './dynamodb-addresses.ts';
 import { watchAttempts } from './dynamodb-attempts.ts';
 import { dynamoClient } from './dynamodb-client.ts';
 import { fault } from './dynamodb-faults.ts';
@@ -27,7 +28,6 @@ import {
   isKnown,
   isTaken,
   keyOf,
-  mailKey,
   nameKey,
   requestKey,
   userKey,
@@ -35,7 +35,13 @@ import {
 } from './dynamodb-items.ts';
 import { listNames } from './dynamodb-listing.ts';
 import { DynamoTable, system } from './dynamodb-table.ts';
-import { changedAccount, changeWrites, removalWrites, signUpWrites } from './dynamodb-writes.ts';
+import {
+  changedAccount,
+  changeWrites,
+  removalWrites,
+  signUpWrites,
+  type WriteContext,
+} from './dynamodb-writes.ts';
 
 /** How to reach users in a DynamoDB table. */
 export interface DynamoStoreOptions {
@@ -111,7 +117,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     signal: AbortSignal,
   ): Promise<Refusal | undefined> {
     const name = nameKey(username);
-    const mail = email === undefined ? [] : [mailKey(email)];
+    const mail = email === undefined ? [] : mailKeys(email);
     const found = await users.read([name, ...mail], signal);
     const nowMs = now();
     const taken = [name, ...mail].find((key) => isTaken(found.get(key), nowMs));
@@ -130,7 +136,8 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   }
 
   async function change(valid: Change, signal: AbortSignal): Promise<ChangeResult> {
-    const refused = await users.transact('a change', (context) => changeWrites(valid, context), signal);
+    const mail = await ownMailKey(users, valid.from, signal);
+    const refused = await users.transact('a change', (context) => changeWrites(valid, mail, context), signal);
     return refused ?? { outcome: 'changed', account: changedAccount(valid) };
   }
 
@@ -143,7 +150,9 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   }
 
   async function remove(valid: Removal, signal: AbortSignal): Promise<boolean> {
-    return (await users.transact('a removal', (context) => removalWrites(valid, context), signal)) ?? true;
+    const mail = await ownMailKey(users, valid.from, signal);
+    const writesAt = (context: WriteContext) => removalWrites(valid, mail, context);
+    return (await users.transact('a removal', writesAt, signal)) ?? true;
   }
 
   async function* all(signal: AbortSignal): AsyncGenerator<readonly Account[], void, undefined> {

@@ -8,7 +8,8 @@ export function folded(text: string): string {
   if (isAscii.test(text)) return text.toLowerCase();
   // A capital sigma at the end of a word becomes another small letter than the rest do (Unicode's Final_Sigma,
   // https://www.unicode.org/versions/latest/core-spec/chapter-3/#G54277), so it would depend on what follows it.
-  return text.normalize('NFC').toLowerCase().replaceAll('ς', 'σ');
+  // A small letter may be composed where its capital can't be, as in "ǰ": so it is composed once more.
+  return text.normalize('NFC').toLowerCase().replaceAll('ς', 'σ').normalize('NFC');
 }
 
 const isAscii = /^[ -~]*$/;

@@ -11,6 +11,7 @@ import {
   type SignUpResult,
   type StoredUser,
   StoreError,
+  type Target,
   type UserKey,
   type UserStore,
 } from '../store.ts';
@@ -138,12 +139,19 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     return { outcome: 'created', user: { username, userId } };
   }
 
-  function decideChange({ from, etag, request, ...changed }: Change): ChangeResult {
+  /** The account as a change or a removal has read it, if it still is, or whatever it is now if that is as well. */
+  function beforeOf({ from, latest }: Target): Account | undefined {
+    const account = accountOf(latest ?? { userId: from.userId });
+    const isMeant = latest ? account?.userId === from.userId : account?.etag === from.etag;
+    return isMeant ? account : undefined;
+  }
+
+  function decideChange({ etag, request, from, latest, ...changed }: Change): ChangeResult {
     const nowMs = now();
     forgetExpired(nowMs);
     if (known(request?.id, nowMs)) return { outcome: 'request_id_known' };
-    const before = byId.get(from.userId);
-    if (before?.etag !== from.etag) return { outcome: 'outdated' };
+    const before = beforeOf({ from, latest });
+    if (!before) return { outcome: 'outdated' };
     const { username = before.username, email = before.email, passwordHash = before.passwordHash } = changed;
     const account: Account = {
       ...before,
@@ -192,12 +200,12 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
       const first = known(requestId, now());
       return first && { fingerprint: first.fingerprint, userId: first.userId };
     },
-    async remove({ from, heldUntilMs }, signal) {
+    async remove({ heldUntilMs, ...target }, signal) {
       check(signal);
       const nowMs = now();
       forgetExpired(nowMs);
-      const before = byId.get(from.userId);
-      if (before?.etag !== from.etag) return false;
+      const before = beforeOf(target);
+      if (!before) return false;
       takeOut(before);
       if (heldUntilMs <= nowMs) return true;
       hold(heldNames, before.username, heldUntilMs);

@@ -1,5 +1,5 @@
 import { randomInt } from 'node:crypto';
-import type { DatabaseSync, SQLInputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import {
   type Account,
   type Change,
@@ -9,6 +9,8 @@ import {
   type RequestKey,
   type SignUp,
   type SignUpResult,
+  StoreError,
+  type UserKey,
 } from '../store.ts';
 import { folded } from './folded.ts';
 import { keyOf, type SqliteReads } from './sqlite-reads.ts';
@@ -16,6 +18,9 @@ import { keyOf, type SqliteReads } from './sqlite-reads.ts';
 /**
  * Decides what is asked, and writes it. All of them run inside a transaction, which keeps other processes from writing:
  * what is found free stays free.
+ *
+ * They throw a StoreError if the file does not take what is written, such as by a trigger of others: then nothing of the
+ * transaction may be committed.
  */
 export interface SqliteDecisions {
   signUp(signUp: SignUp, nowMs: number): SignUpResult;
@@ -40,6 +45,9 @@ export function sqliteDecisions(db: DatabaseSync, reads: SqliteReads): SqliteDec
     `UPDATE users SET username = ?, username_key = ?, email = ?, email_key = ?, password_hash = ?, etag = ?
      WHERE user_id = ?`,
   );
+  const updateButKey = db.prepare(
+    'UPDATE users SET username = ?, username_key = ?, email = ?, password_hash = ?, etag = ? WHERE user_id = ?',
+  );
   const deleteUser = db.prepare('DELETE FROM users WHERE user_id = ?');
   // One that has expired may still be there; the same of holds.
   const insertRequest = db.prepare(
@@ -58,13 +66,14 @@ export function sqliteDecisions(db: DatabaseSync, reads: SqliteReads): SqliteDec
   const etagOf = (etag: string) => (etag === firstEtag ? null : etag);
 
   function remember(request: RequestKey | undefined, userId: number): void {
-    if (request) insertRequest.run(request.id, request.fingerprint, userId, request.expiresAtMs);
+    if (request) write(insertRequest, request.id, request.fingerprint, userId, request.expiresAtMs);
   }
 
-  /** The account as a change or a removal has read it, if it still is. */
-  function unchanged(from: Account): Account | undefined {
-    const now = reads.account({ userId: from.userId });
-    return now?.etag === from.etag ? now : undefined;
+  /** The account as a change or a removal has read it, if it still is, or whatever it is now if that is as well. */
+  function before(from: Account, latest: UserKey | undefined): Account | undefined {
+    const now = reads.account(latest ?? { userId: from.userId });
+    const isMeant = latest ? now?.userId === from.userId : now?.etag === from.etag;
+    return isMeant ? now : undefined;
   }
 
   function signUp(signUp: SignUp, nowMs: number): SignUpResult {
@@ -78,43 +87,48 @@ export function sqliteDecisions(db: DatabaseSync, reads: SqliteReads): SqliteDec
     if (refusal) return { outcome: refusal };
     if (reads.user({ username: '', userId })) return { outcome: 'user_id_taken' };
     const names = [userId, username, folded(username), email ?? null, keyOf(email)];
-    insertUser.run(...names, signUp.passwordHash ?? null, signUp.createdAtMs ?? null, etagOf(etag));
+    write(insertUser, ...names, signUp.passwordHash ?? null, signUp.createdAtMs ?? null, etagOf(etag));
     remember(request, userId);
     return { outcome: 'created', user: { username, userId } };
   }
 
   return {
     signUp,
-    change({ from, etag, request, ...changed }, nowMs) {
+    change({ from, latest, etag, request, ...changed }, nowMs) {
       if (request && reads.request(request.id, nowMs)) return { outcome: 'request_id_known' };
-      const before = unchanged(from);
-      if (!before) return { outcome: 'outdated' };
+      const old = before(from, latest);
+      if (!old) return { outcome: 'outdated' };
       const {
-        username = before.username,
-        email = before.email ?? null,
-        passwordHash = before.passwordHash ?? null,
+        username = old.username,
+        email = old.email ?? null,
+        passwordHash = old.passwordHash ?? null,
       } = changed;
       const account: Account = {
-        ...before,
+        ...old,
         username,
         email: email ?? undefined,
         passwordHash: passwordHash ?? undefined,
         etag,
       };
-      const refusal = reads.refusal(account, nowMs, from.userId);
+      // An upgrade may have left it with an address, and a key, that another has too.
+      const isOwnEmail = email !== null && keyOf(email) === keyOf(old.email);
+      const wanted = isOwnEmail ? { username } : account;
+      const refusal = reads.refusal(wanted, nowMs, from.userId);
       if (refusal) return { outcome: refusal };
-      const names: SQLInputValue[] = [username, folded(username), email, keyOf(account.email)];
-      updateUser.run(...names, passwordHash, etagOf(etag), from.userId);
-      remember(request, from.userId);
+      const names: SQLInputValue[] = [username, folded(username), email];
+      const { userId } = from;
+      if (isOwnEmail) write(updateButKey, ...names, passwordHash, etagOf(etag), userId);
+      else write(updateUser, ...names, keyOf(account.email), passwordHash, etagOf(etag), userId);
+      remember(request, userId);
       return { outcome: 'changed', account };
     },
-    remove({ from, heldUntilMs }, nowMs) {
-      const before = unchanged(from);
-      if (!before) return false;
-      deleteUser.run(from.userId);
+    remove({ from, latest, heldUntilMs }, nowMs) {
+      const old = before(from, latest);
+      if (!old) return false;
+      write(deleteUser, from.userId);
       if (heldUntilMs <= nowMs) return true;
-      insertHold.run('name', folded(before.username), heldUntilMs);
-      if (before.email !== undefined) insertHold.run('email', folded(before.email), heldUntilMs);
+      write(insertHold, 'name', folded(old.username), heldUntilMs);
+      if (old.email !== undefined) write(insertHold, 'email', folded(old.email), heldUntilMs);
       return true;
     },
     forgetExpired(nowMs, atMost) {
@@ -125,9 +139,19 @@ export function sqliteDecisions(db: DatabaseSync, reads: SqliteReads): SqliteDec
       // Names and addresses are never empty. Where the id is somebody's, that one stays.
       const userId = randomInt(1, 2 ** 32);
       const { outcome } = signUp({ username: '', email: '', userId, passwordHash: hashLike }, nowMs);
-      if (outcome === 'created') deleteUser.run(userId);
+      if (outcome === 'created') write(deleteUser, userId);
     },
   };
+}
+
+/** Writes, or removes, one row. */
+function write(statement: StatementSync, ...values: SQLInputValue[]): void {
+  const { changes } = statement.run(...values);
+  if (changes === 1) return;
+  throw new StoreError(
+    `the users file has not taken what was written (${changes} rows instead of 1): does it have triggers of others?`,
+    { retrySafe: false },
+  );
 }
 
 /** As long as the hash of a password. */

@@ -1,4 +1,13 @@
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readSync, statSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
@@ -18,27 +27,31 @@ const openRetryMs = 5;
  * Its statements do not wait for other processes, which would block this one: they fail, see `isBusy`. Close it with
  * `closeSqliteFile`.
  *
- * @param warn is told in one line if the file's log is missing, so that users may be. Default: nobody
+ * @param path may be a symbolic link: the file, and the log beside it, are where it leads
+ * @param warn is told in one line if the file's log is missing, so that users may be, or if an upgrade leaves users with
+ *   one address. Default: nobody
  * @throws StoreError with one line that says which file and what is wrong with it
  */
 export function openSqliteFile(path: string, warn: (line: string) => void = () => {}): DatabaseSync {
-  const file = resolve(path);
+  let file = resolve(path);
   let db: DatabaseSync | undefined;
   let isKnown = false;
   try {
     makeFolder(dirname(file));
     makeFile(file);
+    file = realpathSync(file);
     const isLogMissing = lacksLog(file);
     db = new DatabaseSync(file, { timeout: openTimeoutMs });
     versionOf(db);
     isKnown = true;
     setDurable(db);
-    migrate(db);
+    const { sharedAddresses } = migrate(db);
     if (markOf(db) !== inUse) setMark(db, inUse);
     db.exec('PRAGMA busy_timeout = 0');
     // A copy of the file alone has everybody who is there now, and the mark.
     checkpoint(db);
     if (isLogMissing) warn(logMissing(file));
+    if (sharedAddresses.length > 0) warn(addressesShared(file, sharedAddresses));
     return db;
   } catch (cause) {
     if (isKnown && db) closeSqliteFile(db);
@@ -75,14 +88,15 @@ export function closeSqliteFile(db: DatabaseSync): void {
 
 /**
  * Copies the log into the file and empties it, so that nothing of those who were removed is left in it; where others
- * write or read, it copies what they let it (https://sqlite.org/pragma.html#pragma_wal_checkpoint). It does not matter if
- * nothing can be copied now.
+ * write or read, it copies what they let it (https://sqlite.org/pragma.html#pragma_wal_checkpoint).
+ *
+ * @returns whether the log is empty; if not, try again later
  */
-export function checkpoint(db: DatabaseSync): void {
+export function checkpoint(db: DatabaseSync): boolean {
   try {
-    db.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+    return db.prepare('PRAGMA wal_checkpoint(TRUNCATE)').get()?.busy === 0;
   } catch {
-    // The log has it all, and the next commit says what is wrong with the disk.
+    return false; // the log has it all, and the next commit says what is wrong with the disk
   }
 }
 
@@ -127,6 +141,17 @@ function logMissing(file: string): string {
   return (
     `the users file ${file} was copied while a server ran, or its log ${file}-wal was lost: the latest users and ` +
     'changes may be missing. Copy the users of a server that runs with: npx users backup FILE'
+  );
+}
+
+/** Some ids are enough to begin with. */
+const namedIds = 10;
+
+function addressesShared(file: string, userIds: readonly number[]): string {
+  const named = userIds.slice(0, namedIds).join(', ') + (userIds.length > namedIds ? ', …' : '');
+  return (
+    `in the users file ${file}, upgraded now, users have an e-mail address that is another's but for case or accents ` +
+    `(${userIds.length}: user_id ${named}): they keep it, and are not found by it. Give them another address`
   );
 }
 

@@ -1,10 +1,11 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { DatabaseSync } from 'node:sqlite';
+import { folded } from './folded.ts';
 
 /**
  * What makes a file of each version from one of the version before, the first from an empty one. A step that is
  * released never changes: files that it made are in use, and test/users/stores/released/ has the schema of each.
  *
- * `*_key` is the text as `folded` makes it. An `etag` that is NULL is `firstEtag`.
+ * `*_key` is the text as `folded` makes it, which the steps may call. An `etag` that is NULL is `firstEtag`.
  */
 const steps: readonly string[] = [
   `
@@ -23,7 +24,8 @@ const steps: readonly string[] = [
     WHERE request_expires_at_ms IS NOT NULL;
   `,
   // Request ids outlive their users. A column that is UNIQUE can't be dropped (https://sqlite.org/lang_altertable.html,
-  // section 5), so the table is made anew, as section 7 says.
+  // section 5), so the table is made anew, as section 7 says. Keys of addresses that schema 1 folded otherwise are made
+  // anew where nobody has them.
   `
   CREATE TABLE requests (
     request_id    TEXT PRIMARY KEY,
@@ -46,6 +48,7 @@ const steps: readonly string[] = [
   ) STRICT;
   INSERT INTO users_2
     SELECT user_id, username, username_key, email, email_key, password_hash, NULL, NULL FROM users ORDER BY user_id;
+  UPDATE OR IGNORE users_2 SET email_key = folded(email) WHERE email_key <> folded(email);
   DROP TABLE users;
   ALTER TABLE users_2 RENAME TO users;
   CREATE TABLE holds (
@@ -79,15 +82,72 @@ export function versionOf(db: DatabaseSync): number {
   );
 }
 
+/** What an upgrade leaves to be done by people. */
+export interface Migrated {
+  /** Users whose e-mail address is another's by now but for case or accents: they keep it, and can't be found by it. */
+  readonly sharedAddresses: readonly number[];
+}
+
 /**
- * Brings an open file to the current schema, in one transaction: all of it or nothing.
+ * Brings an open file to the current schema, in one transaction: all of it or nothing. Tables of others stay as they
+ * are, with what refers to users.
  *
- * @throws Error if it is of a newer release
+ * @throws Error if it is of a newer release, or has what others have made and an upgrade would lose or break
  */
-export function migrate(db: DatabaseSync): void {
+export function migrate(db: DatabaseSync): Migrated {
+  // Else DROP TABLE deletes the rows of others that refer to users, and RENAME rewrites, or fails at, what names them:
+  // https://sqlite.org/lang_altertable.html, section 7. In a transaction the first pragma does nothing.
+  const keys = db.prepare('PRAGMA foreign_keys').get()?.foreign_keys;
+  db.exec('PRAGMA foreign_keys = OFF; PRAGMA legacy_alter_table = ON');
+  try {
+    return upgrade(db);
+  } finally {
+    // Of a transaction that has failed nothing is left, once the file is closed.
+    if (!db.isTransaction) db.exec(`PRAGMA foreign_keys = ${keys}; PRAGMA legacy_alter_table = OFF`);
+  }
+}
+
+function upgrade(db: DatabaseSync): Migrated {
   db.exec('BEGIN IMMEDIATE');
   const version = versionOf(db);
-  for (const step of steps.slice(version)) db.exec(step);
-  if (version < schemaVersion) db.exec(`PRAGMA user_version = ${schemaVersion}`);
+  let sharedAddresses: number[] = [];
+  if (version < schemaVersion) {
+    refuseForeign(db, version);
+    db.function('folded', { deterministic: true }, (text) => (text === null ? null : folded(String(text))));
+    for (const step of steps.slice(version)) db.exec(step);
+    const shared = db.prepare('SELECT user_id FROM users WHERE email_key <> folded(email) ORDER BY user_id');
+    sharedAddresses = shared.all().map(({ user_id }) => Number(user_id));
+    db.exec(`PRAGMA user_version = ${schemaVersion}`);
+  }
   db.exec('COMMIT');
+  return { sharedAddresses };
+}
+
+/** Indexes and triggers go with their table; a view or a trigger may name what is no longer there. */
+function refuseForeign(db: DatabaseSync, version: number): void {
+  const own = namesOf(version);
+  const next = namesOf(schemaVersion);
+  const foreign = db
+    .prepare(`SELECT type, lower(name) AS name, lower(tbl_name) AS of FROM sqlite_schema WHERE ${isNamed}`)
+    .all()
+    .map(({ type, name, of }) => ({ type: String(type), name: String(name), of: String(of) }))
+    .filter(({ name }) => !own.has(name))
+    .filter(({ type, name, of }) => type === 'view' || type === 'trigger' || own.has(of) || next.has(name));
+  if (foreign.length === 0) return;
+  const named = foreign.map(({ type, name }) => `${type} ${name}`).join(', ');
+  throw new Error(
+    `others have added what its upgrade would lose or break: ${named}. Drop or rename it, start the server, make it anew`,
+  );
+}
+
+/** What SQLite makes by itself has no name of its own: https://sqlite.org/fileformat2.html#internal_schema_objects */
+const isNamed = "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
+
+/** The names of the tables and indexes of a version. */
+function namesOf(version: number): ReadonlySet<string> {
+  using db = new DatabaseSync(':memory:');
+  db.function('folded', String);
+  for (const step of steps.slice(0, version)) db.exec(step);
+  const names = db.prepare(`SELECT name FROM sqlite_schema WHERE ${isNamed}`).all();
+  return new Set(names.map(({ name }) => String(name)));
 }

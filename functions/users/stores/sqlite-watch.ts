@@ -14,7 +14,8 @@ import { StoreError } from '../store.ts';
  */
 export function fileWatch(path: string, db: DatabaseSync): () => void {
   const file = resolve(path);
-  const log = `${file}-wal`;
+  // SQLite keeps the log beside what a symbolic link leads to.
+  const log = `${db.location()}-wal`;
   const opened = { file: identityOf(file), log: identityOf(log) };
   const pageBytes = Number(db.prepare('PRAGMA page_size').get()?.page_size);
   // It changes nothing, and tells how many frames are in the log: https://sqlite.org/pragma.html#pragma_wal_checkpoint

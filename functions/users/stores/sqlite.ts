@@ -1,12 +1,13 @@
+import type { DatabaseSync } from 'node:sqlite';
 import { setTimeout as delay } from 'node:timers/promises';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import { StoreError, type UserStore } from '../store.ts';
 import { idleCheckpoints } from './sqlite-checkpoints.ts';
 import { busyRetryMs, commitQueue } from './sqlite-commits.ts';
-import { sqliteDecisions } from './sqlite-decisions.ts';
+import { type SqliteDecisions, sqliteDecisions } from './sqlite-decisions.ts';
 import { fault, isBusy } from './sqlite-errors.ts';
 import { closeSqliteFile, openSqliteFile } from './sqlite-file.ts';
-import { sqliteReads } from './sqlite-reads.ts';
+import { type SqliteReads, sqliteReads } from './sqlite-reads.ts';
 import { fileWatch } from './sqlite-watch.ts';
 
 /** How to open users in a SQLite file. */
@@ -24,6 +25,19 @@ export interface SqliteStoreOptions {
   readonly warn?: (line: string) => void;
 }
 
+/** A file with other tables than its version says can't answer what is asked. */
+function prepared(path: string, db: DatabaseSync): { reads: SqliteReads; decisions: SqliteDecisions } {
+  try {
+    const reads = sqliteReads(db);
+    return { reads, decisions: sqliteDecisions(db, reads) };
+  } catch (cause) {
+    closeSqliteFile(db);
+    const said = cause instanceof Error ? cause.message : String(cause);
+    const what = `cannot open the users file ${path}: it has not what its version says (${said})`;
+    throw new StoreError(`${what}: restore a backup`, { retrySafe: false, cause });
+  }
+}
+
 /** How many accounts a copy gets at a time: some milliseconds of work. */
 const accountsPerBatch = 500;
 
@@ -38,8 +52,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   const { path, limits = defaultLimits, now = Date.now, warn } = options;
   const db = openSqliteFile(path, warn);
   const checkFiles = fileWatch(path, db);
-  const reads = sqliteReads(db);
-  const decisions = sqliteDecisions(db, reads);
+  const { reads, decisions } = prepared(path, db);
   const checkpoints = idleCheckpoints(db, limits.sqliteIdleCheckpointMs, checkFiles);
   const commits = commitQueue({
     db,
@@ -50,6 +63,8 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     tidy: (nowMs, decided) => decisions.forgetExpired(nowMs, 2 * decided),
     committed: checkpoints.written,
   });
+  // A log that the last server left is copied at the latest when whoever reads it has ended.
+  checkpoints.written();
   let closed = false;
 
   function check(signal: AbortSignal): void {

@@ -68,6 +68,38 @@ export function changeRaces(suite: Suite): void {
       assert.equal((await kept(at(0), { userId: 1 })).passwordHash, String(8 * 4));
     }));
 
+  test('of many who name the user the last one wins, where the store does not compare etags; by a name given up, none', () =>
+    atServers(suite, async (at) => {
+      const from = await signedUp(at(0), { username: 'ann', userId: 1, email: '0@x.org' });
+      const change = (i: number) => {
+        const latest = i % 2 ? { username: 'ANN' } : { userId: 1 };
+        return untilAnswered(() =>
+          at(i).change({ from, latest, etag: `e${i}`, email: `${i}@x.org` }, unbounded),
+        );
+      };
+      const results = await Promise.all(many.map(change));
+      const { changed = 0, outdated = 0 } = outcomes(results);
+      assert.equal(changed + outdated, many.length);
+      assert.ok(changed === many.length || (suite.name === 'DynamoDB' && changed > 0), `${changed} changed`);
+      const now = await kept(at(1), { userId: 1 });
+      assert.ok(results.some((it) => it.outcome === 'changed' && it.account.etag === now.etag));
+      for (const i of many) {
+        const expected = now.email === `${i}@x.org` ? 1 : undefined;
+        assert.equal(await idOf(at(i), { email: `${i}@x.org` }), expected);
+      }
+      const renamed = await at(0).change({ from: now, etag: 'renamed', username: 'zoe' }, unbounded);
+      assert.ok(renamed.outcome === 'changed');
+      await signedUp(at(0), { username: 'ann', userId: 2 });
+      const late = { from: now, latest: { username: 'ann' } };
+      assert.equal(
+        (await at(1).change({ ...late, etag: 'late', passwordHash: '$' }, unbounded)).outcome,
+        'outdated',
+      );
+      assert.equal(await at(1).remove({ ...late, heldUntilMs: 0 }, unbounded), false);
+      assert.equal((await kept(at(1), { userId: 1 })).etag, 'renamed');
+      assert.equal((await kept(at(1), { userId: 2 })).passwordHash, undefined);
+    }));
+
   test('many take one name at once, by a change or by a sign-up: exactly one gets it', () =>
     atServers(suite, async (at) => {
       const accounts = await Promise.all(

@@ -1,5 +1,6 @@
 // A file of each released schema is opened with all that is in it: users, addresses, hashes and request ids, whose
-// repeats still find their users; the upgrade is all of it or nothing. A file of a newer release is left alone.
+// repeats still find their users; the upgrade is all of it or nothing. A file of a newer release is left alone. What others
+// have added to a file stays, or is named before anything is changed.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
@@ -89,15 +90,96 @@ for (const end of ['ended', 'was killed']) {
 test('an upgrade that fails changes nothing, and says why in one line', () =>
   inFolder((_, path) => {
     const old = makeSchema1(path);
-    old.exec('CREATE TABLE holds (a)'); // in the way of the last part of the step
+    old.exec('CREATE TABLE users_2 (a)'); // in the way of what the step makes meanwhile
     const before = schemaOf(old);
     old.close();
     assert.throws(() => openSqliteFile(path), {
       name: 'StoreError',
-      message: /^cannot open .*holds already.*$/,
+      message: /^cannot open .*users_2 already.*$/,
     });
     using after = new DatabaseSync(path);
     assert.deepEqual(schemaOf(after), before);
     assert.equal(after.prepare('PRAGMA user_version').get()?.user_version, 1);
     assert.equal(after.prepare('SELECT count(*) AS n FROM users').get()?.n, count + 2);
+  }));
+
+test('tables of others stay as they are, with what refers to users, and go on to refer to them', () =>
+  inFolder((_, path) => {
+    const old = makeSchema1(path);
+    old.exec(`CREATE TABLE notes (user_id INTEGER REFERENCES users (user_id) ON DELETE CASCADE, note TEXT);
+      CREATE TABLE marks (user_id INTEGER REFERENCES users (user_id), mark TEXT);
+      INSERT INTO notes SELECT user_id, 'note' FROM users;
+      INSERT INTO marks SELECT user_id, 'mark' FROM users;
+      CREATE INDEX notes_by_user ON notes (user_id)`);
+    const others = () => schemaOf(old).filter(([, , of]) => of === 'notes' || of === 'marks');
+    const before = others();
+    const db = openSqliteFile(path);
+    const rowsOf = (table: string) => db.prepare(`SELECT count(*) AS n FROM ${table}`).get()?.n;
+    assert.deepEqual([rowsOf('notes'), rowsOf('marks')], [count + 2, count + 2]);
+    assert.deepEqual(others(), before);
+    assert.deepEqual(db.prepare('PRAGMA foreign_key_check').all(), []);
+    assert.equal(db.prepare('PRAGMA foreign_keys').get()?.foreign_keys, 1, 'whose keys are kept as before');
+    assert.equal(db.prepare('PRAGMA legacy_alter_table').get()?.legacy_alter_table, 0);
+    db.exec('DELETE FROM marks; DELETE FROM users WHERE user_id = 7');
+    assert.equal(rowsOf('notes'), count + 1);
+    db.close();
+    old.close();
+  }));
+
+for (const [named, sql] of [
+  ['view names', 'CREATE VIEW names AS SELECT username FROM users'],
+  ['trigger tr', 'CREATE TRIGGER tr AFTER INSERT ON users BEGIN DELETE FROM notes; END'],
+  ['index by_name', 'CREATE INDEX by_name ON users (username)'],
+  ['table requests', 'CREATE TABLE Requests (a)'],
+  ['index holds_by_end', 'CREATE INDEX holds_by_end ON notes (a)'],
+] as const) {
+  test(`${named} of others is named, and the file stays as it is`, () =>
+    inFolder((_, path) => {
+      const old = makeSchema1(path);
+      old.exec(`CREATE TABLE notes (a); ANALYZE; ${sql}`);
+      const before = schemaOf(old);
+      assert.throws(() => openSqliteFile(path), {
+        name: 'StoreError',
+        message: new RegExp(`^cannot open [^\\n]* lose or break: ${named}\\. [^\\n]*$`),
+      });
+      assert.deepEqual(schemaOf(old), before);
+      assert.equal(old.prepare('PRAGMA user_version').get()?.user_version, 1);
+      old.close();
+    }));
+}
+
+test('addresses that schema 1 folded otherwise are found; of two that are one now nobody is lost, and it is said', () =>
+  inFolder(async (_, path) => {
+    const old = new DatabaseSync(path);
+    old.exec(schema1);
+    const insert = old.prepare(
+      'INSERT INTO users (user_id, username, username_key, email, email_key) VALUES (?, ?, ?, ?, ?)',
+    );
+    const add = (id: number, name: string, email: string) =>
+      insert.run(id, name, name, email, email.normalize('NFC').toLowerCase());
+    add(1, 'jan', 'J\u030Can@x.org');
+    add(2, 'low', '\u01F0ohn@x.org');
+    add(3, 'cap', 'J\u030Cohn@x.org');
+    add(4, 'nikos', '\u03BD\u03AF\u03BA\u03BF\u03C2@x.org');
+    old.close();
+    const warnings: string[] = [];
+    const store = openSqliteStore({ path, warn: (line) => warnings.push(line) });
+    assert.equal(warnings.length, 1);
+    assert.match(warnings.join(), /1: user_id 3\)/);
+    for (const email of ['J\u030Can@x.org', '\u01F0AN@x.org'])
+      assert.equal((await kept(store, { email })).userId, 1);
+    assert.equal((await kept(store, { email: '\u039D\u038A\u039A\u039F\u03A3@x.org' })).userId, 4);
+    assert.equal((await kept(store, { email: 'J\u030COHN@x.org' })).userId, 2);
+    const cap = await kept(store, { userId: 3 });
+    assert.equal(cap.email, 'J\u030Cohn@x.org');
+    const renamed = await store.change({ from: cap, etag: '1', username: 'caps' }, unbounded);
+    assert.ok(renamed.outcome === 'changed', renamed.outcome);
+    const moved = await store.change({ from: renamed.account, etag: '2', email: 'cap@x.org' }, unbounded);
+    assert.equal(moved.outcome, 'changed');
+    assert.equal((await kept(store, { email: 'cap@x.org' })).username, 'caps');
+    assert.equal((await kept(store, { email: '\u01F0ohn@x.org' })).userId, 2);
+    await store.close();
+    const again = openSqliteStore({ path, warn: (line) => warnings.push(line) });
+    assert.equal(warnings.length, 1, 'it is said once');
+    await again.close();
   }));
