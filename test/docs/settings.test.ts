@@ -32,7 +32,8 @@ it('lists each setting', () => {
 });
 
 it('names the defaults', () => {
-  const { host, port, workers, store, log, samples, hasConsole, trustedProxies, telemetry } = readConfig({});
+  const config = readConfig({});
+  const { host, port, workers, store, log, samples, hasConsole, trustedProxies, telemetry } = config;
   const defaults = {
     HOST: host,
     PORT: String(port),
@@ -41,6 +42,7 @@ it('names the defaults', () => {
     USERS_STORE: store.kind,
     USERS_DATA: store.kind === 'sqlite' ? store.dataFolder : '',
     TRUSTED_PROXIES: String(trustedProxies),
+    HTTP2_ENGINE: config.http2Engine,
     LOG_LEVEL: log.level,
     LOG_FORMAT: log.format,
     USERS_SAMPLES: samples ? '1' : '0',
