@@ -1,4 +1,4 @@
-import { createWriteStream } from 'node:fs';
+import { createWriteStream, statSync } from 'node:fs';
 import { Readable, type Writable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { UserStore } from '../store.ts';
@@ -9,7 +9,7 @@ import { progress } from './progress.ts';
 /** How to write out the users of a store. */
 export interface ExportOptions {
   readonly store: Pick<UserStore, 'all'>;
-  /** `-` is `stdout`. */
+  /** `-` is `stdout`, and so are its names. A pipe or a device is written into. */
   readonly to: string;
   readonly stdout: Writable;
   /** Replaces a file that is there, other than a users file. */
@@ -39,12 +39,23 @@ export async function exportUsers(options: ExportOptions): Promise<number> {
   }
   const source = () => Readable.from(lines(), { highWaterMark: 1 });
   using _ = progress(say, () => `${users} users exported`);
-  if (to === '-') {
+  if (stdoutNames.includes(to)) {
     await pipeline(source(), stdout, { signal, end: false });
+  } else if (isSink(to)) {
+    await pipeline(source(), createWriteStream(to), { signal });
   } else {
     await writeNewFile(to, { force }, (temporary) =>
       pipeline(source(), createWriteStream(temporary), { signal }),
     );
   }
   return users;
+}
+
+/** By its names, which may lead to a file, it would be replaced. */
+const stdoutNames = ['-', '/dev/stdout', '/dev/fd/1', '/proc/self/fd/1'];
+
+/** Whether what is at a path takes bytes, and is never replaced. */
+function isSink(path: string): boolean {
+  const there = statSync(path, { throwIfNoEntry: false });
+  return there?.isFIFO() === true || there?.isCharacterDevice() === true;
 }

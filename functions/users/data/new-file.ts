@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
+import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
 import { DataError, isSystemError, reasonOf } from './data-error.ts';
 import { readHeader } from './sqlite-header.ts';
@@ -54,12 +54,12 @@ export function syncAt(path: string): void {
 }
 
 function refuseFile(file: string, force: boolean): void {
-  if (lstatSync(file, { throwIfNoEntry: false }) === undefined) return;
-  const there = statSync(file, { throwIfNoEntry: false }); // nothing where a link leads nowhere
-  // /dev/stdout, too: root would put a file in the place of the device.
-  if (there && !there.isFile()) throw new DataError(`${file} is no file that can be replaced: name another`);
+  const there = lstatSync(file, { throwIfNoEntry: false });
+  if (there === undefined) return;
+  // Nor a link, such as /dev/stdout: root would put a file in its place.
+  if (!there.isFile()) throw new DataError(`${file} is no file that can be replaced: name another`);
   if (!force) throw new DataError(`${file} exists: name another file, or replace it with --force`);
-  if (there && readHeader(file).needsLog) {
+  if (readHeader(file).needsLog) {
     throw new DataError(`${file} is the users file of a server, or was copied from one: name another file`);
   }
 }

@@ -35,13 +35,14 @@ test('backup, export and restore do not touch the users file of a server, whatev
   assert.equal((await users.with('data', everybody)).length, 11);
 });
 
-test('--force replaces no users file of another server, no folder, and nothing like /dev/stdout', async () => {
+test('--force replaces no users file of another server, and nothing but files', async () => {
   using users = new UsersFolder();
   await users.with('data', (store) => addUsers(store, 3));
   await using server = new ServerProcess({ settings: users.settings('other') });
   await server.url();
   mkdirSync(users.path('folder'));
   execFileSync('mkfifo', [users.path('fifo')]);
+  symlinkSync(users.path('text'), users.path('link'));
   const before = readFileSync(users.path('other/users.sqlite'));
   for (const command of ['backup', 'export']) {
     const refusal = async (name: string) => {
@@ -53,14 +54,14 @@ test('--force replaces no users file of another server, no folder, and nothing l
       await refusal('other/users.sqlite'),
       /is the users file of a server, or was copied from one/,
     );
-    for (const name of ['folder', 'fifo']) {
+    for (const name of ['folder', 'link', ...(command === 'backup' ? ['fifo'] : [])]) {
       assert.match(await refusal(name), /\n.+ is no file that can be replaced: name another\n$/);
     }
     writeFileSync(users.path('text'), 'of before');
     await users.ok('data', [command, '--force', users.path('text')]);
     await users.ok('data', [command, '--force', users.path('text')]);
   }
-  assert.deepEqual(readFileSync(users.path('other/users.sqlite')), before);
+  assert.ok(readFileSync(users.path('other/users.sqlite')).equals(before));
   assert.ok(statSync(users.path('fifo')).isFIFO());
   await server.stop();
 });

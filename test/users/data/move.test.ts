@@ -2,7 +2,10 @@
 // import may be repeated; that it tells of each line that is refused, without a hash, and goes on; and that it holds
 // neither the export nor the users in memory.
 import assert from 'node:assert/strict';
-import { readFileSync, statSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync, readlinkSync, statSync, symlinkSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { PassThrough } from 'node:stream';
 import { test } from 'node:test';
 import { exportUsers } from '../../../functions/users/data/export.ts';
@@ -11,6 +14,7 @@ import { importUsers } from '../../../functions/users/data/import.ts';
 import { type Account, StoreError, type UserStore } from '../../../functions/users/store.ts';
 import { openDynamoStore } from '../../../functions/users/stores/dynamodb.ts';
 import { memoryStore } from '../../../functions/users/stores/memory.ts';
+import { fromHere, root } from '../../support/process.ts';
 import { endpoint, withoutEndpoint } from '../stores/dynamodb-setting.ts';
 import { testTable } from '../stores/dynamodb-table.ts';
 import { addUsers, everybody, someHash, UsersFolder } from './users-folder.ts';
@@ -155,6 +159,35 @@ test('an export needs a users file, and makes none', async () => {
   await users.with('data', (store) => addUsers(store, 1));
   const nowhere = await users.run('data', ['export', users.path('no/lines')]);
   assert.match(nowhere.err, /\ncannot write .+no\/lines: ENOENT: no such file or directory\n$/);
+});
+
+test('a pipe, a device and /dev/stdout are written into, with --force too', async () => {
+  using users = new UsersFolder();
+  await users.with('data', (store) => addUsers(store, 300));
+  const { out } = await users.ok('data', ['export']);
+  execFileSync('mkfifo', [users.path('pipe')]);
+  const reading = readFile(users.path('pipe'), 'utf8');
+  await users.ok('data', ['export', '--force', users.path('pipe')]);
+  assert.equal(await reading, out);
+  assert.ok(statSync(users.path('pipe')).isFIFO());
+  symlinkSync('/dev/null', users.path('null'));
+  await users.ok('data', ['export', '--force', users.path('null')]);
+  assert.equal(readlinkSync(users.path('null')), '/dev/null');
+
+  // Where standard output is a file, the link /dev/stdout leads to it.
+  const redirected = openSync(users.path('redirected'), 'w');
+  const child = spawn(
+    process.execPath,
+    ['functions/users/data/main.ts', 'export', '--force', '/dev/stdout'],
+    {
+      cwd: root,
+      env: { ...fromHere(), ...users.settings('data') },
+      stdio: ['ignore', redirected, 'ignore'],
+    },
+  );
+  closeSync(redirected);
+  assert.deepEqual(await once(child, 'close'), [0, null]);
+  assert.equal(readFileSync(users.path('redirected'), 'utf8'), out);
 });
 
 test('--dry-run needs no store, and changes nothing', async () => {
