@@ -147,8 +147,7 @@ const isNamed = "name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
 /** The names of the tables and indexes of a version. */
 function namesOf(version: number): ReadonlySet<string> {
   using db = new DatabaseSync(':memory:');
-  db.function('folded', String);
-  for (const step of steps.slice(0, version)) db.exec(step);
+  makeSchema(db, version);
   const names = db.prepare(`SELECT name FROM sqlite_schema WHERE ${isNamed}`).all();
   return new Set(names.map(({ name }) => String(name)));
 }
