@@ -235,6 +235,8 @@ test('a backup of schema 1 is restored as it is, and upgraded by its server', as
   assert.deepEqual(readFileSync(users.path('data/users.sqlite')), readFileSync(old));
   const [tom] = await users.with('data', everybody);
   assert.equal(tom?.username, 'Tom');
+  await users.ok('data', ['backup', users.path('upgraded')]);
+  await users.ok('again', ['restore', users.path('upgraded')]);
 });
 
 test('who has opened the users file before, and waits for it, does not get the old one', async () => {
