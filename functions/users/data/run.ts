@@ -2,7 +2,7 @@ import { type FileHandle, open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addAbortSignal, type Readable } from 'node:stream';
 import type { Limits } from '../../limits.ts';
-import type { UserStore } from '../store.ts';
+import { noEvents, type UserStore } from '../store.ts';
 import { openStore, type StoreConfig } from '../stores/registry.ts';
 import { schemaVersion } from '../stores/sqlite-schema.ts';
 import { backUp } from './backup.ts';
@@ -87,7 +87,7 @@ export async function run(command: DataCommand, context: DataContext): Promise<b
       }
       const { indexNames } = await import('../stores/dynamodb-index.ts');
       const { table, endpoint } = config;
-      const names = await indexNames({ table, endpoint, limits: context.limits }, signal);
+      const names = await indexNames({ table, endpoint, limits: context.limits, warn: say }, signal);
       say(`Entered ${names} names that were not listed. Users of earlier releases are listed now.`);
       return true;
     }
@@ -131,10 +131,10 @@ async function openExport(file: string): Promise<FileHandle> {
 }
 
 async function withStore<T>(
-  { store: config, limits }: DataContext,
+  { store: config, limits, say }: DataContext,
   use: (store: UserStore) => Promise<T>,
 ): Promise<T> {
-  const store = await openStore(config, limits);
+  const store = await openStore(config, limits, noEvents, say);
   try {
     return await use(store);
   } finally {
