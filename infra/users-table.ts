@@ -70,7 +70,9 @@ export class UsersTable extends Construct {
     const { tableArn } = this.table;
     const allow = (resourceArn: string, ...actions: string[]) =>
       iam.Grant.addToPrincipal({ grantee, actions, resourceArns: [resourceArn] });
-    const writes = ['PutItem', 'UpdateItem', 'DeleteItem'].map((action) => `dynamodb:${action}`);
+    const writes = ['PutItem', 'UpdateItem', 'DeleteItem', 'ConditionCheckItem'].map(
+      (action) => `dynamodb:${action}`,
+    );
     allow(tableArn, ...writes, 'dynamodb:BatchGetItem');
     allow(`${tableArn}/index/${nameIndex}`, 'dynamodb:Query');
   }

@@ -105,7 +105,7 @@ test("the tasks' role allows what the store calls, on this table and its index",
     ...[...commands].flatMap((command) => actionsOf[command] ?? assert.fail(`${command}: which actions?`)),
     ...parts.map((part) => actionOfPart[part] ?? assert.fail(part)),
   ].map((action) => `dynamodb:${action}`);
-  assert.deepEqual(parts, ['Put', 'Update', 'Delete']);
+  assert.deepEqual(parts, ['Put', 'Update', 'Delete', 'ConditionCheck']);
 
   const statements = resourcesOf(template, 'AWS::IAM::Policy')
     .filter(([, { Properties }]) => /ServiceTaskTaskRole/.test(JSON.stringify(Properties.Roles)))
