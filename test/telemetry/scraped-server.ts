@@ -55,6 +55,9 @@ async function callAllKinds(url: string): Promise<void> {
   using users = createUsersClient({ endpoint: url });
   const password = 'correct horse battery';
   await users.createUser({ username: 'tom', password });
+  const key = { key: { case: 'username', value: 'tom' } } as const;
+  await users.checkPassword({ key, password });
+  await users.checkPassword({ key, password: 'another one' }).catch(() => {});
   for await (const _ of users.getUsers({ user: [{ username: 'tom' }, { username: 'nobody' }] }));
   const post = async (body: object, headers: Record<string, string> = {}) => {
     const json = { 'content-type': 'application/json', ...headers };
@@ -96,9 +99,10 @@ export async function startPrometheus(t: TestContext, target: string): Promise<s
   const printed: string[] = [];
   for await (const line of createInterface(child.stderr)) {
     printed.push(line);
-    if (!line.includes('Server is ready')) continue;
-    child.stderr.resume();
-    const [, address = ''] = /msg="Listening on" address=(\S+)/.exec(printed.join('\n')) ?? [];
+    const all = printed.join('\n');
+    const [, address] = /msg="Listening on" address=(\S+)/.exec(all) ?? [];
+    // It says both, in either order.
+    if (address === undefined || !all.includes('Server is ready')) continue;
     return `http://${address}`;
   }
   throw new Error(`Prometheus did not start:\n${printed.join('\n')}`);
