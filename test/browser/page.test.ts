@@ -6,12 +6,13 @@ import { mkdir } from 'node:fs/promises';
 import { after, before, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
 import type { Browser, Page } from 'playwright-core';
+import { budgets } from '../../build.ts';
 import { buildPage } from '../../functions/web/console/page-files.ts';
 import { ServerProcess } from '../support/process.ts';
 import { axeFindings, launch, open } from './chromium.ts';
 import { type ConsoleServer, serveConsole } from './console-server.ts';
 
-const maxGzipBytes = 60_000;
+const { consoleGzipBytes: maxGzipBytes } = budgets;
 const pictures = new URL('../../dist/screenshots/', import.meta.url);
 
 /** Brings each view to where it shows all that it has. */

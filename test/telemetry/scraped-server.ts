@@ -103,6 +103,7 @@ export async function startPrometheus(t: TestContext, target: string): Promise<s
     const [, address] = /msg="Listening on" address=(\S+)/.exec(all) ?? [];
     // It says both, in either order.
     if (address === undefined || !all.includes('Server is ready')) continue;
+    child.stderr.resume();
     return `http://${address}`;
   }
   throw new Error(`Prometheus did not start:\n${printed.join('\n')}`);
