@@ -6,7 +6,7 @@ class Allowance {
   readonly #burst: number;
   readonly #perMs: number;
   #left: number;
-  #atMs = 0;
+  #atMs = performance.now();
 
   constructor(burst: number, perSecond: number) {
     this.#burst = burst;
@@ -55,8 +55,8 @@ export class FloodGuard {
   }
 
   /**
-   * A frame that costs work and moves no request on: PING, SETTINGS, PRIORITY, an empty frame, a small WINDOW_UPDATE
-   * (CVE-2019-9511 to 9518).
+   * A frame that costs work and moves no request on: PING, SETTINGS, PRIORITY, an empty frame, a small
+   * WINDOW_UPDATE (CVE-2019-9511 to 9518).
    */
   glitch(): void {
     if (!this.#glitches.take())
