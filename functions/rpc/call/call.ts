@@ -51,6 +51,7 @@ const maxPathCharacters = 256;
 export abstract class Call implements CallRecord, Payer {
   readonly protocol: string;
   readonly method: string;
+  readonly forwardedFor: string | undefined;
   readonly requestId: string;
   readonly startedAtMs = performance.now();
   endedAtMs = Number.NaN;
@@ -104,8 +105,6 @@ export abstract class Call implements CallRecord, Payer {
     this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy);
     if (!this.isQuiet) for (const observer of policy.observers) observer.begun?.(this);
   }
-
-  readonly forwardedFor: string | undefined;
 
   get peer(): string {
     return this.connection.peer;
