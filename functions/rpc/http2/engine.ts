@@ -3,6 +3,7 @@ import type { Connection } from '../call/connection.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
+import { Http2Server } from './http2-server.ts';
 
 /** The engines that speak HTTP/2: our own, and that of Node, which is kept for a release. */
 export const http2Engines = ['own', 'node'] as const;
@@ -20,7 +21,7 @@ export interface Http2Engine {
   close(): void;
 }
 
-/** Loads an engine: nobody pays for the other one. */
+/** Makes an engine. Node's is loaded only by those who choose it. */
 export async function openHttp2(
   name: Http2EngineName,
   onExchange: (exchange: Exchange) => void,
@@ -31,6 +32,5 @@ export async function openHttp2(
     const { NodeHttp2Server } = await import('./node/http2-server.ts');
     return new NodeHttp2Server(onExchange, limits, counts);
   }
-  const { Http2Server } = await import('./http2-server.ts');
   return new Http2Server(onExchange, limits, counts);
 }
