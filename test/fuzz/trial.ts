@@ -1,4 +1,3 @@
-import type { Socket } from 'node:net';
 import type { Connection } from '../../functions/rpc/call/connection.ts';
 import type { Exchange, Receiver } from '../../functions/rpc/http/exchange.ts';
 import { Http2Connection } from '../../functions/rpc/http2/http2-connection.ts';
@@ -77,8 +76,7 @@ class Trial {
     const socket = this.#socket;
     this.#connection = { ...served.connect(), destroy: () => socket.destroy() };
     this.#http2 = new Http2Connection({
-      // The engine uses what a socket has of a duplex, and `destroySoon`.
-      socket: socket as unknown as Socket,
+      socket,
       connection: this.#connection,
       limits: isPolite ? patientLimits : limits,
       counts: this.#counts,

@@ -1,4 +1,4 @@
-import type { Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
 import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
@@ -21,7 +21,7 @@ import {
 
 /** What a connection is given. */
 export interface Http2ConnectionOptions {
-  readonly socket: Socket;
+  readonly socket: Duplex;
   readonly connection: Connection;
   readonly limits: RpcLimits;
   readonly counts: ConnectionCounts;
@@ -46,7 +46,7 @@ export class Http2Connection implements FrameHandler, OutboxOwner {
   /** Whether it has had a request since somebody last looked. */
   isUsed = true;
   readonly #options: Http2ConnectionOptions;
-  readonly #socket: Socket;
+  readonly #socket: Duplex;
   readonly #parser: FrameParser;
   readonly #reader: FrameReader;
   readonly #decoder = new HpackDecoder(defaultTableBytes);

@@ -1,4 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http2';
+import { connectionHeaders } from './connection-headers.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 
 /** What a field counts besides its texts (RFC 9113 section 10.5.1). */
@@ -13,18 +14,9 @@ const single = new Set(
   x-content-type-options`.split(/\s+/),
 );
 
-/** They belong to a connection of HTTP/1.1, and make a request malformed here (RFC 9113 section 8.2.2). */
-const ofConnections = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-]);
-
-const tellsProtocol = new Set([':method', ':scheme', ':authority', ':path', 'content-type']);
-
 const pseudoNames = new Set([':method', ':scheme', ':authority', ':path']);
+/** Kept of a request that has too many headers. */
+const tellsProtocol = new Set([...pseudoNames, 'content-type']);
 
 /** RFC 9110 section 5.6.2, in lower case (RFC 9113 section 8.2.1). */
 const validName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
@@ -103,7 +95,7 @@ export class RequestHeaders implements FieldSink {
     if (!isValidName(name)) this.fault = 'a name has characters that it may not have';
     else if (invalidValue.test(value)) this.fault = 'a value has characters that it may not have';
     else if (droppedValue.test(value)) return;
-    else if (ofConnections.has(name)) this.fault = 'a header is of connections';
+    else if (connectionHeaders.has(name)) this.fault = 'a header is of connections';
     else if (name === 'te' && value.toLowerCase() !== 'trailers') this.fault = 'te is trailers, or nothing';
     else if (name === 'content-length' && !validLength.test(value)) this.fault = 'a length is no number';
     else this.#add(name, value);

@@ -1,3 +1,4 @@
+import { connectionHeaders } from '../connection-headers.ts';
 import { staticPairs, staticTable } from './static-table.ts';
 
 /** Names and whole fields that are encoded already; more than a server ever sends. */
@@ -42,14 +43,8 @@ export function maxFieldBytes(name: string, value: string): number {
   return name.length + value.length + 12;
 }
 
-const unsendable = new Set([
-  'connection',
-  'keep-alive',
-  'proxy-connection',
-  'transfer-encoding',
-  'upgrade',
-  'http2-settings',
-]);
+/** Also what once asked a server of HTTP/1.1 for HTTP/2. */
+const unsendable = new Set([...connectionHeaders, 'http2-settings']);
 
 const statusIndexes = new Map([
   ['200', 8],
