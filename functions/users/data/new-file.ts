@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, fsyncSync, lstatSync, openSync, renameSync, rmSync } from 'node:fs';
 import { basename, dirname, join, resolve } from 'node:path';
+import { readHeader } from '../stores/sqlite-header.ts';
 import { DataError, isSystemError, reasonOf } from './data-error.ts';
-import { readHeader } from './sqlite-header.ts';
 
 /**
  * Makes a file that is whole or absent, whatever happens: it is written beside its place under another name, synced,

@@ -13,10 +13,10 @@ import {
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { isBusy } from '../stores/sqlite-errors.ts';
+import { headerBytes, readHeader, type SqliteHeader } from '../stores/sqlite-header.ts';
 import { DataError, reasonOf, said } from './data-error.ts';
 import { companions, giveToOwnerOf, makeUsersFolder, spareUsersFile } from './live-file.ts';
 import { syncAt, temporaryBeside } from './new-file.ts';
-import { headerBytes, readHeader, type SqliteHeader } from './sqlite-header.ts';
 import { inspect, named, type UsersFile } from './users-file.ts';
 
 /** How to put a backup in the place of the users file. */

@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Account, StoreError, type UserStore } from '../store.ts';
 import { fault } from './sqlite-errors.ts';
-import { accountOf } from './sqlite-reads.ts';
+import { accountOf, inBatches } from './sqlite-reads.ts';
 import { versionOf } from './sqlite-schema.ts';
 
 /** What can be read of a users file without changing it. */
@@ -10,8 +10,6 @@ export interface SqliteExport extends Pick<UserStore, 'all'>, Disposable {}
 
 /** How long a read waits while another process opens or closes the file. */
 const busyTimeoutMs = 5_000;
-/** Some milliseconds of work. */
-const accountsPerBatch = 500;
 
 /** By the version of the schema. A server may upgrade the file at any time. */
 const columns = {
@@ -30,13 +28,13 @@ export function readSqliteFile(path: string): SqliteExport {
   let db: DatabaseSync | undefined;
 
   /** Reads in one transaction, which sees one schema. */
-  function accountsAfter(from: DatabaseSync, userId: number): Account[] {
+  function accountsAfter(from: DatabaseSync, userId: number, most: number): Account[] {
     from.exec('BEGIN');
     try {
       const version = versionOf(from);
       if (version < 1) throw new Error('it is not a file of users');
       const sql = `SELECT ${columns[version === 1 ? 1 : 2]} FROM users WHERE user_id > ? ORDER BY user_id LIMIT ?`;
-      return from.prepare(sql).all(userId, accountsPerBatch).map(accountOf);
+      return from.prepare(sql).all(userId, most).map(accountOf);
     } finally {
       from.exec('ROLLBACK');
     }
@@ -45,22 +43,17 @@ export function readSqliteFile(path: string): SqliteExport {
   try {
     const open = new DatabaseSync(file, { readOnly: true, timeout: busyTimeoutMs });
     db = open;
-    accountsAfter(open, 0);
+    accountsAfter(open, 0, 1);
     return {
-      async *all(signal) {
-        for (let lastId = 0; ; ) {
+      all: (signal) =>
+        inBatches(async (lastId, most) => {
           signal.throwIfAborted();
-          let accounts: Account[];
           try {
-            accounts = accountsAfter(open, lastId);
+            return accountsAfter(open, lastId, most);
           } catch (cause) {
             throw fault('read users', cause, true);
           }
-          if (accounts.length > 0) yield accounts;
-          if (accounts.length < accountsPerBatch) return;
-          lastId = accounts.at(-1)?.userId ?? 0;
-        }
-      },
+        }),
       [Symbol.dispose]: () => open.close(),
     };
   } catch (cause) {

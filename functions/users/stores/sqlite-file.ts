@@ -1,17 +1,9 @@
-import {
-  closeSync,
-  existsSync,
-  fsyncSync,
-  mkdirSync,
-  openSync,
-  readSync,
-  realpathSync,
-  statSync,
-} from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, realpathSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { StoreError } from '../store.ts';
 import { isBusy, isFull } from './sqlite-errors.ts';
+import { readHeader } from './sqlite-header.ts';
 import { migrate, versionOf } from './sqlite-schema.ts';
 
 /** Two processes that open a file at once take turns; waiting blocks nobody yet. */
@@ -110,12 +102,6 @@ const complete = 0;
 const markOf = (db: DatabaseSync) => db.prepare('PRAGMA application_id').get()?.application_id;
 const setMark = (db: DatabaseSync, mark: number) => db.exec(`PRAGMA application_id = ${mark}`);
 
-/** The format of the first page: https://sqlite.org/fileformat2.html#the_database_header */
-const headerBytes = 72;
-const writeVersionAt = 18;
-const writesLog = 2;
-const markAt = 68;
-
 /**
  * Whether a file that is not open yet was in use with a log, and has none. (Marked, but for a rollback journal: a copy
  * that SQLite made of it.)
@@ -126,14 +112,8 @@ const markAt = 68;
 function lacksLog(file: string): boolean {
   const log = `${file}-wal`;
   if (existsSync(log)) return false;
-  const header = Buffer.alloc(headerBytes);
-  const descriptor = openSync(file, 'r');
-  try {
-    readSync(descriptor, header, 0, headerBytes, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  const wasInUse = header[writeVersionAt] === writesLog && header.readUInt32BE(markAt) === inUse;
+  const { needsLog, applicationId } = readHeader(file);
+  const wasInUse = needsLog && applicationId === inUse;
   return wasInUse && !existsSync(log); // another process may just have opened it
 }
 

@@ -4,13 +4,16 @@ import { closeSync, openSync, readSync } from 'node:fs';
 export const headerBytes = 100;
 const magic = Buffer.from('SQLite format 3\0');
 const readVersionAt = 19;
-const needsLog = 2;
+const withLog = 2;
+const applicationIdAt = 68;
 
 /** What the beginning of a file says of it. */
 export interface SqliteHeader {
   readonly isSqlite: boolean;
   /** It is complete only together with its log: a server has it open, or it is a plain copy of one that a server had. */
   readonly needsLog: boolean;
+  /** What PRAGMA application_id says. */
+  readonly applicationId: number;
 }
 
 /**
@@ -28,5 +31,6 @@ export function readHeader(path: string): SqliteHeader {
     closeSync(descriptor);
   }
   const isSqlite = header.subarray(0, magic.length).equals(magic);
-  return { isSqlite, needsLog: isSqlite && header[readVersionAt] === needsLog };
+  const needsLog = isSqlite && header[readVersionAt] === withLog;
+  return { isSqlite, needsLog, applicationId: header.readUInt32BE(applicationIdAt) };
 }

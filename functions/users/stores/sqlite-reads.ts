@@ -122,3 +122,18 @@ export function accountOf(row: Row): Account {
 function textOf(value: SQLOutputValue | undefined): string | undefined {
   return typeof value === 'string' ? value : undefined;
 }
+
+/** How many accounts a copy gets at a time: some milliseconds of work. */
+const accountsPerBatch = 500;
+
+/** All accounts by user id, so many at a time, as `accountsAfter` gives them. Throws what that throws. */
+export async function* inBatches(
+  accountsAfter: (userId: number, maxAccounts: number) => Promise<readonly Account[]>,
+): AsyncGenerator<readonly Account[], void, undefined> {
+  for (let lastId = 0; ; ) {
+    const accounts = await accountsAfter(lastId, accountsPerBatch);
+    if (accounts.length > 0) yield accounts;
+    if (accounts.length < accountsPerBatch) return;
+    lastId = accounts.at(-1)?.userId ?? 0;
+  }
+}

@@ -7,7 +7,7 @@ import { busyRetryMs, commitQueue } from './sqlite-commits.ts';
 import { type SqliteDecisions, sqliteDecisions } from './sqlite-decisions.ts';
 import { fault, isBusy } from './sqlite-errors.ts';
 import { closeSqliteFile, openSqliteFile } from './sqlite-file.ts';
-import { type SqliteReads, sqliteReads } from './sqlite-reads.ts';
+import { inBatches, type SqliteReads, sqliteReads } from './sqlite-reads.ts';
 import { fileWatch } from './sqlite-watch.ts';
 
 /** How to open users in a SQLite file. */
@@ -37,9 +37,6 @@ function prepared(path: string, db: DatabaseSync): { reads: SqliteReads; decisio
     throw new StoreError(`${what}: restore a backup`, { retrySafe: false, cause });
   }
 }
-
-/** How many accounts a copy gets at a time: some milliseconds of work. */
-const accountsPerBatch = 500;
 
 /**
  * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may use one
@@ -124,15 +121,8 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
       return commits.add({ name: 'remove the user', decide, isRepeatable }, signal);
     },
     list: (listing, signal) => ask('read users', signal, () => reads.page(listing)),
-    async *all(signal) {
-      for (let lastId = 0; ; ) {
-        const after = lastId;
-        const accounts = await ask('read users', signal, () => reads.accountsAfter(after, accountsPerBatch));
-        if (accounts.length > 0) yield accounts;
-        if (accounts.length < accountsPerBatch) return;
-        lastId = accounts.at(-1)?.userId ?? 0;
-      }
-    },
+    all: (signal) =>
+      inBatches((lastId, most) => ask('read users', signal, () => reads.accountsAfter(lastId, most))),
     find: (wanted, signal) => ask('read users', signal, () => wanted.map(reads.user)),
     probe: (signal) =>
       ask('write to its file', signal, () => {
