@@ -22,13 +22,15 @@ export const budgets = {
   /** What a server on DynamoDB loads besides: the AWS client, without the credential sources it does not use. */
   serverDynamoBytes: 520_000,
   /**
-   * What `data.mjs` loads besides, which no server does: backup, restore, export and import. 3 kB of it keep them off the
-   * users file, and say what is wrong.
+   * What `data.mjs` loads besides, which no server does: backup, restore, export and import. 3 kB of it keep them off
+   * the users file, and say what is wrong.
    */
   serverDataBytes: 28_000,
   /** The certificate function: X.509, and the ACM and SSM clients. */
   certificateBytes: 1_150_000,
-  /** What a browser loads of the console: page, style and script. 1 kB of it writes commands of `users` for each method. */
+  /**
+   * What a browser loads of the console: page, style and script. 1 kB of it writes commands of `users` for each method.
+   */
   consoleGzipBytes: 61_000,
 };
 

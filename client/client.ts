@@ -57,9 +57,9 @@ export interface UsersClient extends Client<typeof Users>, Connected {
   /** Returns one page of users, in the order of their names. `listAllUsers` reads all pages. */
   listUsers: Client<typeof Users>['listUsers'];
   /**
-   * All users that a request of `listUsers` asks for, page after page: from `pageToken` on, `pageSize` at a time. A page
-   * is asked for once the users of the one before are taken; leaving the loop ends it. The options are those of each
-   * page: so is the deadline.
+   * All users that a request of `listUsers` asks for, page after page: from `pageToken` on, `pageSize` at a time. A
+   * page is asked for once the users of the one before are taken; leaving the loop ends it. The options are those of
+   * each page: so is the deadline.
    */
   listAllUsers(
     request?: MessageInitShape<typeof ListUsersRequestSchema>,

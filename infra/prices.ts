@@ -42,8 +42,8 @@ export const writtenItemUnits = 2;
 export const signUpWriteUnits = 4 * writtenItemUnits;
 
 /**
- * The index has an item of each name. It is written after the transaction, for a unit; a new name is another item there,
- * so that a rename writes two.
+ * The index has an item of each name. It is written after the transaction, for a unit; a new name is another item
+ * there, so that a rename writes two.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.ThroughputConsiderations.Writes
  */
 export const indexWriteUnits = 1;

@@ -66,7 +66,9 @@ const call = {
   signUpStoredBytes: 1000,
   /** The same of its name in the index. */
   indexedBytes: 200,
-  /** What a change of a user writes at the most: its item, the request_id, and for name and e-mail the old and the new. */
+  /**
+   * What a change of a user writes at the most: its item, the request_id, and for name and e-mail the old and the new.
+   */
   mostWriteUnits: 6 * writtenItemUnits,
   /** The call that writes most to the index, for what it writes to the table: a rename, of three items. */
   indexWritesPerWrite: (2 * indexWriteUnits) / (3 * writtenItemUnits),

@@ -38,7 +38,8 @@ export class AdminPort {
     this.#server.maxConnections = maxAdminConnections;
     // Cuts whoever reads no answer.
     this.#server.timeout = adminTimeoutMs;
-    // A connection has one request. What comes behind it is never begun, whatever became of the first: node answers 503.
+    // A connection has one request. What comes behind it is never begun, whatever became of the first: node answers
+    // 503.
     this.#server.maxRequestsPerSocket = 1;
     this.#server.on('request', (request, response) => {
       response.shouldKeepAlive = false;

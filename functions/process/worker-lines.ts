@@ -8,8 +8,8 @@ const maxLineBytes = 1024 * 1024;
 /**
  * Writes what a worker prints to the output of this process, whole lines at a time. (The kernel may put bytes of other
  * processes in the middle of a write to a pipe, if that is of more than 4 KiB: PIPE_BUF in
- * https://man7.org/linux/man-pages/man7/pipe.7.html.) While the output can't be written, nothing is read, and the worker
- * does what it does with a reader that is slow. When the reader is gone, the worker is told so in the same way.
+ * https://man7.org/linux/man-pages/man7/pipe.7.html.) While the output can't be written, nothing is read, and the
+ * worker does what it does with a reader that is slow. When the reader is gone, the worker is told so in the same way.
  */
 export function passLines(from: Readable, output: Pick<LogOutput, 'pass' | 'hasReader'>): void {
   /** The beginning of a line. */

@@ -14,7 +14,9 @@ import { passLines } from './worker-lines.ts';
 const firstRestartMs = 100;
 /** But after this time at most. */
 const maxRestartMs = 30_000;
-/** A worker that has served for so long counts as sound: the next one in its place starts after the first time again. */
+/**
+ * A worker that has served for so long counts as sound: the next one in its place starts after the first time again.
+ */
 const soundAfterMs = 60_000;
 
 /** How long a place stays empty after so many deaths in it, one shortly after the other. */

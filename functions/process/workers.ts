@@ -4,9 +4,9 @@ import { endWithFirstProcess, thisWorker } from './worker.ts';
 import { readWorkers } from './worker-settings.ts';
 
 /**
- * Runs a process until a signal, as `runUntilSignal` does, or as many of them as WORKERS says, which share the port. Then
- * this first process serves nothing itself: it starts the workers, which run the same program, starts those again that
- * die, passes signals on, and ends when they have ended.
+ * Runs a process until a signal, as `runUntilSignal` does, or as many of them as WORKERS says, which share the port.
+ * Then this first process serves nothing itself: it starts the workers, which run the same program, starts those again
+ * that die, passes signals on, and ends when they have ended.
  *
  * @param describe makes what is written to standard error if the start or the end fails; the process then exits with 1
  */

@@ -92,8 +92,8 @@ export const rpcLimits = {
    */
   maxRefusedLinesPerSecond: 10,
   /**
-   * Traces that are sampled in a second because their callers ask for it: anybody who is let in can. Beyond it the ratio
-   * of the server decides.
+   * Traces that are sampled in a second because their callers ask for it: anybody who is let in can. Beyond it the
+   * ratio of the server decides.
    */
   maxRemoteSampledPerSecond: 100,
   /** Calls in a second whose traces are kept because of a fault, though they are not sampled. */

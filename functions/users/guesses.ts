@@ -15,8 +15,8 @@ export type GuessLimits = Pick<
 >;
 
 /**
- * Slows down who tries passwords. Each user, each caller, and each client that a caller names, has so many wrong ones at once, and then one more each
- * time that a while has passed. A password that turns out right takes nothing.
+ * Slows down who tries passwords. Each user, each caller, and each client that a caller names, has so many wrong ones
+ * at once, and then one more each time that a while has passed. A password that turns out right takes nothing.
  */
 export class Guesses {
   readonly #perUser: TokenBuckets;

@@ -49,8 +49,8 @@ export interface PasswordHasher {
    */
   hash(password: string, salt: Uint8Array, call: HashCall): Promise<string>;
   /**
-   * Checks a password against a stored hash. A wrong one takes as long without a hash, and with each that may be stored:
-   * whatever it is, one tag is derived with each set of parameters.
+   * Checks a password against a stored hash. A wrong one takes as long without a hash, and with each that may be
+   * stored: whatever it is, one tag is derived with each set of parameters.
    *
    * @param phc without one, or with anything that can't be read, no password is right
    * @throws as `hash` does; it takes one turn

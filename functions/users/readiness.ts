@@ -27,8 +27,9 @@ interface Failures {
 
 /**
  * Whether users can be signed up and found now. It is told of the store's calls: once several writes (sign-ups,
- * changes, removals), or several reads, have failed one after the other for a while, it is not ready. Then it asks the store itself, by `probe`, until
- * that works again. One failure is none, nor is a store that has too much to do, nor a call that its caller gave up.
+ * changes, removals), or several reads, have failed one after the other for a while, it is not ready. Then it asks the
+ * store itself, by `probe`, until that works again. One failure is none, nor is a store that has too much to do, nor a
+ * call that its caller gave up.
  *
  * Writes and reads are counted apart: on a full disk reads go on.
  */

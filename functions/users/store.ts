@@ -76,8 +76,8 @@ export interface Target {
   /** The user as it was read. If its etag is another by now, nothing is done. */
   readonly from: Account;
   /**
-   * If given, the etag does not matter: the last one wins, of those who ask for the user of `from` and name it so. A store
-   * may compare the etag all the same; then another try may do.
+   * If given, the etag does not matter: the last one wins, of those who ask for the user of `from` and name it so. A
+   * store may compare the etag all the same; then another try may do.
    */
   readonly latest?: UserKey | undefined;
 }
@@ -179,7 +179,8 @@ export interface UserStore {
   /**
    * Changes a user if etag, name, email and request id allow it: all of it or nothing, decided in this order: request
    * id, etag, user name, email. A name that differs only in case from the user's own is its own. Once the signal is
-   * aborted nothing new is begun; a write that was under way may have happened, and `recall` knows it by its request id.
+   * aborted nothing new is begun; a write that was under way may have happened, and `recall` knows it by its request
+   * id.
    */
   change(change: Change, signal: AbortSignal): Promise<ChangeResult>;
   /** What is known of a request id, of a sign-up or of a change. */

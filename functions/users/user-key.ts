@@ -7,7 +7,9 @@ import { isEmail, isUsername } from './validation.ts';
 /** Nobody has the id zero. */
 const nobody: UserKey = { userId: 0 };
 
-/** Whom a key names, for a store. A name or an address that is not valid cannot exist, so it never reaches the store. */
+/**
+ * Whom a key names, for a store. A name or an address that is not valid cannot exist, so it never reaches the store.
+ */
 export function userKeyOf(message: UserKeyMessage | undefined): UserKey {
   const { case: kind, value } = message?.key ?? { case: undefined };
   switch (kind) {

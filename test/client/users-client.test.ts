@@ -1,5 +1,5 @@
-// Proves what the typed client adds to the methods of Users: request ids where a repeat needs one, retries of what may be
-// repeated and of nothing else, and all pages of a list as one, which are asked for as they are read.
+// Proves what the typed client adds to the methods of Users: request ids where a repeat needs one, retries of what may
+// be repeated and of nothing else, and all pages of a list as one, which are asked for as they are read.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

@@ -9,8 +9,8 @@ import type { Counts } from './suite.ts';
 import { goTool, run } from './tool.ts';
 
 /**
- * Runs h2spec against our server, in plain text and over TLS. What fails must be what `h2spec-expected.json` explains, no
- * more and no less: of plain text alone.
+ * Runs h2spec against our server, in plain text and over TLS. What fails must be what `h2spec-expected.json` explains,
+ * no more and no less: of plain text alone.
  */
 export async function h2spec(): Promise<Counts> {
   const { issue } = await createAuthority();

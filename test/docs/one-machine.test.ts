@@ -1,6 +1,6 @@
-// Proves docs/one-machine.md: its files and commands set the service up on a machine whose process 1 is systemd, where it
-// starts, is started again, drains, is upgraded behind nginx without a failed call, takes a renewed certificate and has
-// its log rotated. That needs root on Linux; the figures of the page are compared with the limits everywhere.
+// Proves docs/one-machine.md: its files and commands set the service up on a machine whose process 1 is systemd, where
+// it starts, is started again, drains, is upgraded behind nginx without a failed call, takes a renewed certificate and
+// has its log rotated. That needs root on Linux; the figures of the page are compared with the limits everywhere.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import net from 'node:net';

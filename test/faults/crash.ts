@@ -30,8 +30,8 @@ export interface CrashSetting {
 }
 
 /**
- * Kills servers, one after the other, while people sign up, change, log in and leave, and fails unless all is kept after
- * each. In the end all that was interrupted is repeated.
+ * Kills servers, one after the other, while people sign up, change, log in and leave, and fails unless all is kept
+ * after each. In the end all that was interrupted is repeated.
  *
  * @returns what happened, in a line
  */

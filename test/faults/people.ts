@@ -149,7 +149,9 @@ export class People {
     person.etag = account?.etag ?? '';
   }
 
-  /** Calls that change nothing: what was acknowledged is there, its password is right, and nobody else gets its name. */
+  /**
+   * Calls that change nothing: what was acknowledged is there, its password is right, and nobody else gets its name.
+   */
   async #look(client: UsersClient, { traits, userId, etag }: Person): Promise<void> {
     assert.ok(traits);
     const { username, email, password } = traits;

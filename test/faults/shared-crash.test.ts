@@ -1,7 +1,7 @@
 // Several processes write to one SQLite file, as two servers or as two workers of one, and one of them is killed with
 // SIGKILL again and again while many sign up, change, log in and leave by all of them: 2 times, or a tenth of
-// CRASH_ROUNDS (`npm run test:faults`: 20, workers 8). Repeats go to whoever lives. In the end all that was acknowledged
-// by any of them is there, nothing else, and each exactly once.
+// CRASH_ROUNDS (`npm run test:faults`: 20, workers 8). Repeats go to whoever lives. In the end all that was
+// acknowledged by any of them is there, nothing else, and each exactly once.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -166,8 +166,8 @@ class Trial {
   }
 
   /**
-   * Where all requests are read or given up, one more is sent, until the connection's window opens: then by all that has
-   * come, those given up included.
+   * Where all requests are read or given up, one more is sent, until the connection's window opens: then by all that
+   * has come, those given up included.
    */
   async #checkWindow(): Promise<void> {
     if (this.#app === 'calls' || this.#http2.streams > 0) return;

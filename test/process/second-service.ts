@@ -1,7 +1,7 @@
 // A service that is not Users, composed of functions/process and functions/rpc alone. `ECHO_GREETING` is a setting of
-// its own; `ECHO_START=hang` never gets to listen, and `ECHO_START=mend` can't, which a person can mend, nor can it while
-// there is a file at `ECHO_HINDRANCE`. The request `exit` ends the process with code 7. A client stream is under way for
-// as long as its client wants, and is answered with the number of the process.
+// its own; `ECHO_START=hang` never gets to listen, and `ECHO_START=mend` can't, which a person can mend, nor can it
+// while there is a file at `ECHO_HINDRANCE`. The request `exit` ends the process with code 7. A client stream is under
+// way for as long as its client wants, and is answered with the number of the process.
 import { existsSync } from 'node:fs';
 import { readLimits } from '../../functions/process/limit-settings.ts';
 import { createLog } from '../../functions/process/log.ts';

@@ -1,6 +1,6 @@
 // npm run test:soak: calls that end in every way (answers, cancels, deadlines, resets, cut connections, readers and
-// writers that are slow or stop) against a server of its own for SOAK_SECONDS (default 60; 600 before a release). At the
-// end its memory, sockets, timers and streams must be where they were before.
+// writers that are slow or stop) against a server of its own for SOAK_SECONDS (default 60; 600 before a release). At
+// the end its memory, sockets, timers and streams must be where they were before.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import http2, { type ClientHttp2Session } from 'node:http2';

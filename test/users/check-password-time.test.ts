@@ -1,6 +1,6 @@
-// Proves that the time of a wrong password tells nothing of the user: the times of two kinds of wrong passwords, taken in
-// random order, can't be told apart by the test of Kolmogorov and Smirnov, and the same test does tell them apart where
-// no tag is derived for those who are not there. In random order it holds however busy the machine is.
+// Proves that the time of a wrong password tells nothing of the user: the times of two kinds of wrong passwords, taken
+// in random order, can't be told apart by the test of Kolmogorov and Smirnov, and the same test does tell them apart
+// where no tag is derived for those who are not there. In random order it holds however busy the machine is.
 //
 // `TIMING_SAMPLES=2000 npx node --test test/users/check-password-time.test.ts` takes as many of each through a server,
 // and shows both distributions; `npm test` takes 60.

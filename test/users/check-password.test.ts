@@ -1,6 +1,6 @@
 // Proves that CheckPassword finds the user whose password it is; that every wrong answer is the same one; that wrong
-// passwords are counted, also those that come at the same time and for users who are not there, and nothing else is; and
-// that a hash with older parameters is made anew, which fails no login.
+// passwords are counted, also those that come at the same time and for users who are not there, and nothing else is;
+// and that a hash with older parameters is made anew, which fails no login.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';

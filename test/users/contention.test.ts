@@ -1,6 +1,6 @@
-// Proves that UpdateUser and DeleteUser without an etag win over others who change the user meanwhile: the last one wins,
-// and none is refused where the store can decide; elsewhere they try again, and give up in the end. Whoever has the name by
-// then is not changed.
+// Proves that UpdateUser and DeleteUser without an etag win over others who change the user meanwhile: the last one
+// wins, and none is refused where the store can decide; elsewhere they try again, and give up in the end. Whoever has
+// the name by then is not changed.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';

@@ -1,7 +1,7 @@
 // Proves, with the process on a disk that is full, that readiness tells what the service can do: sign-ups, changes
 // and removals fail, so Users is NOT_SERVING and /readyz says why, while the process itself stays in service, and reads
-// and logins go on; that nothing of what failed is kept, and callers are told when to retry where that is safe; and with
-// room again all are well without a restart; and that a start on such a disk says what is wrong.
+// and logins go on; that nothing of what failed is kept, and callers are told when to retry where that is safe; and
+// with room again all are well without a restart; and that a start on such a disk says what is wrong.
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, it } from 'node:test';

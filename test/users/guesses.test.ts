@@ -1,5 +1,5 @@
-// Proves that guesses are counted for users and callers apart, come in again with time, are taken back where nothing was
-// wrong, and that whoever is spent counts for nobody else.
+// Proves that guesses are counted for users and callers apart, come in again with time, are taken back where nothing
+// was wrong, and that whoever is spent counts for nobody else.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';

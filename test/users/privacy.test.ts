@@ -17,7 +17,9 @@ const person = {
 const renamed = 'Quixada-renamed';
 const traces = /quixada|argon2id/i;
 
-/** Has a server do everything with a person who is removed in the end. Returns its log, and what is left in its files. */
+/**
+ * Has a server do everything with a person who is removed in the end. Returns its log, and what is left in its files.
+ */
 async function livedThrough(t: TestContext, holdMs: number): Promise<{ log: string; files: string }> {
   const folder = mkdtempSync(join(tmpdir(), 'users-privacy-'));
   t.after(() => rmSync(folder, { recursive: true }));

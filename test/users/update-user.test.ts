@@ -1,6 +1,6 @@
 // Proves that UpdateUser changes what its mask names, all of it or nothing and by the rules of a sign-up; that an etag
-// loses no update; that repeats of a request id change nothing more, also when the user has another name by then; and that
-// nothing is hashed in vain.
+// loses no update; that repeats of a request id change nothing more, also when the user has another name by then; and
+// that nothing is hashed in vain.
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
 import { describe, it } from 'node:test';

@@ -1,7 +1,7 @@
 // Proves, with real processes on one SQLite file, that several workers are one service: who signs up by one is found by
 // all; no call fails for clients that try again while a worker is killed and another serves; each worker has an admin
-// port, its part of the memory, and its number in every line of the log; SIGHUP renews the certificate of all; and what several can
-// not have is refused.
+// port, its part of the memory, and its number in every line of the log; SIGHUP renews the certificate of all; and what
+// several can not have is refused.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import net from 'node:net';

@@ -54,6 +54,8 @@ export interface CallRecord {
 export interface CallObserver {
   /** A call that is not quiet has come: its headers are there. */
   begun?(call: CallRecord): void;
-  /** A call's status is decided: 0 for OK, or a code. Called once for each call, for a quiet one only if it has failed. */
+  /**
+   * A call's status is decided: 0 for OK, or a code. Called once for each call, for a quiet one only if it has failed.
+   */
   ended(call: CallRecord, status: number): void;
 }

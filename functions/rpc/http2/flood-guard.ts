@@ -46,8 +46,8 @@ export class FloodGuard {
   }
 
   /**
-   * A stream was reset: by the client (rapid reset, CVE-2023-44487), or by us for a fault of the client (made you reset,
-   * CVE-2025-8671).
+   * A stream was reset: by the client (rapid reset, CVE-2023-44487), or by us for a fault of the client (made you
+   * reset, CVE-2025-8671).
    */
   reset(): void {
     if (!this.#resets.take())

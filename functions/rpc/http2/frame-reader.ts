@@ -6,8 +6,7 @@ export interface FrameSink {
    * A whole frame, but for DATA: that may come in portions, each of which is handed over as soon as it is there.
    *
    * @param flags of portions but the last, without END_STREAM
-   * @param bytes holds the payload from `from` to `to`; they are not kept afterwards, but for the payload of DATA, which
-   * may be
+   * @param bytes holds the payload from `from` to `to`; only that of DATA may be kept afterwards
    */
   frame(type: number, flags: number, streamId: number, bytes: Buffer, from: number, to: number): void;
 }

@@ -125,7 +125,9 @@ export class Http2Connection implements FrameHandler, OutboxOwner {
     this.#blocked.add(stream);
   }
 
-  /** A stream was told that its request is at an end, or is reset: what still comes for it is no fault of the client. */
+  /**
+   * A stream was told that its request is at an end, or is reset: what still comes for it is no fault of the client.
+   */
   forgetReset(stream: Http2Stream): void {
     if (!stream.isRemoteClosed) this.#rememberReset(stream.id);
   }

@@ -5,7 +5,10 @@ import type { FieldSink } from './hpack/decoder.ts';
 /** What a field counts besides its texts (RFC 9113 section 10.5.1). */
 const fieldBytes = 32;
 
-/** Of these, the first that comes counts; others are joined. As node:http2 has it, so that nothing depends on the engine. */
+/**
+ * Of these, the first that comes counts; others are joined. As node:http2 has it, so that nothing depends on the
+ * engine.
+ */
 const single = new Set(
   `access-control-allow-credentials access-control-max-age access-control-request-method age authorization
   content-encoding content-language content-length content-location content-md5 content-range content-type date dnt etag
@@ -22,7 +25,9 @@ const tellsProtocol = new Set([...pseudoNames, 'content-type']);
 const validName = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 /** RFC 9113 section 8.2.1. */
 const invalidValue = /[\0\r\n]/;
-/** Not allowed either (RFC 9110 section 5.5), but some clients send it: the field counts as not sent, as with nghttp2. */
+/**
+ * Not allowed either (RFC 9110 section 5.5), but some clients send it: the field counts as not sent, as with nghttp2.
+ */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for
 const droppedValue = /^[ \t]|[ \t]$|[\x01-\x08\x0b\x0c\x0e-\x1f\x7f]/;
 /** RFC 9110 section 8.6; more digits than any body has bytes. */

@@ -59,8 +59,8 @@ export class Port {
     this.#sniffer = new Sniffer(limits, this.counts);
     this.#listener = options.tls === undefined ? net.createServer() : createTls(options.tls, limits);
     this.#listener.maxConnections = limits.maxConnections;
-    // Else a connection goes round, without end, among workers of node:cluster that are full. The types do not have it yet
-    // (https://nodejs.org/api/net.html#serverdropmaxconnection).
+    // Else a connection goes round, without end, among workers of node:cluster that are full. The types do not have it
+    // yet (https://nodejs.org/api/net.html#serverdropmaxconnection).
     Object.assign(this.#listener, { dropMaxConnection: true });
     this.#listener.on('drop', (from) => this.#refusals.note(from?.remoteAddress, 'too_many', tooMany));
     this.#listener.on('connection', (socket: Socket) => this.#accept(socket));

@@ -8,7 +8,9 @@ export function said(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-/** What the system says without the path, which may be that of a file for a moment: `ENOSPC: no space left on device`. */
+/**
+ * What the system says without the path, which may be that of a file for a moment: `ENOSPC: no space left on device`.
+ */
 export function reasonOf(error: unknown): string {
   if (isSystemError(error) && error.code === 'EISDIR') return 'it is a folder';
   return isSystemError(error) ? said(error).replace(/, \w+( '.*)?$/s, '') : said(error);

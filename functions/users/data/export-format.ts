@@ -5,8 +5,8 @@ import type { Account } from '../store.ts';
 import { isEmail, isUsername } from '../validation.ts';
 
 /**
- * An export is JSON lines: the head, one account a line, and the end, which counts them. So a file that was cut short is
- * told from a whole one.
+ * An export is JSON lines: the head, one account a line, and the end, which counts them. So a file that was cut short
+ * is told from a whole one.
  */
 const format = 'users-export';
 const version = 1;

@@ -18,8 +18,8 @@ import { syncAt } from './new-file.ts';
 export const companions = ['-wal', '-shm', '-journal'] as const;
 
 /**
- * The users file that a path names: where a link leads, also to what is not there yet. SQLite keeps the log beside that,
- * and to replace the link would leave the users where they are.
+ * The users file that a path names: where a link leads, also to what is not there yet. SQLite keeps the log beside
+ * that, and to replace the link would leave the users where they are.
  */
 export function usersFileAt(path: string): string {
   try {

@@ -81,8 +81,8 @@ export async function restore(options: RestoreOptions): Promise<Restored> {
       renameSync(copy, aside);
     }
     signal.throwIfAborted();
-    // SQLite would apply them to the new file. Those of a file that was locked have nothing that it has not; one that is
-    // damaged could not be.
+    // SQLite would apply them to the new file. Those of a file that was locked have nothing that it has not; one that
+    // is damaged could not be.
     if (old.isLocked) for (const end of companions) rmSync(`${file}${end}`, { force: true });
     else beside.push(...moveAside(file, aside, companions));
     syncAt(dirname(file));
@@ -164,7 +164,9 @@ function takeFile(file: string, force: boolean): OldFile {
 
 const chunkBytes = 1 << 20;
 
-/** Copies into a file that is there, whose mode stays: what the operator has made of the backup's is not the server's. */
+/**
+ * Copies into a file that is there, whose mode stays: what the operator has made of the backup's is not the server's.
+ */
 function copyFile(from: string, path: string): void {
   const source = openSync(from, 'r');
   try {

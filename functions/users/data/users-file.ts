@@ -15,8 +15,8 @@ export interface UsersFile {
 
 /**
  * Looks whether a file is one of this service, which this release can open, and whole: that takes some seconds a
- * gigabyte. The file must be in use by nobody, and may be hostile: nothing that others have written into it is run before
- * its tables are known to be those that this service makes. Other tables, and their indexes, may be in it.
+ * gigabyte. The file must be in use by nobody, and may be hostile: nothing that others have written into it is run
+ * before its tables are known to be those that this service makes. Other tables, and their indexes, may be in it.
  *
  * @param newestSchema the version that this release knows
  * @param name what the file is called in errors
@@ -74,7 +74,9 @@ export function named(names: readonly string[]): string {
   return names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '');
 }
 
-/** Those that SQLite makes by itself have no text. What a text makes, and not what is said of it, is what a server gets. */
+/**
+ * Those that SQLite makes by itself have no text. What a text makes, and not what is said of it, is what a server gets.
+ */
 const objectsSql = `SELECT substr(name, 1, 100) AS name, substr(sql, 1, 10000) AS sql
   FROM sqlite_schema WHERE sql IS NOT NULL LIMIT ${mostObjects}`;
 

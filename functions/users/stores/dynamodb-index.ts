@@ -27,10 +27,10 @@ export interface IndexNamesOptions {
 const concurrentWrites = 20;
 
 /**
- * Enters in the index the names of users whom version 1 has stored, so that `list` finds them, and moves their addresses
- * to the keys of this version where these are others. It may be repeated, and run while servers serve: what is done
- * already stays, and whoever is removed meanwhile stays removed. The actions that it needs are DescribeTable, Scan,
- * UpdateItem, PutItem and DeleteItem.
+ * Enters in the index the names of users whom version 1 has stored, so that `list` finds them, and moves their
+ * addresses to the keys of this version where these are others. It may be repeated, and run while servers serve: what
+ * is done already stays, and whoever is removed meanwhile stays removed. The actions that it needs are DescribeTable,
+ * Scan, UpdateItem, PutItem and DeleteItem.
  *
  * @returns how many names were entered
  * @throws StoreError if the table has no such index, or can't be read and written, with one line that says why; the

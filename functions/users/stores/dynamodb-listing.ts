@@ -4,7 +4,9 @@ import type { DynamoTable } from './dynamodb-table.ts';
 
 const keyPrefix = 'NAME#';
 
-/** Less, and greater, than all that names are made of: `-` `.` `0-9` `_` `a-z`, in the order of UTF-8 that keys have. */
+/**
+ * Less, and greater, than all that names are made of: `-` `.` `0-9` `_` `a-z`, in the order of UTF-8 that keys have.
+ */
 const least = '!';
 const greatest = '~';
 

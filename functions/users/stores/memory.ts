@@ -54,7 +54,9 @@ export function memoryStore(options: MemoryStoreOptions = {}): UserStore {
     if (closed) throw new StoreError('the store is closed', { retrySafe: true });
   }
 
-  /** A map keeps the order of insertion, near enough to that of expiry. Each write adds one, so forgetting two keeps up. */
+  /**
+   * A map keeps the order of insertion, near enough to that of expiry. Each write adds one, so forgetting two keeps up.
+   */
   function forgetExpired(nowMs: number): void {
     let budget = 2;
     for (const [id, { expiresAtMs }] of requests) {

@@ -7,7 +7,9 @@ import { checkpoint } from './sqlite-file.ts';
  */
 const maxRetryMs = 30_000;
 
-/** Copies the log into the users file in the pauses between commits, so that a copy of the file alone has nearly all. */
+/**
+ * Copies the log into the users file in the pauses between commits, so that a copy of the file alone has nearly all.
+ */
 export interface IdleCheckpoints {
   /** To be called when the file is open, and after each commit: the pause begins anew. */
   written(): void;
@@ -17,8 +19,8 @@ export interface IdleCheckpoints {
 
 /**
  * Begins to wait for pauses. SQLite itself copies the log at the commit that makes it 1,000 pages long
- * (https://sqlite.org/wal.html, section 3.2), and so leaves the users of a server with little to do in the log for ever.
- * Where others read or write, such as a backup, it tries again, each time after twice as long.
+ * (https://sqlite.org/wal.html, section 3.2), and so leaves the users of a server with little to do in the log for
+ * ever. Where others read or write, such as a backup, it tries again, each time after twice as long.
  *
  * @param checkFiles throws if the files are not those that were opened; then nothing is copied
  */

@@ -19,8 +19,8 @@ export interface Work<T> {
 /** Commits work of many callers together, since a commit costs a sync of the disk. */
 export interface CommitQueue {
   /**
-   * Resolves with what was decided, once it is on the disk. The work that is added in the same turn of the event loop is
-   * committed together, in its order.
+   * Resolves with what was decided, once it is on the disk. The work that is added in the same turn of the event loop
+   * is committed together, in its order.
    *
    * @throws StoreError if it could not be done, or too much waits already; the signal's reason if it is aborted before
    */

@@ -19,8 +19,8 @@ import { keyOf, type SqliteReads } from './sqlite-reads.ts';
  * Decides what is asked, and writes it. All of them run inside a transaction, which keeps other processes from writing:
  * what is found free stays free.
  *
- * They throw a StoreError if the file does not take what is written, such as by a trigger of others: then nothing of the
- * transaction may be committed.
+ * They throw a StoreError if the file does not take what is written, such as by a trigger of others: then nothing of
+ * the transaction may be committed.
  */
 export interface SqliteDecisions {
   signUp(signUp: SignUp, nowMs: number): SignUpResult;
@@ -29,8 +29,8 @@ export interface SqliteDecisions {
   /** Forgets request ids and holds that have expired, at most so many of each. */
   forgetExpired(nowMs: number, atMost: number): void;
   /**
-   * Writes what a sign-up writes, and takes it back: nobody sees it, and the pages that it has touched are synced all the
-   * same. A full disk, or a file that is gone, fails here as it fails there.
+   * Writes what a sign-up writes, and takes it back: nobody sees it, and the pages that it has touched are synced all
+   * the same. A full disk, or a file that is gone, fails here as it fails there.
    */
   writeAndTakeBack(nowMs: number): void;
 }

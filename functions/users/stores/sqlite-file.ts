@@ -20,8 +20,8 @@ const openRetryMs = 5;
  * `closeSqliteFile`.
  *
  * @param path may be a symbolic link: the file, and the log beside it, are where it leads
- * @param warn is told in one line if the file's log is missing, so that users may be, or if an upgrade leaves users with
- *   one address. Default: nobody
+ * @param warn is told in one line if the file's log is missing, so that users may be, or if an upgrade leaves users
+ *   with one address. Default: nobody
  * @throws StoreError with one line that says which file and what is wrong with it
  */
 export function openSqliteFile(path: string, warn: (line: string) => void = () => {}): DatabaseSync {

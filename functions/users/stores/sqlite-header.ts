@@ -10,7 +10,9 @@ const applicationIdAt = 68;
 /** What the beginning of a file says of it. */
 export interface SqliteHeader {
   readonly isSqlite: boolean;
-  /** It is complete only together with its log: a server has it open, or it is a plain copy of one that a server had. */
+  /**
+   * It is complete only together with its log: a server has it open, or it is a plain copy of one that a server had.
+   */
   readonly needsLog: boolean;
   /** What PRAGMA application_id says. */
   readonly applicationId: number;

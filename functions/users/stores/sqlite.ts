@@ -40,8 +40,8 @@ function prepared(path: string, db: DatabaseSync): { reads: SqliteReads; decisio
 
 /**
  * Keeps users in a SQLite file of this machine; a result means that they are on its disk. Several processes may use one
- * file: a process that waits for another goes on with other work. Sign-ups, changes and removals that arrive in the same
- * turn of the event loop are committed together, since a commit costs a sync of the disk.
+ * file: a process that waits for another goes on with other work. Sign-ups, changes and removals that arrive in the
+ * same turn of the event loop are committed together, since a commit costs a sync of the disk.
  *
  * @throws StoreError if the file can't be opened, with one line that says why
  */

@@ -1,5 +1,6 @@
 // Proves that our engine stands the known attacks on HTTP/2: each meets a limit and an error that its client can read,
-// a client beside it notices nothing, and what it has taken is given back (as the end of every test of a server checks).
+// a client beside it notices nothing, and what it has taken is given back (as the end of every test of a server
+// checks).
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { connect } from 'node:net';

@@ -1,6 +1,6 @@
 // Proves that our engine and node:http2 do the same with the same bytes: generated conversations, of requests in any
-// pieces and any order, with what else a client may send and with faults, have equivalent outcomes. Where they do not, a
-// row of `differences` says why. CONVERSATIONS=5000 tries more of them than npm test does.
+// pieces and any order, with what else a client may send and with faults, have equivalent outcomes. Where they do not,
+// a row of `differences` says why. CONVERSATIONS=5000 tries more of them than npm test does.
 import assert from 'node:assert/strict';
 import net from 'node:net';
 import { it } from 'node:test';

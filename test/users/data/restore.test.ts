@@ -1,6 +1,6 @@
-// Proves what restore refuses, each in a line; that it loses nothing: the users file of before is kept; that a backup of
-// an older release is upgraded by the server that opens it; and that a process which waits for the users file meanwhile
-// gets the new one, or none.
+// Proves what restore refuses, each in a line; that it loses nothing: the users file of before is kept; that a backup
+// of an older release is upgraded by the server that opens it; and that a process which waits for the users file
+// meanwhile gets the new one, or none.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

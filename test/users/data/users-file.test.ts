@@ -1,5 +1,6 @@
 // Proves that the look at a backup ends, whatever is in the file, with its process; that tables and indexes which an
-// operator has added are passed over, and that what would run in a server is named, also where SQLite reads it in another way than it writes it.
+// operator has added are passed over, and that what would run in a server is named, also where SQLite reads it in
+// another way than it writes it.
 import assert from 'node:assert/strict';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';

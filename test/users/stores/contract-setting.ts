@@ -115,7 +115,9 @@ export function atServers(
   });
 }
 
-/** Reads all pages of a listing, and checks what holds of each: its size, its order, that the next one is further on. */
+/**
+ * Reads all pages of a listing, and checks what holds of each: its size, its order, that the next one is further on.
+ */
 export async function listed(
   store: UserStore,
   { prefix = '', maxUsers = 100 }: { prefix?: string; maxUsers?: number },

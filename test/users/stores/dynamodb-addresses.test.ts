@@ -1,6 +1,6 @@
-// Addresses that version 1 has stored under other keys than this version's: their users are found, changed and removed, and
-// nobody else gets them, before they are moved as after; of two that are one now nobody is lost. Runs where DYNAMODB_ENDPOINT
-// is set.
+// Addresses that version 1 has stored under other keys than this version's: their users are found, changed and removed,
+// and nobody else gets them, before they are moved as after; of two that are one now nobody is lost. Runs where
+// DYNAMODB_ENDPOINT is set.
 import assert from 'node:assert/strict';
 import { PutItemCommand } from '@aws-sdk/client-dynamodb';
 import type { UserStore } from '../../../functions/users/store.ts';

@@ -1,5 +1,5 @@
-// Two addresses that differ in case, in how accents are composed, or in both are one: for each character that an address
-// can have, and for any text of those that are hard.
+// Two addresses that differ in case, in how accents are composed, or in both are one: for each character that an
+// address can have, and for any text of those that are hard.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// A users file that others have changed acknowledges nothing that is not stored, and what can't be a users file is named in
-// one line when it is opened, and let go.
+// A users file that others have changed acknowledges nothing that is not stored, and what can't be a users file is
+// named in one line when it is opened, and let go.
 import assert from 'node:assert/strict';
 import { readdirSync, readlinkSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';

@@ -1,6 +1,6 @@
 // The log beside the SQLite file (`-wal`): removed, replaced or cut short by somebody, the store takes nobody in, since
-// that would be lost, also where the file is a symbolic link; it is emptied in the pauses, at the latest when whoever reads
-// it has ended; what SQLite does to it by itself, in whatever process, never stands in the way of a sign-up.
+// that would be lost, also where the file is a symbolic link; it is emptied in the pauses, at the latest when whoever
+// reads it has ended; what SQLite does to it by itself, in whatever process, never stands in the way of a sign-up.
 import assert from 'node:assert/strict';
 import {
   copyFileSync,

@@ -1,6 +1,6 @@
 // A file of each released schema is opened with all that is in it: users, addresses, hashes and request ids, whose
-// repeats still find their users; the upgrade is all of it or nothing. A file of a newer release is left alone. What others
-// have added to a file stays, or is named before anything is changed.
+// repeats still find their users; the upgrade is all of it or nothing. A file of a newer release is left alone. What
+// others have added to a file stays, or is named before anything is changed.
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';

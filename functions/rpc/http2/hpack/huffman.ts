@@ -1,6 +1,7 @@
 /**
  * How many bits each symbol has in HPACK's code, by its value; the last is EOS (RFC 7541 appendix B). The code is
- * canonical, so the lengths are all of it: shorter codes come first, and those of a length in the order of their values.
+ * canonical, so the lengths are all of it: shorter codes come first, and those of a length in the order of their
+ * values.
  */
 const codeLengths = [
   13, 23, 28, 28, 28, 28, 28, 28, 28, 24, 30, 28, 28, 30, 28, 28, 28, 28, 28, 28, 28, 28, 30, 28, 28, 28, 28,

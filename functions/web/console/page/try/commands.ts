@@ -24,8 +24,8 @@ const maxCommandRequestBytes = 100_000;
 const requestFile = 'request.json';
 
 /**
- * Writes a call for every tool that can make it, to be copied into a shell or a file. Metadata whose name is none is left
- * out: it can't be sent, and a shell might read more than a name in it.
+ * Writes a call for every tool that can make it, to be copied into a shell or a file. Metadata whose name is none is
+ * left out: it can't be sent, and a shell might read more than a name in it.
  */
 export function writeCommands(given: WrittenCall): readonly Written[] {
   const metadata = given.metadata.filter(([name]) => isMetadataName(name));

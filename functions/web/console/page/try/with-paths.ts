@@ -2,8 +2,8 @@ import type { DescMessage, JsonValue } from '@bufbuild/protobuf';
 import { isObject } from './json-text.ts';
 
 /**
- * Writes each FieldMask of a request as a message with a list of paths: grpcurl 1.9.4 does not read the JSON that it has,
- * https://protobuf.dev/reference/protobuf/google.protobuf/#field-mask. One within a map stays as it is.
+ * Writes each FieldMask of a request as a message with a list of paths: grpcurl 1.9.4 does not read the JSON that it
+ * has, https://protobuf.dev/reference/protobuf/google.protobuf/#field-mask. One within a map stays as it is.
  */
 export function withPaths(desc: DescMessage, json: JsonValue): JsonValue {
   if (typeof json === 'string' && desc.typeName === 'google.protobuf.FieldMask') {
