@@ -36,14 +36,14 @@ export class Http2Server implements Http2Engine {
     });
     const forgetAge = this.#endWithAge(open, connection);
     this.#open.add(open);
-    if (this.#isClosing) open.dismiss();
+    if (this.#isClosing) open.end.dismiss();
   }
 
   /** Call it once the port listens: from now on, connections without a new call for `idleTimeoutMs` end. */
   begin(): void {
     this.#sweep = setInterval(() => {
       for (const open of this.#open) {
-        if (!open.isUsed) open.end();
+        if (!open.isUsed) open.end.end();
         open.isUsed = false;
       }
     }, this.#limits.idleTimeoutMs).unref();
@@ -53,7 +53,7 @@ export class Http2Server implements Http2Engine {
   close(): void {
     this.#isClosing = true;
     clearInterval(this.#sweep);
-    for (const open of this.#open) open.dismiss();
+    for (const open of this.#open) open.end.dismiss();
   }
 
   /** As grpc-go's MaxConnectionAge: by chance a little sooner or later, or all clients would come anew at once. */
@@ -61,7 +61,7 @@ export class Http2Server implements Http2Engine {
     const { maxConnectionAgeMs, connectionAgeGraceMs } = this.#limits;
     if (maxConnectionAgeMs === 0) return () => {};
     const end = () => {
-      open.dismiss();
+      open.end.dismiss();
       timer = setTimeout(() => connection.destroy(), connectionAgeGraceMs).unref();
     };
     let timer = setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();

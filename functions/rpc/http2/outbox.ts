@@ -1,10 +1,20 @@
 import type { Duplex } from 'node:stream';
-import { type ErrorCode, flag, frameHeaderBytes, frameType, minFrameBytes } from './frame.ts';
+import {
+  ConnectionFault,
+  type ErrorCode,
+  errorCode,
+  flag,
+  frameHeaderBytes,
+  frameType,
+  minFrameBytes,
+} from './frame.ts';
 import { encodeField, maxFieldBytes } from './hpack/encoder.ts';
 
 /** What is written at once. Buffers are shared, so that a connection that is idle has none. */
 const bufferBytes = 64 * 1024;
 const maxSpares = 16;
+/** Answers to PING and SETTINGS, and resets: some 10,000. */
+const maxAnswerBytes = 256 * 1024;
 const spares: Buffer[] = [];
 
 /** What the outbox needs of its connection. */
@@ -39,9 +49,20 @@ export class Outbox {
     return Math.max(0, bufferBytes - this.#length - 2 * frameHeaderBytes);
   }
 
-  /** How many bytes wait here. */
-  get waitingBytes(): number {
-    return this.#length;
+  /** Whether so many answers wait that no more questions should be read. */
+  get isCrowded(): boolean {
+    return this.#length > maxAnswerBytes / 2;
+  }
+
+  /**
+   * Answers of a client that asks without reading must not pile up (CVE-2019-9512, 9515).
+   *
+   * @throws ConnectionFault
+   */
+  checkAnswers(): void {
+    if (this.#length > maxAnswerBytes) {
+      throw new ConnectionFault(errorCode.enhanceYourCalm, 'the client asks, and does not read the answers');
+    }
   }
 
   /** Whether nothing waits here or in the socket. */
