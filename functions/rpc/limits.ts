@@ -56,12 +56,25 @@ export const rpcLimits = {
   glitchBurst: 10_000,
   glitchesPerSecond: 330,
   /**
+   * PINGs that come sooner than this after another, while nothing else happens on their connection, are strikes. Clients
+   * of gRPC keep their connections alive every 10 s at most. Zero: they may come at any time.
+   */
+  minPingIntervalMs: 5_000,
+  /** Strikes without consequence: as grpc-go. */
+  maxPingStrikes: 2,
+  /**
    * Bytes that a client may send ahead, on a stream and on a connection, before it hears that some were read: a long
    * path carries one window in each round trip. For a call that does not read, the whole window counts as held memory.
    * Of a request over HTTP/1.1, the former is what is read after its answer.
    */
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 4 * 1024 * 1024,
+  /**
+   * As far as these grow, on a path that carries more in a round trip and while there is memory. A call that does not
+   * read is counted with its whole window.
+   */
+  maxStreamWindowBytes: 4 * 1024 * 1024,
+  maxConnectionWindowBytes: 16 * 1024 * 1024,
   /** What Node may hold for one HTTP/2 connection: frames, headers, and data that waits. */
   maxSessionMemoryMiB: 64,
   /** Messages that wait for a slow handler, and bytes that wait for a slow client. */
@@ -151,6 +164,8 @@ export const rpcLimitRanges = {
   drainDelayMs: { from: 0 },
   drainTimeoutMs: { from: 0 },
   maxConnectionAgeMs: { from: 0 },
+  minPingIntervalMs: { from: 0 },
+  maxPingStrikes: { from: 0 },
   maxRefusedLinesPerSecond: { from: 0 },
   maxRemoteSampledPerSecond: { from: 0 },
   maxFaultTracesPerSecond: { from: 0 },

@@ -79,6 +79,7 @@ class Trial {
       socket,
       connection: this.#connection,
       limits: isPolite ? patientLimits : limits,
+      memory: served.policy.memory,
       counts: this.#counts,
       onStream: (stream) => {
         if (app === 'calls') served.router.accept(stream);

@@ -59,9 +59,11 @@ export class ConnectionEnd {
     this.#endTimer = setTimeout(() => this.end(), limits.goawayTimeoutMs).unref();
   }
 
-  /** The client has answered a PING of ours. */
-  pong(payload: Buffer): void {
-    if (this.#isDismissed && payload.equals(roundTrip)) this.end();
+  /** The client has answered a PING. Returns whether it was the one between two GOAWAYs. */
+  pong(payload: Buffer): boolean {
+    if (!this.#isDismissed || this.isEnding || !payload.equals(roundTrip)) return false;
+    this.end();
+    return true;
   }
 
   /** Sends GOAWAY. Calls that are open may finish; then the connection is closed. */

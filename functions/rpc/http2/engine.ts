@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
+import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
@@ -26,11 +27,12 @@ export async function openHttp2(
   name: Http2EngineName,
   onExchange: (exchange: Exchange) => void,
   limits: RpcLimits,
+  memory: MemoryBudget,
   counts: ConnectionCounts,
 ): Promise<Http2Engine> {
   if (name === 'node') {
     const { NodeHttp2Server } = await import('./node/http2-server.ts');
     return new NodeHttp2Server(onExchange, limits, counts);
   }
-  return new Http2Server(onExchange, limits, counts);
+  return new Http2Server(onExchange, limits, memory, counts);
 }

@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { Connection } from '../call/connection.ts';
+import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { ConnectionEnd, type EndingConnection } from './connection-end.ts';
@@ -12,7 +13,7 @@ import { Http2Stream } from './http2-stream.ts';
 import { OpenStreams } from './open-streams.ts';
 import { Outbox, type OutboxOwner } from './outbox.ts';
 import { RequestHeaders } from './request-headers.ts';
-import { RequestWindows } from './request-windows.ts';
+import { RequestWindows, type WindowedConnection } from './request-windows.ts';
 import { SendTurns } from './send-turns.ts';
 import { defaultTableBytes, initialPeerSettings, ourSettings, readSettings } from './settings.ts';
 import { type ResettingConnection, StreamResets } from './stream-resets.ts';
@@ -22,6 +23,7 @@ export interface Http2ConnectionOptions {
   readonly socket: Duplex;
   readonly connection: Connection;
   readonly limits: RpcLimits;
+  readonly memory: MemoryBudget;
   readonly counts: ConnectionCounts;
   /** Takes a new request. */
   readonly onStream: (stream: Http2Stream) => void;
@@ -30,8 +32,11 @@ export interface Http2ConnectionOptions {
 }
 
 /** One HTTP/2 connection of a client, from its preface to its end (RFC 9113). */
-export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnection, ResettingConnection {
+export class Http2Connection
+  implements FrameHandler, OutboxOwner, EndingConnection, ResettingConnection, WindowedConnection
+{
   readonly limits: RpcLimits;
+  readonly memory: MemoryBudget;
   readonly counts: ConnectionCounts;
   readonly connection: Connection;
   readonly outbox: Outbox;
@@ -52,16 +57,17 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
   readonly #peer = initialPeerSettings();
 
   constructor(options: Http2ConnectionOptions) {
-    const { socket, connection, limits, counts } = options;
+    const { socket, connection, limits, memory, counts } = options;
     this.#options = options;
     this.#socket = socket;
     this.limits = limits;
+    this.memory = memory;
     this.counts = counts;
     this.connection = connection;
     this.#guard = new FloodGuard(limits);
     this.outbox = new Outbox(socket, this);
     this.turns = new SendTurns(this.outbox, this.#guard);
-    this.windows = new RequestWindows(limits, this.outbox);
+    this.windows = new RequestWindows(this);
     this.resets = new StreamResets(this, this.#guard);
     this.#parser = new FrameParser(this, this.#guard, limits);
     this.#reader = new FrameReader(this.#parser);
@@ -166,12 +172,13 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
   }
 
   ping(payload: Buffer): void {
+    this.#guard.ping(this.#parser.otherFrames + this.turns.sentFrames);
     this.outbox.ping(payload, true);
     this.outbox.checkAnswers();
   }
 
   pong(payload: Buffer): void {
-    this.end.pong(payload);
+    if (!this.windows.pong(payload) && !this.end.pong(payload)) this.#guard.glitch();
   }
 
   /** Section 6.9. */
@@ -223,16 +230,13 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
   }
 
   #open(streamId: number, fields: RequestHeaders, isLast: boolean): void {
-    const { limits } = this;
     if (this.end.isEnding) return this.#guard.glitch(); // section 6.8: the client knows that nobody has taken it
     this.lastStreamId = streamId;
-    if (this.streams.size >= limits.maxConcurrentStreams) {
+    if (this.streams.size >= this.limits.maxConcurrentStreams) {
       // Section 5.1.2. It may have come before the client knew the limit, or beside a reset that makes room.
       return this.resets.refuseUnopened(streamId, errorCode.refusedStream);
     }
-    if (fields.finish() !== undefined) {
-      return this.resets.refuseUnopened(streamId, errorCode.protocolError);
-    }
+    if (fields.finish() !== undefined) return this.resets.refuseUnopened(streamId, errorCode.protocolError);
     const stream = new Http2Stream(this, streamId, fields);
     this.streams.add(stream);
     this.isUsed = true;

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
+import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import type { Http2Engine } from './engine.ts';
@@ -10,14 +11,21 @@ import type { Http2Stream } from './http2-stream.ts';
 export class Http2Server implements Http2Engine {
   readonly #onExchange: (exchange: Http2Stream) => void;
   readonly #limits: RpcLimits;
+  readonly #memory: MemoryBudget;
   readonly #counts: ConnectionCounts;
   readonly #open = new Set<Http2Connection>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor(onExchange: (exchange: Http2Stream) => void, limits: RpcLimits, counts: ConnectionCounts) {
+  constructor(
+    onExchange: (exchange: Http2Stream) => void,
+    limits: RpcLimits,
+    memory: MemoryBudget,
+    counts: ConnectionCounts,
+  ) {
     this.#onExchange = onExchange;
     this.#limits = limits;
+    this.#memory = memory;
     this.#counts = counts;
   }
 
@@ -27,6 +35,7 @@ export class Http2Server implements Http2Engine {
       socket,
       connection,
       limits: this.#limits,
+      memory: this.#memory,
       counts: this.#counts,
       onStream: this.#onExchange,
       onClosed: () => {

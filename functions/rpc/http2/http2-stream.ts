@@ -20,6 +20,7 @@ export class Http2Stream implements Exchange, InboxOwner {
   /** What the client still takes of the response. */
   sendWindow: number;
   readonly receiveWindow: ReceiveWindow;
+  readonly inbox: RequestInbox;
   /** Whether the client has sent the last of the request. */
   isRemoteClosed = false;
   /** Whether nothing is sent any more: the end was sent, or a reset by either side. */
@@ -28,7 +29,6 @@ export class Http2Stream implements Exchange, InboxOwner {
   isGone = false;
   readonly #owner: Http2Connection;
   readonly #openedAtMs = performance.now();
-  readonly #inbox: RequestInbox;
   /** What waits for a window or for room, and how much of the first part is sent. */
   readonly #queue: Uint8Array[] = [];
   #sentOfFirst = 0;
@@ -41,12 +41,11 @@ export class Http2Stream implements Exchange, InboxOwner {
     this.#owner = owner;
     this.id = id;
     this.headers = headers;
-    // What is beyond the limit is not kept.
-    this.headerBytes = Math.min(bytes, owner.limits.maxHeaderBytes);
+    this.headerBytes = Math.min(bytes, owner.limits.maxHeaderBytes); // what is beyond is not kept
     this.lacksHeaders = isTooMuch;
     this.sendWindow = owner.peerWindowBytes;
     this.receiveWindow = owner.windows.ofStream();
-    this.#inbox = new RequestInbox(this, headers['content-length']);
+    this.inbox = new RequestInbox(this, headers['content-length']);
   }
 
   get connection(): Connection {
@@ -65,19 +64,23 @@ export class Http2Stream implements Exchange, InboxOwner {
     return isHost(this.headers[':authority'] ?? this.headers.host);
   }
 
+  get windowBytes(): number {
+    return this.receiveWindow.bytes;
+  }
+
   receive(receiver: Receiver): void {
     const { outbox, counts } = this.#owner;
     counts.streams += 1;
     if (this.headers.expect === '100-continue') outbox.headers(this.id, [':status', '100'], false);
-    this.#inbox.receive(receiver);
+    this.inbox.receive(receiver);
   }
 
   pause(): void {
-    this.#inbox.pause();
+    this.inbox.pause();
   }
 
   resume(): void {
-    this.#inbox.resume();
+    this.inbox.resume();
   }
 
   sendHeaders(headers: string[], _trailersFollow: boolean): void {
@@ -145,10 +148,10 @@ export class Http2Stream implements Exchange, InboxOwner {
    * @returns whether the body is as long as its content-length says, as far as that can be known
    */
   received(bytes: Buffer, isLast: boolean): boolean {
-    if (!this.#inbox.put(bytes, isLast)) return false;
+    if (!this.inbox.put(bytes, isLast)) return false;
     if (isLast) this.isRemoteClosed = true;
     if (isLast && this.isLocalClosed) this.#close();
-    else this.#inbox.deliver();
+    else this.inbox.deliver();
     return true;
   }
 
@@ -183,6 +186,7 @@ export class Http2Stream implements Exchange, InboxOwner {
       isSent = true;
       this.sendWindow -= bytes;
       turns.windowBytes -= bytes;
+      turns.sentFrames += 1;
       this.#sentOfFirst += bytes;
       if (bytes === left) {
         this.#queue.shift();
@@ -202,13 +206,13 @@ export class Http2Stream implements Exchange, InboxOwner {
 
   /** There is room again, and all that waited is sent. */
   drained(): void {
-    if (!this.#isEnding) this.#inbox.receiver?.drained();
+    if (!this.#isEnding) this.inbox.receiver?.drained();
   }
 
   /** Tells the call that its exchange is over. The connection calls it in a turn of its own. */
   tellClosed(): void {
-    if (this.#inbox.receiver !== undefined) this.#owner.counts.streams -= 1;
-    this.#inbox.receiver?.closed();
+    if (this.inbox.receiver !== undefined) this.#owner.counts.streams -= 1;
+    this.inbox.receiver?.closed();
   }
 
   #sendHeldAnswer(): void {
@@ -239,7 +243,7 @@ export class Http2Stream implements Exchange, InboxOwner {
     clearTimeout(this.#timer);
     this.#heldAnswer = undefined;
     this.#queue.length = 0;
-    this.#owner.streamClosed(this, this.#inbox.release());
+    this.#owner.streamClosed(this, this.inbox.release());
   }
 }
 

@@ -21,6 +21,10 @@ export class OpenStreams {
     return this.#byId.get(streamId);
   }
 
+  all(): Iterable<Http2Stream> {
+    return this.#byId.values();
+  }
+
   add(stream: Http2Stream): void {
     this.#byId.set(stream.id, stream);
   }

@@ -23,7 +23,8 @@ export class RequestInbox {
   readonly #contentBytes: number | undefined;
   #receivedBytes = 0;
   #receiver: Receiver | undefined;
-  #isPaused = false;
+  /** Whether the receiver reads no further. */
+  isPaused = false;
   #isDelivering = false;
   /** What came while nobody read. */
   readonly #held: (Buffer | typeof endOfRequest)[] = [];
@@ -46,11 +47,11 @@ export class RequestInbox {
   }
 
   pause(): void {
-    this.#isPaused = true;
+    this.isPaused = true;
   }
 
   resume(): void {
-    this.#isPaused = false;
+    this.isPaused = false;
     this.deliver();
   }
 
@@ -77,7 +78,7 @@ export class RequestInbox {
   deliver(): void {
     if (this.#isDelivering) return;
     this.#isDelivering = true;
-    while (this.#receiver !== undefined && !this.#isPaused && !this.#owner.isGone) {
+    while (this.#receiver !== undefined && !this.isPaused && !this.#owner.isGone) {
       const next = this.#held.shift();
       if (next === undefined) break;
       if (next === endOfRequest) {
@@ -103,11 +104,11 @@ export class RequestInbox {
   #hold(bytes: Buffer, isLast: boolean): void {
     const isSmall = bytes.length < smallBytes;
     // Its buffer holds all that came with it, which a request that goes on would keep.
-    const waits = this.#isPaused || !isLast;
+    const waits = this.isPaused || !isLast;
     this.#held.push(
       isSmall && waits && bytes.length * 4 < bytes.buffer.byteLength ? Buffer.from(bytes) : bytes,
     );
-    this.#smallHeld = isSmall && this.#isPaused ? this.#smallHeld + 1 : 0;
+    this.#smallHeld = isSmall && this.isPaused ? this.#smallHeld + 1 : 0;
     if (this.#smallHeld < maxSmallHeld) return;
     this.#smallHeld = 0;
     const parts = this.#held.splice(-maxSmallHeld).filter((it) => it !== endOfRequest);

@@ -8,6 +8,8 @@ import { defaultWindowBytes } from './settings.ts';
 export class SendTurns {
   /** What the client still takes, of all responses together. */
   windowBytes = defaultWindowBytes;
+  /** Frames of responses' bodies. */
+  sentFrames = 0;
   /** Parts of responses that were sent whole. */
   sentParts = 0;
   /** Window updates that have opened little or nothing. */
@@ -15,7 +17,7 @@ export class SendTurns {
   readonly #outbox: Outbox;
   readonly #guard: FloodGuard;
   /** Streams with bytes that wait, in the order of their turns. */
-  readonly #blocked = new Set<Http2Stream>();
+  #blocked: Set<Http2Stream> | undefined;
 
   constructor(outbox: Outbox, guard: FloodGuard) {
     this.#outbox = outbox;
@@ -24,12 +26,13 @@ export class SendTurns {
 
   /** A stream has bytes that wait. */
   waits(stream: Http2Stream): void {
+    this.#blocked ??= new Set();
     this.#blocked.add(stream);
   }
 
   /** A stream is over. */
   forget(stream: Http2Stream): void {
-    this.#blocked.delete(stream);
+    this.#blocked?.delete(stream);
   }
 
   /** The client takes more of all responses (RFC 9113 section 6.9.1). */
@@ -43,7 +46,7 @@ export class SendTurns {
 
   /** The client takes more of one response. */
   opened(stream: Http2Stream): void {
-    if (this.#blocked.has(stream)) this.#sendOne(stream);
+    if (this.#blocked?.has(stream)) this.#sendOne(stream, this.#blocked);
   }
 
   /**
@@ -56,20 +59,22 @@ export class SendTurns {
 
   /** Streams take turns, a frame each, so that none holds up the others. */
   sendAll(): void {
+    const blocked = this.#blocked;
+    if (blocked === undefined || blocked.size === 0) return;
     for (let isMoving = true; isMoving; ) {
       isMoving = false;
-      for (const stream of [...this.#blocked]) {
+      for (const stream of [...blocked]) {
         if (this.windowBytes <= 0 || this.#outbox.room === 0) return;
-        if (this.#sendOne(stream)) isMoving = true;
+        if (this.#sendOne(stream, blocked)) isMoving = true;
       }
     }
   }
 
   /** Sends a frame of a stream, which then stands at the end of the line. Returns whether there was one to send. */
-  #sendOne(stream: Http2Stream): boolean {
+  #sendOne(stream: Http2Stream, blocked: Set<Http2Stream>): boolean {
     if (!stream.sendQueued(true)) return false;
-    this.#blocked.delete(stream);
-    if (stream.hasQueued) this.#blocked.add(stream);
+    blocked.delete(stream);
+    if (stream.hasQueued) blocked.add(stream);
     else stream.drained();
     return true;
   }

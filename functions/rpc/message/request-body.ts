@@ -19,6 +19,8 @@ export interface RequestOwner extends Ending {
   release(bytes: number): void;
   /** Counts memory of work that goes on when the call is gone. Returns what gives it back. @throws MEMORY_EXHAUSTED */
   holdApart(bytes: number): () => void;
+  /** How much of the request the client may send ahead, if that is not `streamWindowBytes`. */
+  readonly windowBytes: number | undefined;
   /** Stops and resumes the client's sending. */
   pause(): void;
   resume(): void;
@@ -59,14 +61,16 @@ export class RequestBody {
   /** The messages as they come, for a method that takes a stream. Too many unread ones pause the flow. */
   messages(): RequestQueue {
     const { maxQueuedMessages, streamWindowBytes } = this.#policy.limits;
-    // What the client sends ahead of a pause waits in the connection: a window at most.
+    // What the client sends ahead of a pause waits in the connection: a window at most, which does not grow meanwhile.
+    let aheadBytes = 0;
     const flow = {
       pause: () => {
-        this.#call.hold(streamWindowBytes);
+        aheadBytes = this.#call.windowBytes ?? streamWindowBytes;
+        this.#call.hold(aheadBytes);
         this.#call.pause();
       },
       resume: () => {
-        this.#call.release(streamWindowBytes);
+        this.#call.release(aheadBytes);
         this.#call.resume();
       },
       release: (bytes: number) => this.#call.release(bytes),

@@ -81,8 +81,8 @@ export class Port {
    */
   async listen(options: { host: string; port: number }): Promise<AddressInfo> {
     const listener = this.#listener;
-    const { http2Engine, limits } = this.#options;
-    this.#http2 ??= await openHttp2(http2Engine, this.#onExchange, limits, this.counts);
+    const { http2Engine, limits, memory } = this.#options;
+    this.#http2 ??= await openHttp2(http2Engine, this.#onExchange, limits, memory, this.counts);
     const path = unixSocketPath(options.host);
     if (path !== undefined && !listener.listening) await removeStaleSocket(path);
     await new Promise<void>((resolve, reject) => {
