@@ -21,7 +21,7 @@ export class StreamResets {
   readonly #owner: ResettingConnection;
   readonly #guard: FloodGuard;
   /** Streams that we have reset lately: what was on its way for them means nothing. */
-  readonly #lately = new Set<number>();
+  #lately: Set<number> | undefined;
 
   constructor(owner: ResettingConnection, guard: FloodGuard) {
     this.#owner = owner;
@@ -45,6 +45,7 @@ export class StreamResets {
 
   /** What still comes for a stream is no fault of its client. */
   remember(streamId: number): void {
+    this.#lately ??= new Set();
     this.#lately.add(streamId);
     if (this.#lately.size <= maxRemembered) return;
     for (const oldest of this.#lately) return void this.#lately.delete(oldest);
@@ -64,7 +65,7 @@ export class StreamResets {
     }
     if (stream !== undefined) return this.refuse(stream, errorCode.streamClosed);
     // It was on its way when we reset the stream. Its block was decoded all the same.
-    if (this.#lately.has(streamId)) return isHeaders ? this.#guard.glitch() : undefined;
+    if (this.#lately?.has(streamId)) return isHeaders ? this.#guard.glitch() : undefined;
     if (isHeaders)
       throw new ConnectionFault(errorCode.streamClosed, 'a request begins on a stream that is over');
     this.refuseUnopened(streamId, errorCode.streamClosed);
