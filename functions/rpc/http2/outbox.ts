@@ -168,6 +168,7 @@ export class Outbox {
       this.#isWriting = false;
       if (buffer.length === bufferBytes && spares.length < maxSpares) spares.push(buffer);
       if (error) return;
+      this.flush(); // what has come meanwhile, so that there is room for those who wait
       this.#owner.flushed();
       this.flush();
     });
