@@ -23,7 +23,7 @@ const limits = {
   streamResetBurst: 20,
   glitchBurst: 50,
 };
-const patientLimits = { ...limits, streamResetBurst: 1_000, glitchBurst: 1_000 };
+const patientLimits = { ...limits, streamResetBurst: 1_000, glitchBurst: 1_000, minPingIntervalMs: 0 };
 
 const served = serveInMemory((router) => router.service(Echo, echoService(new Map())), {
   limits: patientLimits,

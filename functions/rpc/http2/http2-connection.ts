@@ -149,7 +149,7 @@ export class Http2Connection
     const stream = this.streams.get(streamId);
     if (stream === undefined) return;
     this.counts.resetsReceived += 1;
-    stream.lost();
+    stream.close();
   }
 
   /** Section 6.5. */

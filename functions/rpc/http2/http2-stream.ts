@@ -25,12 +25,12 @@ export class Http2Stream implements Exchange, InboxOwner {
   isRemoteClosed = false;
   /** Whether nothing is sent any more: the end was sent, or a reset by either side. */
   isLocalClosed = false;
-  /** Whether the stream is over. */
   isGone = false;
   readonly #owner: Http2Connection;
   readonly #openedAtMs = performance.now();
   /** What waits for a window or for room, and how much of the first part is sent. */
-  readonly #queue: Uint8Array[] = [];
+  #first: Uint8Array | undefined;
+  #rest: Uint8Array[] | undefined;
   #sentOfFirst = 0;
   #isEnding = false;
   #trailers: string[] | undefined;
@@ -94,9 +94,8 @@ export class Http2Stream implements Exchange, InboxOwner {
 
   send(bytes: Uint8Array): boolean {
     if (this.isLocalClosed || this.#isEnding || bytes.length === 0) return true;
-    this.#queue.push(bytes);
-    if (this.#queue.length === 1) this.sendQueued();
-    if (this.#queue.length === 0) return true;
+    if (this.#enqueue(bytes)) this.sendQueued();
+    if (this.#first === undefined) return true;
     this.#owner.turns.waits(this);
     return false;
   }
@@ -105,7 +104,7 @@ export class Http2Stream implements Exchange, InboxOwner {
     if (this.isLocalClosed || this.#isEnding) return;
     this.#isEnding = true;
     this.#trailers = trailers && fieldsOf(trailers);
-    if (bytes !== undefined && bytes.length > 0) this.#queue.push(bytes);
+    if (bytes !== undefined && bytes.length > 0) this.#enqueue(bytes);
     this.sendQueued();
     if (!this.isLocalClosed) this.#owner.turns.waits(this);
   }
@@ -134,12 +133,7 @@ export class Http2Stream implements Exchange, InboxOwner {
     this.#owner.counts.resetsSent += 1;
     this.#owner.outbox.resetStream(this.id, code);
     if (!this.isRemoteClosed) this.#owner.resets.remember(this.id);
-    this.#close();
-  }
-
-  /** The client has reset the stream, or the connection is gone. */
-  lost(): void {
-    this.#close();
+    this.close();
   }
 
   /**
@@ -148,10 +142,10 @@ export class Http2Stream implements Exchange, InboxOwner {
    * @returns whether the body is as long as its content-length says, as far as that can be known
    */
   received(bytes: Buffer, isLast: boolean): boolean {
-    if (!this.inbox.put(bytes, isLast)) return false;
+    if (!this.inbox.fits(bytes, isLast)) return false;
     if (isLast) this.isRemoteClosed = true;
-    if (isLast && this.isLocalClosed) this.#close();
-    else this.inbox.deliver();
+    if (!isLast || !this.isLocalClosed) this.inbox.put(bytes, isLast);
+    else this.close(bytes.length);
     return true;
   }
 
@@ -165,23 +159,19 @@ export class Http2Stream implements Exchange, InboxOwner {
 
   /** Whether bytes, or the end, still wait. */
   get hasQueued(): boolean {
-    return !this.isLocalClosed && (this.#queue.length > 0 || this.#isEnding);
+    return !this.isLocalClosed && (this.#first !== undefined || this.#isEnding);
   }
 
-  /**
-   * Sends what windows and room allow. Returns whether anything was sent.
-   *
-   * @param isFair at most one frame, as others wait too
-   */
+  /** Sends what windows and room allow; if others wait too (`isFair`), a frame at most. Returns whether it was any. */
   sendQueued(isFair = false): boolean {
     const { outbox, turns } = this.#owner;
     let isSent = false;
-    for (let first = this.#queue[0]; first !== undefined; first = this.#queue[0]) {
+    for (let first = this.#first; first !== undefined; first = this.#first) {
       if (isFair && isSent) return true;
       const left = first.length - this.#sentOfFirst;
       const bytes = Math.min(left, this.sendWindow, turns.windowBytes, outbox.maxFrameBytes, outbox.room);
       if (bytes <= 0) return isSent;
-      const isLast = bytes === left && this.#queue.length === 1 && this.#isEnding && !this.#trailers;
+      const isLast = bytes === left && !this.#rest?.length && this.#isEnding && !this.#trailers;
       outbox.data(this.id, first, this.#sentOfFirst, this.#sentOfFirst + bytes, isLast);
       isSent = true;
       this.sendWindow -= bytes;
@@ -189,7 +179,7 @@ export class Http2Stream implements Exchange, InboxOwner {
       turns.sentFrames += 1;
       this.#sentOfFirst += bytes;
       if (bytes === left) {
-        this.#queue.shift();
+        this.#first = this.#rest?.shift();
         this.#sentOfFirst = 0;
         turns.sentParts += 1;
       }
@@ -202,6 +192,18 @@ export class Http2Stream implements Exchange, InboxOwner {
     else outbox.headers(this.id, this.#trailers, true);
     this.#ended();
     return true;
+  }
+
+  /** The stream is over. `unreadBytes`: what has come with its end, and nobody reads. */
+  close(unreadBytes = 0): void {
+    if (this.isGone) return;
+    this.isGone = true;
+    this.isLocalClosed = true;
+    clearTimeout(this.#timer);
+    this.#heldAnswer = undefined;
+    this.#first = undefined;
+    this.#rest = undefined;
+    this.#owner.streamClosed(this, unreadBytes + this.inbox.release());
   }
 
   /** There is room again, and all that waited is sent. */
@@ -231,19 +233,17 @@ export class Http2Stream implements Exchange, InboxOwner {
    */
   #ended(): void {
     this.isLocalClosed = true;
-    if (this.isRemoteClosed) return this.#close();
+    if (this.isRemoteClosed) return this.close();
     const graceMs = this.#trailers === undefined ? this.#owner.limits.flushTimeoutMs : requestEndGraceMs;
     this.#timer = setTimeout(() => this.reset(errorCode.noError), graceMs).unref();
   }
 
-  #close(): void {
-    if (this.isGone) return;
-    this.isGone = true;
-    this.isLocalClosed = true;
-    clearTimeout(this.#timer);
-    this.#heldAnswer = undefined;
-    this.#queue.length = 0;
-    this.#owner.streamClosed(this, this.inbox.release());
+  /** Puts bytes at the end of the queue. Returns whether nothing is before them. */
+  #enqueue(bytes: Uint8Array): boolean {
+    if (this.#first === undefined) this.#first = bytes;
+    else if (this.#rest === undefined) this.#rest = [bytes];
+    else this.#rest.push(bytes);
+    return this.#first === bytes;
   }
 }
 

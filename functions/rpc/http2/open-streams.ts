@@ -52,7 +52,7 @@ export class OpenStreams {
 
   /** The connection is gone. */
   loseAll(): void {
-    for (const stream of this.#byId.values()) stream.lost();
+    for (const stream of this.#byId.values()) stream.close();
   }
 
   #tellOver(): void {
