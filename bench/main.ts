@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { type Held, heldTargets, measureHeld } from './held.ts';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
 import type { Effort, Row } from './measure.ts';
@@ -17,6 +18,7 @@ import {
 import { picture } from './picture.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
+  heldTable,
   loadTables,
   policyTable,
   protocolTable,
@@ -72,6 +74,7 @@ async function run(): Promise<void> {
     ({ key }) => only?.includes(key.replace(' before', '')) ?? true,
   );
   const tables: Record<string, Table[]> = {};
+  let held: Held[] = [];
   const results: { -readonly [key in keyof Results]: Results[key] } = {};
   const show = (part: string, more: Table[]) => {
     tables[part] = more;
@@ -95,7 +98,9 @@ async function run(): Promise<void> {
   }
   if (asked.has('memory')) {
     results.memory = await measureMemory(servers, effort);
-    show('memory', [singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory)]);
+    held = await measureHeld(effort);
+    const afterCalls = singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory);
+    show('memory', [afterCalls, heldTable(held)]);
   }
   if (asked.has('policies')) show('policies', [policyTable(await measurePolicies(effort))]);
   if (asked.has('workers')) {
@@ -111,7 +116,7 @@ async function run(): Promise<void> {
       process.exitCode = 1;
     }
   }
-  show('targets', [targetTable(targetsOf(results))]);
+  show('targets', [targetTable([...targetsOf(results), ...heldTargets(held)])]);
   if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
 }
 

@@ -1,4 +1,5 @@
 import { type Figure, showFigure } from './figure.ts';
+import type { Held } from './held.ts';
 import type { Row } from './measure.ts';
 import type { Policy, Single } from './parts.ts';
 import type { Target } from './targets.ts';
@@ -63,6 +64,15 @@ export function singleTable(title: string, unit: string, rows: readonly Single[]
     title,
     columns: ['', unit],
     rows: rows.map(({ subject, figure }) => [subject.title, showFigure(figure)]),
+  };
+}
+
+/** What holds memory without doing anything, by the engine that speaks HTTP/2. */
+export function heldTable(held: readonly Held[]): Table {
+  return {
+    title: 'memory of what does nothing',
+    columns: ['ours, bare: KiB each', 'our HTTP/2', 'node:http2'],
+    rows: held.map(({ title, ownKiB, nodeKiB }) => [title, showFigure(ownKiB), showFigure(nodeKiB)]),
   };
 }
 
