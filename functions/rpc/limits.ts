@@ -74,7 +74,7 @@ export const rpcLimits = {
    * read is counted with its whole window.
    */
   maxStreamWindowBytes: 4 * 1024 * 1024,
-  maxConnectionWindowBytes: 16 * 1024 * 1024,
+  maxConnectionWindowBytes: 8 * 1024 * 1024,
   /** What Node may hold for one HTTP/2 connection: frames, headers, and data that waits. */
   maxSessionMemoryMiB: 64,
   /** Messages that wait for a slow handler, and bytes that wait for a slow client. */
