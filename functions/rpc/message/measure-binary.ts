@@ -8,9 +8,11 @@ import {
   type MessageShape,
   shapeOf,
 } from './heap-shape.ts';
-import { type ElementCounter, Measure, type MeasureLimits } from './measure.ts';
+import { type ElementCounter, inOneGo, Measure, type MeasureLimits } from './measure.ts';
 import { afterValue, afterVarint, maxDepth, varint } from './wire-format.ts';
 
+/** How much is read between two turns: some 0.1 ms. */
+const sliceBytes = 16 * 1024;
 /** Text beyond Latin-1 takes two for each. */
 const heapBytesPerByte = 2;
 
@@ -23,8 +25,21 @@ const heapBytesPerByte = 2;
  * @throws as `Measure.check`; BAD_MESSAGE. Other faults of the bytes are left to the decoder
  */
 export function measureBinary(type: DescMessage, bytes: Uint8Array, limits: MeasureLimits): number {
+  return inOneGo(measuringBinary(type, bytes, limits));
+}
+
+/** As `measureBinary`. Yields now and then, for others to have their turn: between two fields of the message itself. */
+export function* measuringBinary(
+  type: DescMessage,
+  bytes: Uint8Array,
+  limits: MeasureLimits,
+): Generator<undefined, number> {
   const measure = new Measure(limits);
-  new BinaryMeasurer(bytes, measure).readMessage(shapeOf(type), 0, bytes.length, 0);
+  const measurer = new BinaryMeasurer(bytes, measure);
+  for (let at = 0; at < bytes.length; ) {
+    if (at > 0) yield;
+    at = measurer.readMessage(shapeOf(type), at, bytes.length, 0, at + sliceBytes);
+  }
   measure.check();
   return emptyMessageBytes(type) + heapBytesPerByte * bytes.length + measure.heapBytes;
 }
@@ -38,8 +53,17 @@ class BinaryMeasurer {
     this.#measure = measure;
   }
 
-  /** Returns where the message ends: a group, to which no end is given, after its last tag. */
-  readMessage(shape: MessageShape, start: number, end: number | undefined, depth: number): number {
+  /**
+   * Returns where the message ends: a group, to which no end is given, after its last tag. Or where the first field ends
+   * that ends at `until` or later.
+   */
+  readMessage(
+    shape: MessageShape,
+    start: number,
+    end: number | undefined,
+    depth: number,
+    until = Number.POSITIVE_INFINITY,
+  ): number {
     if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
     const bytes = this.#bytes;
     const last = end ?? bytes.length;
@@ -47,7 +71,7 @@ class BinaryMeasurer {
     let known: FieldShape | undefined;
     let counter: ElementCounter | undefined;
     let at = start;
-    while (at < last) {
+    while (at < last && at < until) {
       const tag = varint(bytes, at);
       const wireType = tag & 7;
       const valueAt = afterVarint(bytes, at);
