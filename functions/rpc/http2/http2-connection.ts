@@ -3,10 +3,12 @@ import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { ConnectionEnd, type EndingConnection } from './connection-end.ts';
+import type { Shedder } from './engine.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { ConnectionFault, errorCode, maxUint31 } from './frame.ts';
 import { type FrameHandler, FrameParser } from './frame-parser.ts';
 import { FrameReader } from './frame-reader.ts';
+import { HeaderList } from './header-list.ts';
 import { HpackDecoder, HpackError } from './hpack/decoder.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -23,6 +25,8 @@ export interface Http2ConnectionOptions {
   readonly connection: Connection;
   readonly limits: RpcLimits;
   readonly counts: ConnectionCounts;
+  /** Refuses requests that are too many, before anything is made of them. */
+  readonly shedder?: Shedder | undefined;
   /** Takes a new request. */
   readonly onStream: (stream: Http2Stream) => void;
   /** The connection is closed. */
@@ -108,7 +112,7 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.isRemoteClosed) {
       this.windows.dropped(received);
-      return this.resets.late(streamId, stream);
+      return this.resets.late(streamId, stream, false, isLast);
     }
     stream.receiveWindow.receive(received);
     // Padding is never read: its part of the windows opens at once.
@@ -121,13 +125,15 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
   /** Of a new request, or the trailers of one (section 8.1). */
   block(streamId: number, bytes: Buffer, from: number, to: number, isLast: boolean): void {
     const { maxHeaderBytes, maxHeaderPairs } = this.limits;
-    const stream = this.streams.get(streamId);
     const isNew = streamId > this.lastStreamId;
+    if (isNew && this.#options.shedder?.isDue) return this.#openOrShed(streamId, bytes, from, to, isLast);
+    const stream = this.streams.get(streamId);
     const fields = new RequestHeaders(!isNew, maxHeaderBytes, maxHeaderPairs);
     // Also what is refused changes the table.
     this.#decoder.decode(bytes, from, to, fields);
     if (isNew) return this.#open(streamId, fields, isLast);
-    if (stream === undefined || stream.isRemoteClosed) return this.resets.late(streamId, stream, true);
+    if (stream === undefined || stream.isRemoteClosed)
+      return this.resets.late(streamId, stream, true, isLast);
     // Trailers end a request. What they say is nobody's business.
     const isFine = isLast && fields.finish() === undefined && stream.received(nothing, true);
     if (!isFine) this.resets.refuse(stream, errorCode.protocolError);
@@ -222,6 +228,23 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
     this.end.watchReading();
   }
 
+  /** As `block`, while more comes than can be done. */
+  #openOrShed(streamId: number, bytes: Buffer, from: number, to: number, isLast: boolean): void {
+    list.clear();
+    this.#decoder.decode(bytes, from, to, list);
+    const refused = this.end.isEnding ? undefined : this.#options.shedder?.refuse(list);
+    if (refused === undefined) {
+      const fields = new RequestHeaders(false, this.limits.maxHeaderBytes, this.limits.maxHeaderPairs);
+      list.replay(fields);
+      return this.#open(streamId, fields, isLast);
+    }
+    this.isUsed = true;
+    this.lastStreamId = streamId;
+    // What still comes of the request means nothing, as after a reset.
+    if (!isLast) this.resets.remember(streamId);
+    this.outbox.lastingHeaders(streamId, refused);
+  }
+
   #open(streamId: number, fields: RequestHeaders, isLast: boolean): void {
     const { limits } = this;
     if (this.end.isEnding) return this.#guard.glitch(); // section 6.8: the client knows that nobody has taken it
@@ -242,5 +265,6 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
 }
 
 const nothing = Buffer.alloc(0);
+const list = new HeaderList();
 /** Smaller ones hardly pay for themselves. */
 const smallUpdateBytes = 64;

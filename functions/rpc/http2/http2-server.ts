@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
-import type { Http2Engine } from './engine.ts';
+import type { Http2Engine, Shedder } from './engine.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Http2Stream } from './http2-stream.ts';
 
@@ -11,14 +11,21 @@ export class Http2Server implements Http2Engine {
   readonly #onExchange: (exchange: Http2Stream) => void;
   readonly #limits: RpcLimits;
   readonly #counts: ConnectionCounts;
+  readonly #shedder: Shedder | undefined;
   readonly #open = new Set<Http2Connection>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor(onExchange: (exchange: Http2Stream) => void, limits: RpcLimits, counts: ConnectionCounts) {
+  constructor(
+    onExchange: (exchange: Http2Stream) => void,
+    limits: RpcLimits,
+    counts: ConnectionCounts,
+    shedder?: Shedder,
+  ) {
     this.#onExchange = onExchange;
     this.#limits = limits;
     this.#counts = counts;
+    this.#shedder = shedder;
   }
 
   /** Takes over a connection. */
@@ -28,6 +35,7 @@ export class Http2Server implements Http2Engine {
       connection,
       limits: this.#limits,
       counts: this.#counts,
+      shedder: this.#shedder,
       onStream: this.#onExchange,
       onClosed: () => {
         forgetAge();
