@@ -22,6 +22,8 @@ const nodeLoop: LoopClock = {
 const grainMs = 0.5;
 /** A turn that is shorter than this part of the one before it: what has piled up goes by itself. */
 const shrinking = 0.9;
+/** After a long turn, one that is longer by this much shows that it does not. */
+const growing = 1.5;
 /** The least part of the calls that is let in: it shows what calls take now. */
 const minShare = 0.02;
 /** How many more calls than planned a turn lets in where more come than expected, and how much longer it may take. */
@@ -113,7 +115,13 @@ export class Admission {
   }
 
   #isTooMuch(nowMs: number): boolean {
-    if (!this.#isOverloaded) return false;
+    if (!this.#isOverloaded) {
+      // The second long turn is the last that takes all, and not to its end.
+      const mostMs = Math.max(slack * this.#turnMs, growing * this.#lengthMs);
+      if (this.#longTurns === 0 || nowMs - this.#turnAtMs < mostMs) return false;
+      this.#isOverloaded = true;
+      this.#share = minShare;
+    }
     const isOverTime = nowMs - this.#turnAtMs > slack * this.#turnMs;
     return this.#refusesNext || isOverTime || this.#admitted >= this.#maxAdmitted;
   }
