@@ -8,7 +8,7 @@ import {
   type MessageShape,
   shapeOf,
 } from './heap-shape.ts';
-import { type ElementCounter, inOneGo, Measure, type MeasureLimits } from './measure.ts';
+import { type ElementCounter, Measure, type MeasureLimits } from './measure.ts';
 import { afterValue, afterVarint, maxDepth, varint } from './wire-format.ts';
 
 /** How much is read between two turns: some 0.1 ms. */
@@ -25,7 +25,9 @@ const heapBytesPerByte = 2;
  * @throws as `Measure.check`; BAD_MESSAGE. Other faults of the bytes are left to the decoder
  */
 export function measureBinary(type: DescMessage, bytes: Uint8Array, limits: MeasureLimits): number {
-  return inOneGo(measuringBinary(type, bytes, limits));
+  const measure = new Measure(limits);
+  new BinaryMeasurer(bytes, measure).readMessage(shapeOf(type), 0, bytes.length, 0);
+  return heapBytesOf(type, bytes, measure);
 }
 
 /** As `measureBinary`. Yields now and then, for others to have their turn: between two fields of the message itself. */
@@ -40,6 +42,10 @@ export function* measuringBinary(
     if (at > 0) yield;
     at = measurer.readMessage(shapeOf(type), at, bytes.length, 0, at + sliceBytes);
   }
+  return heapBytesOf(type, bytes, measure);
+}
+
+function heapBytesOf(type: DescMessage, bytes: Uint8Array, measure: Measure): number {
   measure.check();
   return emptyMessageBytes(type) + heapBytesPerByte * bytes.length + measure.heapBytes;
 }

@@ -5,10 +5,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { ErrorInfoSchema, RetryInfoSchema } from '../../../functions/rpc/index.ts';
+import { ErrorInfoSchema, Metrics, RetryInfoSchema } from '../../../functions/rpc/index.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../../../proto/gen/health/v1/health_pb.js';
 import { clientOf, nameOf, type Wire, wires } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
+import { countOf, figureOf } from '../telemetry/readings.ts';
 
 const callers = 60;
 const callsOfEach = 8;
@@ -93,6 +94,18 @@ it('refused calls have few lines in the log, and no fault', async (t) => {
   const echo = echoOf(serving, grpc);
   await flood((text) => echo.unary({ text }));
   await serving.line(({ message }) => message === 'more calls were refused');
+});
+
+it('refused calls are counted, those of which no call was made too', async (t) => {
+  const metrics = new Metrics();
+  const [methods, options] = burning();
+  const serving = await serve(t, methods, { ...options, telemetry: { metrics } });
+  const echo = echoOf(serving, grpc);
+  const outcomes = await flood((text) => echo.unary({ text }));
+  const refused = outcomes.filter(({ outcome }) => outcome.status === 'rejected').length;
+  assert.ok(refused > 0);
+  assert.equal(countOf(metrics, 'rpc.server.call.duration', { 'rpc.status_code': 'UNAVAILABLE' }), refused);
+  assert.equal(figureOf(metrics, 'rpc.server.refusals', { reason: 'OVERLOADED' }), refused);
 });
 
 it('once the load is over, nothing is refused', async (t) => {
