@@ -20,10 +20,15 @@ const nodeLoop: LoopClock = {
 
 /** A loop that has waited for less has not waited: what it reads next was there before. */
 const grainMs = 0.5;
+/** Fewer calls in a turn are no overload, however long they take: their clients wait for them before they send more. */
+const minCalls = 64;
+/** After a long turn, one that is longer by this much: more comes than is done. */
+const growing = 1.5;
+/** Turns that stay so many times as long as they should, for this time, show the same of what grows slowly. */
+const late = 5;
+const patienceMs = 1_000;
 /** A turn that is shorter than this part of the one before it: what has piled up goes by itself. */
 const shrinking = 0.9;
-/** After a long turn, one that is longer by this much shows that it does not. */
-const growing = 1.5;
 /** The least part of the calls that is let in: it shows what calls take now. */
 const minShare = 0.02;
 /** How many more calls than planned a turn lets in where more come than expected, and how much longer it may take. */
@@ -37,9 +42,10 @@ const minPushbackMs = 100;
  *
  * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has waited
  * for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself is none,
- * as in CoDel (RFC 8289): the loop is overloaded after two long turns in a row, without a wait between them, of which the
- * second is no shorter. From then on each turn takes on what can be done in `overloadTurnMs`, as the turn before has shown
- * it, until the loop has to wait. Which calls these are is left to chance: sockets are read in the same order each time.
+ * as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before it, which
+ * was long already, without a wait between them; or when they stay long. From then on each turn takes on what can be done
+ * in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are is left to
+ * chance: sockets are read in the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;
@@ -51,7 +57,8 @@ export class Admission {
   #idleMs: number | undefined;
   /** How long the turn before was. */
   #lengthMs = 0;
-  #longTurns = 0;
+  /** When the first of the long turns began, of which the turn before is the last; infinite if that was not long. */
+  #longSinceMs = Number.POSITIVE_INFINITY;
   #isOverloaded = false;
   /** Calls since the turn has begun. */
   #arrived = 0;
@@ -116,9 +123,8 @@ export class Admission {
 
   #isTooMuch(nowMs: number): boolean {
     if (!this.#isOverloaded) {
-      // The second long turn is the last that takes all, and not to its end.
-      const mostMs = Math.max(slack * this.#turnMs, growing * this.#lengthMs);
-      if (this.#longTurns === 0 || nowMs - this.#turnAtMs < mostMs) return false;
+      if (this.#longSinceMs > nowMs || this.#arrived < minCalls) return false;
+      if (nowMs - this.#turnAtMs < Math.max(slack * this.#turnMs, growing * this.#lengthMs)) return false;
       this.#isOverloaded = true;
       this.#share = minShare;
     }
@@ -134,12 +140,10 @@ export class Admission {
   #begin(nowMs: number): void {
     const lengthMs = nowMs - this.#turnAtMs;
     const hasWaited = this.#idleMs === undefined || this.#loop.idleMs() - this.#idleMs > grainMs;
-    if (hasWaited) this.#keepUp();
-    else if (this.#isOverloaded) this.#plan(lengthMs);
-    else if (lengthMs >= this.#turnMs) {
-      this.#longTurns = lengthMs >= shrinking * this.#lengthMs ? this.#longTurns + 1 : 1;
-      if (this.#longTurns > 1) this.#plan(lengthMs);
-    }
+    const isLong = lengthMs >= this.#turnMs && this.#arrived >= minCalls;
+    if (hasWaited || !(isLong || this.#isOverloaded)) this.#keepUp();
+    else if (this.#isOverloaded || this.#isLate(nowMs, lengthMs)) this.#plan(lengthMs);
+    else this.#longSinceMs = Math.min(this.#longSinceMs, this.#turnAtMs);
     this.#lengthMs = lengthMs;
     this.#turnAtMs = nowMs;
     this.#arrived = 0;
@@ -148,9 +152,15 @@ export class Admission {
     this.#loop.atEndOfTurn(this.#endOfTurn);
   }
 
+  /** Whether turns have been much too long for a time, and do not get shorter. */
+  #isLate(nowMs: number, lengthMs: number): boolean {
+    const isLong = lengthMs >= Math.max(late * this.#turnMs, shrinking * this.#lengthMs);
+    return isLong && nowMs - this.#longSinceMs >= patienceMs;
+  }
+
   #keepUp(): void {
     this.#isOverloaded = false;
-    this.#longTurns = 0;
+    this.#longSinceMs = Number.POSITIVE_INFINITY;
     this.#share = 1;
     this.#refusesNext = false;
   }

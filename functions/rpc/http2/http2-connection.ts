@@ -132,8 +132,7 @@ export class Http2Connection implements FrameHandler, OutboxOwner, EndingConnect
     // Also what is refused changes the table.
     this.#decoder.decode(bytes, from, to, fields);
     if (isNew) return this.#open(streamId, fields, isLast);
-    if (stream === undefined || stream.isRemoteClosed)
-      return this.resets.late(streamId, stream, true, isLast);
+    if (stream === undefined || stream.isRemoteClosed) return this.resets.late(streamId, stream, true);
     // Trailers end a request. What they say is nobody's business.
     const isFine = isLast && fields.finish() === undefined && stream.received(nothing, true);
     if (!isFine) this.resets.refuse(stream, errorCode.protocolError);

@@ -54,9 +54,10 @@ export class StreamResets {
    * A frame has come of a stream whose request is over, or that never was.
    *
    * @param stream `undefined` if it is not open
+   * @param isLast it is the last DATA of the stream: no more is expected
    * @throws ConnectionFault where that is no fault of a stream alone
    */
-  late(streamId: number, stream: Http2Stream | undefined, isHeaders: boolean, isLast: boolean): void {
+  late(streamId: number, stream: Http2Stream | undefined, isHeaders = false, isLast = false): void {
     const { end, lastStreamId } = this.#owner;
     if (end.isCrossing(streamId)) return;
     if (streamId % 2 === 0 || streamId > lastStreamId) {
