@@ -7,6 +7,9 @@ import { type Held, heldTargets, measureHeld } from './held.ts';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
 import type { Effort, Row } from './measure.ts';
+import { measureOverload, type OverloadRow } from './overload/measure.ts';
+import { overloadPicture } from './overload/picture.ts';
+import { overloadTable } from './overload/table.ts';
 import {
   measureCold,
   measureLoads,
@@ -35,7 +38,7 @@ import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies, workers, wan; all of them when none is named
+PART      unary, streams, protocols, cold, memory, policies, workers, wan, overload; all of them when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
@@ -43,12 +46,13 @@ PART      unary, streams, protocols, cold, memory, policies, workers, wan; all o
 --only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
 --against a commit: shipped and bare as they were then take turns with the others
 --mbit    the rate of the path of wan in each direction (default: no bound)
---write   writes docs/performance.md and its picture; needs all parts and servers`;
+--write   writes docs/performance.md and its pictures; needs all parts, or overload alone, and all servers`;
 
-const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan'];
+const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan', 'overload'];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
-const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
+const isWhole = parts.every((it) => asked.has(it));
+const isPartial = !(isWhole || positionals.join() === 'overload') || values.only !== undefined;
 if (values.write && (isPartial || values.against !== undefined))
   fail('--write needs all parts, and the servers of today');
 if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
@@ -116,17 +120,32 @@ async function run(): Promise<void> {
       process.exitCode = 1;
     }
   }
-  show('targets', [targetTable([...targetsOf(results), ...heldTargets(held)])]);
-  if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
+  let overloaded: OverloadRow[] = [];
+  if (asked.has('overload')) {
+    try {
+      overloaded = await measureOverload(servers, effort);
+      show('overload', [overloadTable(overloaded)]);
+    } catch (error) {
+      console.error(`overload: not run: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    }
+  }
+  if (asked.size > 1 || !asked.has('overload'))
+    show('targets', [targetTable([...targetsOf(results), ...heldTargets(held)])]);
+  if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])], overloaded);
 }
 
 /** Puts the figures in their places in the page, between comments that name them. */
-function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]): void {
+function write(
+  tables: Readonly<Record<string, Table[]>>,
+  rows: readonly Row[],
+  overloaded: readonly OverloadRow[],
+): void {
   const path = join(root, 'docs/performance.md');
   const figures = new Map(
     Object.entries(tables).map(([part, some]) => [part, some.map(toMarkdown).join('\n\n')]),
   );
-  figures.set('machine', describeMachine());
+  if (isWhole) figures.set('machine', describeMachine());
   const page = readFileSync(path, 'utf8').replace(
     /(<!-- figures: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (place: string, begin: string, name: string, end: string) => {
@@ -135,6 +154,8 @@ function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]):
     },
   );
   writeFileSync(path, page);
+  if (overloaded.length > 0) writeFileSync(join(root, 'docs/overload.svg'), overloadPicture(overloaded));
+  if (!isWhole) return;
   const pictured = new Set(['8x32', '1x1', 'stream 100', 'stream 10000']);
   writeFileSync(
     join(root, 'docs/performance.svg'),

@@ -87,6 +87,11 @@ export const rpcLimits = {
    */
   maxCallsPerClient: 2048,
   /**
+   * Turns of the event loop that are shorter are no overload. Once it is overloaded, each turn takes on what can be done
+   * in this time, and refuses the rest: answers come some two turns after their requests. Zero: nothing is refused.
+   */
+  overloadTurnMs: 20,
+  /**
    * What a caller, or a client that nobody knows, may do in a time: each call costs a token, and more where the service
    * says so. Zero: as much as it likes.
    */
@@ -166,6 +171,7 @@ export const rpcLimitRanges = {
   maxConnectionAgeMs: { from: 0 },
   minPingIntervalMs: { from: 0 },
   maxPingStrikes: { from: 0 },
+  overloadTurnMs: { from: 0, to: 1_000 },
   maxRefusedLinesPerSecond: { from: 0 },
   maxRemoteSampledPerSecond: { from: 0 },
   maxFaultTracesPerSecond: { from: 0 },

@@ -22,6 +22,24 @@ export interface Http2Engine {
   close(): void;
 }
 
+/** What can be known of a request before anything is made of it. */
+export interface EarlyRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly contentType: string;
+}
+
+/** Refuses requests that are too many, at the least cost. */
+export interface Shedder {
+  /** Whether the next request is one too many. */
+  readonly isDue: boolean;
+  /**
+   * The headers that answer a request for which `isDue` holds, names and values in turn: the same list for the same
+   * answer. `undefined`: it takes its way.
+   */
+  refuse(request: EarlyRequest): readonly string[] | undefined;
+}
+
 /** Makes an engine. Node's is loaded only by those who choose it. */
 export async function openHttp2(
   name: Http2EngineName,
@@ -29,10 +47,11 @@ export async function openHttp2(
   limits: RpcLimits,
   memory: MemoryBudget,
   counts: ConnectionCounts,
+  shedder?: Shedder,
 ): Promise<Http2Engine> {
   if (name === 'node') {
     const { NodeHttp2Server } = await import('./node/http2-server.ts');
     return new NodeHttp2Server(onExchange, limits, counts);
   }
-  return new Http2Server(onExchange, limits, memory, counts);
+  return new Http2Server(onExchange, limits, memory, counts, shedder);
 }

@@ -4,10 +4,12 @@ import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { ConnectionEnd, type EndingConnection } from './connection-end.ts';
+import type { Shedder } from './engine.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { ConnectionFault, errorCode, maxUint31 } from './frame.ts';
 import { type FrameHandler, FrameParser } from './frame-parser.ts';
 import { FrameReader } from './frame-reader.ts';
+import { HeaderList } from './header-list.ts';
 import { HpackDecoder, HpackError } from './hpack/decoder.ts';
 import { Http2Stream } from './http2-stream.ts';
 import { OpenStreams } from './open-streams.ts';
@@ -25,6 +27,8 @@ export interface Http2ConnectionOptions {
   readonly limits: RpcLimits;
   readonly memory: MemoryBudget;
   readonly counts: ConnectionCounts;
+  /** Refuses requests that are too many, before anything is made of them. */
+  readonly shedder?: Shedder | undefined;
   /** Takes a new request. */
   readonly onStream: (stream: Http2Stream) => void;
   /** The connection is closed. */
@@ -114,7 +118,7 @@ export class Http2Connection
     const stream = this.streams.get(streamId);
     if (stream === undefined || stream.isRemoteClosed) {
       this.windows.dropped(received);
-      return this.resets.late(streamId, stream);
+      return this.resets.late(streamId, stream, false, isLast);
     }
     stream.receiveWindow.receive(received);
     // Padding is never read: its part of the windows opens at once.
@@ -127,8 +131,9 @@ export class Http2Connection
   /** Of a new request, or the trailers of one (section 8.1). */
   block(streamId: number, bytes: Buffer, from: number, to: number, isLast: boolean): void {
     const { maxHeaderBytes, maxHeaderPairs } = this.limits;
-    const stream = this.streams.get(streamId);
     const isNew = streamId > this.lastStreamId;
+    if (isNew && this.#options.shedder?.isDue) return this.#openOrShed(streamId, bytes, from, to, isLast);
+    const stream = this.streams.get(streamId);
     const fields = new RequestHeaders(!isNew, maxHeaderBytes, maxHeaderPairs);
     // Also what is refused changes the table.
     this.#decoder.decode(bytes, from, to, fields);
@@ -229,6 +234,23 @@ export class Http2Connection
     this.end.watchReading();
   }
 
+  /** As `block`, while more comes than can be done. */
+  #openOrShed(streamId: number, bytes: Buffer, from: number, to: number, isLast: boolean): void {
+    list.clear();
+    this.#decoder.decode(bytes, from, to, list);
+    const refused = this.end.isEnding ? undefined : this.#options.shedder?.refuse(list);
+    if (refused === undefined) {
+      const fields = new RequestHeaders(false, this.limits.maxHeaderBytes, this.limits.maxHeaderPairs);
+      list.replay(fields);
+      return this.#open(streamId, fields, isLast);
+    }
+    this.isUsed = true;
+    this.lastStreamId = streamId;
+    // What still comes of the request means nothing, as after a reset.
+    if (!isLast) this.resets.remember(streamId);
+    this.outbox.lastingHeaders(streamId, refused);
+  }
+
   #open(streamId: number, fields: RequestHeaders, isLast: boolean): void {
     if (this.end.isEnding) return this.#guard.glitch(); // section 6.8: the client knows that nobody has taken it
     this.lastStreamId = streamId;
@@ -246,5 +268,6 @@ export class Http2Connection
 }
 
 const nothing = Buffer.alloc(0);
+const list = new HeaderList();
 /** Smaller ones hardly pay for themselves. */
 const smallUpdateBytes = 64;

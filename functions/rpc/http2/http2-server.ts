@@ -3,7 +3,7 @@ import type { Connection } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
-import type { Http2Engine } from './engine.ts';
+import type { Http2Engine, Shedder } from './engine.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Http2Stream } from './http2-stream.ts';
 
@@ -13,6 +13,7 @@ export class Http2Server implements Http2Engine {
   readonly #limits: RpcLimits;
   readonly #memory: MemoryBudget;
   readonly #counts: ConnectionCounts;
+  readonly #shedder: Shedder | undefined;
   readonly #open = new Set<Http2Connection>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
@@ -22,11 +23,13 @@ export class Http2Server implements Http2Engine {
     limits: RpcLimits,
     memory: MemoryBudget,
     counts: ConnectionCounts,
+    shedder?: Shedder,
   ) {
     this.#onExchange = onExchange;
     this.#limits = limits;
     this.#memory = memory;
     this.#counts = counts;
+    this.#shedder = shedder;
   }
 
   /** Takes over a connection. */
@@ -37,6 +40,7 @@ export class Http2Server implements Http2Engine {
       limits: this.#limits,
       memory: this.#memory,
       counts: this.#counts,
+      shedder: this.#shedder,
       onStream: this.#onExchange,
       onClosed: () => {
         forgetAge();

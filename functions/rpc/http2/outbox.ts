@@ -16,6 +16,7 @@ const maxSpares = 16;
 /** Answers to PING and SETTINGS, and resets: some 10,000. */
 const maxAnswerBytes = 256 * 1024;
 const spares: Buffer[] = [];
+const lastingBlocks = new WeakMap<readonly string[], Buffer>();
 
 /** What the outbox needs of its connection. */
 export interface OutboxOwner {
@@ -108,6 +109,26 @@ export class Outbox {
       return;
     }
     this.#inFrames(Buffer.from(buffer.subarray(start + frameHeaderBytes, at)), streamId, flags);
+  }
+
+  /**
+   * Headers that answer a request whole, and are the same list each time: it is encoded once for all connections, as no
+   * field enters a table.
+   */
+  lastingHeaders(streamId: number, fields: readonly string[]): void {
+    const block = lastingBlocks.get(fields);
+    if (block === undefined || this.#tellsTableSize) {
+      const start = this.#length + frameHeaderBytes;
+      this.headers(streamId, fields, true);
+      const isInOneFrame = this.#length - start <= minFrameBytes;
+      if (isInOneFrame && this.#buffer !== undefined && block === undefined) {
+        lastingBlocks.set(fields, Buffer.from(this.#buffer.subarray(start, this.#length)));
+      }
+      return;
+    }
+    const buffer = this.#begin(block.length, frameType.headers, flag.endStream | flag.endHeaders, streamId);
+    buffer.set(block, this.#length);
+    this.#length += block.length;
   }
 
   /** Settings, ids and values in turn (RFC 9113 section 6.5). */

@@ -43,7 +43,7 @@ export class StreamResets {
     this.#owner.outbox.checkAnswers();
   }
 
-  /** What still comes for a stream is no fault of its client. */
+  /** What still comes for a stream, up to its last frame, is no fault of its client. */
   remember(streamId: number): void {
     this.#lately ??= new Set();
     this.#lately.add(streamId);
@@ -55,9 +55,10 @@ export class StreamResets {
    * A frame has come of a stream whose request is over, or that never was.
    *
    * @param stream `undefined` if it is not open
+   * @param isLast it is the last DATA of the stream: no more is expected
    * @throws ConnectionFault where that is no fault of a stream alone
    */
-  late(streamId: number, stream: Http2Stream | undefined, isHeaders = false): void {
+  late(streamId: number, stream: Http2Stream | undefined, isHeaders = false, isLast = false): void {
     const { end, lastStreamId } = this.#owner;
     if (end.isCrossing(streamId)) return;
     if (streamId % 2 === 0 || streamId > lastStreamId) {
@@ -65,7 +66,9 @@ export class StreamResets {
     }
     if (stream !== undefined) return this.refuse(stream, errorCode.streamClosed);
     // It was on its way when we reset the stream. Its block was decoded all the same.
-    if (this.#lately?.has(streamId)) return isHeaders ? this.#guard.glitch() : undefined;
+    if (isLast ? this.#lately?.delete(streamId) : this.#lately?.has(streamId)) {
+      return isHeaders ? this.#guard.glitch() : undefined;
+    }
     if (isHeaders)
       throw new ConnectionFault(errorCode.streamClosed, 'a request begins on a stream that is over');
     this.refuseUnopened(streamId, errorCode.streamClosed);

@@ -163,7 +163,7 @@ export class RequestBody {
 
   #parse(bytes: Uint8Array): Message | Promise<Message> {
     if (bytes.length > smallBytes) return this.#parseInTurns(bytes);
-    this.#measure(bytes);
+    this.#hold(this.#codec.measure(bytes, this.#method));
     return this.#codec.parse(bytes);
   }
 
@@ -171,12 +171,11 @@ export class RequestBody {
     const { turns } = this.#policy;
     if (turns.isOver) await turns.next();
     if (this.#call.isOver) throw canceled;
-    this.#measure(bytes);
+    this.#hold(await this.#codec.measureInTurns(bytes, this.#method, turns, this.#call));
     return this.#codec.parseInTurns(bytes, turns, this.#call);
   }
 
-  #measure(bytes: Uint8Array): void {
-    const heapBytes = this.#codec.measure(bytes, this.#method);
+  #hold(heapBytes: number): void {
     this.#call.hold(heapBytes);
     this.#messageBytes += heapBytes;
   }
