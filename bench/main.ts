@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureCancels } from './cancels.ts';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
 import type { Effort, Row } from './measure.ts';
@@ -17,6 +18,7 @@ import {
 import { picture } from './picture.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
+  cancelTable,
   loadTables,
   policyTable,
   protocolTable,
@@ -28,22 +30,34 @@ import {
   workerTable,
 } from './tables.ts';
 import { type Results, targetsOf } from './targets.ts';
+import { measureTls } from './tls.ts';
 import { measureWan } from './wan/measure.ts';
 import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies, workers, wan; all of them when none is named
+PART      unary, streams, tls, protocols, cancels, cold, memory, policies, workers, wan; all when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
 --quick   a look at whether everything runs: its figures mean nothing
---only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
+--only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpc-go-policies, grpcio
 --against a commit: shipped and bare as they were then take turns with the others
 --mbit    the rate of the path of wan in each direction (default: no bound)
 --write   writes docs/performance.md and its picture; needs all parts and servers`;
 
-const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan'];
+const parts = [
+  'unary',
+  'streams',
+  'tls',
+  'protocols',
+  'cancels',
+  'cold',
+  'memory',
+  'policies',
+  'workers',
+  'wan',
+];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
 const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
@@ -76,6 +90,7 @@ async function run(): Promise<void> {
   const show = (part: string, more: Table[]) => {
     tables[part] = more;
     for (const table of more) console.log(toText(table));
+    effort.say(`${part}: done, ${Math.round(performance.now() / 1000)} s after the start`);
   };
   if (asked.has('unary')) {
     results.unary = await measureLoads(unaryLoads, servers, effort);
@@ -85,9 +100,17 @@ async function run(): Promise<void> {
     results.streams = await measureLoads(streamLoads, servers, effort);
     show('streams', loadTables(results.streams));
   }
+  if (asked.has('tls')) {
+    results.tls = await measureTls(effort);
+    show('tls', loadTables(results.tls));
+  }
   if (asked.has('protocols')) {
     results.protocols = await measureProtocols(effort);
     show('protocols', [protocolTable(results.protocols)]);
+  }
+  if (asked.has('cancels')) {
+    results.cancels = await measureCancels(servers, effort);
+    show('cancels', [cancelTable(results.cancels)]);
   }
   if (asked.has('cold')) {
     results.cold = await measureCold(effort);
@@ -105,7 +128,8 @@ async function run(): Promise<void> {
   if (asked.has('wan')) {
     const path = { roundTripMs: 50, mbit: Number(values.mbit) };
     try {
-      show('wan', [wanTable(path, await measureWan(servers, path, effort))]);
+      results.wan = await measureWan(servers, path, effort);
+      show('wan', [wanTable(path, results.wan)]);
     } catch (error) {
       console.error(`wan: not run: ${error instanceof Error ? error.message : error}`);
       process.exitCode = 1;
