@@ -97,6 +97,7 @@ function means(values: readonly number[], count: number): number[] {
 function pairsOf(servers: readonly Subject[]): Pair[] {
   return servers.flatMap((it): Pair[] => {
     if (it.key === 'grpc-go') return byBoth(it);
+    if (it.key === 'grpc-go-policies') return [{ client: 'grpc-go', server: it }];
     if (!it.key.startsWith('shipped')) return [];
     const ours = { ...it, env: { ...it.env, ...roomy } };
     if (it.key !== 'shipped') return byBoth(ours);
