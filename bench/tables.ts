@@ -1,3 +1,4 @@
+import type { CancelRow } from './cancels.ts';
 import { type Figure, showFigure } from './figure.ts';
 import type { Held } from './held.ts';
 import type { Row } from './measure.ts';
@@ -58,6 +59,19 @@ export function protocolTable(rows: readonly Row[]): Table {
   };
 }
 
+/** What becomes of calls while others of their connection are cancelled. */
+export function cancelTable(rows: readonly CancelRow[]): Table {
+  return {
+    title: '256 calls on a connection that has 256 others, which are cancelled: those that fail',
+    columns: ['', 'calls', 'failed'],
+    rows: rows.map(({ subject, calls, failed }) => [
+      subject.title,
+      calls.toLocaleString('en'),
+      failed.toLocaleString('en'),
+    ]),
+  };
+}
+
 /** One figure for each server. */
 export function singleTable(title: string, unit: string, rows: readonly Single[]): Table {
   return {
@@ -94,11 +108,11 @@ export function policyTable(policies: readonly Policy[]): Table {
 export function targetTable(targets: readonly Target[]): Table {
   return {
     title: 'targets',
-    columns: ['ratio', 'at most', 'reached', ''],
+    columns: ['what', 'at most', 'reached', ''],
     rows: targets.map(({ what, atMost, reached }) => [
       what,
       String(atMost),
-      reached.toFixed(2),
+      Number.isInteger(reached) ? String(reached) : reached.toFixed(2),
       reached <= atMost ? 'met' : 'missed',
     ]),
   };
