@@ -101,7 +101,7 @@ export async function measureOverload(servers: readonly Subject[], effort: Effor
 async function capacityOf(server: Running, { folder, isQuick, seconds }: Effort): Promise<number> {
   const [load] = unaryLoads;
   await checkAnswers(server);
-  const answerBytes = await checkLoad(server.port, load);
+  const answerBytes = await checkLoad(server, load);
   const { rate } = await drive(server, load, isQuick ? 5_000 : warmUpCalls, answerBytes, folder);
   if (isQuick) return rate;
   return (await drive(server, load, Math.round(2 * seconds * rate), answerBytes, folder)).rate;
