@@ -1,5 +1,4 @@
 import {
-  type AttributeValue,
   BatchGetItemCommand,
   type DynamoDBClient,
   QueryCommand,
@@ -29,8 +28,19 @@ export interface DynamoTableOptions {
   readonly events: StoreEvents;
 }
 
-/** What is read of an item where nobody asks for more: no e-mail address, no password. */
-const shownAttributes = 'pk, username, userId, fingerprint, expiresAt, heldUntilMs';
+/**
+ * Keys of one BatchGetItem:
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+ */
+export const maxBatchKeys = 100;
+
+/** What one BatchGetItem has read. */
+export interface BatchAnswer {
+  /** The items that there are, by their keys. */
+  readonly items: ReadonlyMap<string, Item>;
+  /** The keys that DynamoDB has left out, because it has too much to do. */
+  readonly unprocessed: readonly string[];
+}
 
 /** Items that one request of a scan looks at. A thousand take some 200 KB. */
 const scannedItems = 1_000;
@@ -97,42 +107,34 @@ export class DynamoTable {
   }
 
   /**
-   * Reads the items that there are, by their keys: at most 100.
+   * Reads the items that there are, by their keys, in one request.
    *
-   * @param attributes what to read of each
-   * @throws StoreError when DynamoDB leaves some out again and again; the SDK's errors
+   * @param keys at most `maxBatchKeys`, each once
+   * @param attributes what to read of each, `pk` among them
+   * @throws the SDK's errors
    */
-  async read(
+  async batchGet(
     keys: readonly string[],
+    attributes: string,
     abortSignal: AbortSignal,
-    attributes = shownAttributes,
-  ): Promise<Map<string, Item>> {
-    const { client, table, limits, events } = this.#options;
+  ): Promise<BatchAnswer> {
+    const { client, table } = this.#options;
+    const request = {
+      Keys: keys.map((key) => ({ pk: { S: key } })),
+      ConsistentRead: true,
+      ProjectionExpression: attributes,
+    };
+    const command = new BatchGetItemCommand({ RequestItems: { [table]: request } });
+    const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
     const items = new Map<string, Item>();
-    let left: Record<string, AttributeValue>[] = keys.map((key) => ({ pk: { S: key } }));
-    for (let tries = 1; left.length > 0; tries++) {
-      const request = { Keys: left, ConsistentRead: true, ProjectionExpression: attributes };
-      const command = new BatchGetItemCommand({ RequestItems: { [table]: request } });
-      const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
-      for (const item of Responses?.[table] ?? []) {
-        if (item.pk?.S !== undefined) items.set(item.pk.S, item);
-      }
-      const unprocessed = UnprocessedKeys?.[table]?.Keys ?? [];
-      if (unprocessed.length > 0) events.throttled(system);
-      if (unprocessed.length < left.length)
-        tries = 1; // it goes forward: only standing still counts
-      else if (tries >= limits.dynamoMaxTries) {
-        throw new StoreError(`DynamoDB left out ${unprocessed.length} keys ${tries} times`, {
-          retrySafe: true,
-          isOverload: true,
-        });
-      }
-      left = unprocessed;
-      if (left.length === 0) break;
-      events.retried(system);
-      await backoff(tries, abortSignal);
+    for (const item of Responses?.[table] ?? []) {
+      if (item.pk?.S !== undefined) items.set(item.pk.S, item);
     }
-    return items;
+    const unprocessed: string[] = [];
+    for (const { pk } of UnprocessedKeys?.[table]?.Keys ?? []) {
+      if (pk?.S !== undefined) unprocessed.push(pk.S);
+    }
+    return { items, unprocessed };
   }
 
   /**
