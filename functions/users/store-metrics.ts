@@ -18,8 +18,8 @@ export interface StoreMetrics extends StoreEvents {
 
 /**
  * Adds the metrics of stores, by OpenTelemetry's conventions for databases: `db.client.operation.duration` and
- * `db.client.operation.batch.size`; and what those have none for: `db.client.request.keys` and `db.client.request.calls`
- * of reads that share a request, `db.client.retries` and `db.client.throttles`.
+ * `db.client.operation.batch.size`; and those that have none: `db.client.request.keys`, `db.client.request.calls`,
+ * `db.client.retries` and `db.client.throttles`.
  *
  * @throws Error when these metrics are there already
  */

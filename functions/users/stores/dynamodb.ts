@@ -72,9 +72,9 @@ const nobody: Wanted = { username: '', userId: 0 };
 
 /**
  * Keeps users in a DynamoDB table, for any number of servers. What is written is one transaction, a look-up one
- * consistent read, of an account by name or address two; reads that wait together share their requests. A page is read from an index, which is a moment behind. The
- * actions it needs are PutItem, UpdateItem and DeleteItem (which cover those in TransactWriteItems), BatchGetItem, and
- * Query of the index; `all`, which no method of the service calls, needs Scan.
+ * consistent read, of an account by name or address two; reads that wait together share requests. A page is read from
+ * an index, which is a moment behind. The actions it needs are PutItem, UpdateItem and DeleteItem (which cover those in
+ * TransactWriteItems), BatchGetItem, and Query of the index; `all`, which no method of the service calls, needs Scan.
  *
  * @throws StoreError if the table can't be read, with one line that says why
  */

@@ -34,7 +34,7 @@ class BatchError extends Error {
   }
 }
 
-it('whatever happens when, a read finds what was written before it began, and ends by its own affairs alone', async () => {
+it('a read finds what was written before it began, and ends by its own affairs alone', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(happening, { maxLength: 60, size: 'max' }), async (happenings) => {
       const { table, reads } = sharedReads({ ...few, dynamoMaxTries: 2 });
