@@ -23,7 +23,7 @@ class TimeoutError extends Error {
 
 /** Connections to one host, each with one request at a time, which are kept for the next requests. */
 export class Connections {
-  readonly #url: URL;
+  readonly #address: { readonly host: string; readonly path: string; readonly port?: string };
   readonly #limits: ConnectionLimits;
   readonly #agent: http.Agent;
   readonly #request: typeof http.request;
@@ -34,7 +34,9 @@ export class Connections {
   constructor(url: URL, limits: ConnectionLimits) {
     const isSecure = url.protocol === 'https:';
     const agent = { keepAlive: true, maxSockets: limits.dynamoMaxSockets };
-    this.#url = url;
+    // Of an IPv6 address, a URL has the brackets too.
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    this.#address = { host, path: url.pathname, ...(url.port !== '' && { port: url.port }) };
     this.#limits = limits;
     this.#agent = isSecure ? new https.Agent(agent) : new http.Agent(agent);
     this.#request = isSecure ? https.request : http.request;
@@ -48,11 +50,7 @@ export class Connections {
    */
   send(headers: http.OutgoingHttpHeaders, body: string, signal: AbortSignal): Promise<Answer> {
     const { promise, resolve, reject } = Promise.withResolvers<Answer>();
-    const { hostname, port, pathname: path } = this.#url;
-    // Of an IPv6 address, a URL has the brackets too.
-    const host = hostname.replace(/^\[|\]$/g, '');
-    const address = { host, path, ...(port !== '' && { port }) };
-    const request = this.#request({ ...address, method: 'POST', headers, agent: this.#agent });
+    const request = this.#request({ ...this.#address, method: 'POST', headers, agent: this.#agent });
     let timer: NodeJS.Timeout | undefined;
     let used: Socket | undefined;
     const end = (): void => {
