@@ -3,6 +3,7 @@ import { createServer as createTlsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import { limits } from '../../../functions/limits.ts';
+import { noEvents } from '../../../functions/users/store.ts';
 import { DynamoClient, type DynamoClientOptions } from '../../../functions/users/stores/dynamodb-client.ts';
 import { listen } from '../../support/listener.ts';
 
@@ -87,6 +88,7 @@ export async function scripted(
     endpoint: `${tls ? 'https' : 'http'}://${host}:${port}`,
     limits: { ...limits, ...given },
     events: {
+      ...noEvents,
       retried() {
         events.retries += 1;
       },
