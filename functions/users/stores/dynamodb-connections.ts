@@ -53,7 +53,9 @@ export class Connections {
     const request = this.#request({ ...this.#address, method: 'POST', headers, agent: this.#agent });
     let timer: NodeJS.Timeout | undefined;
     let used: Socket | undefined;
+    let isOver = false;
     const end = (): void => {
+      isOver = true;
       clearTimeout(timer);
       signal.removeEventListener('abort', abort);
     };
@@ -100,7 +102,9 @@ export class Connections {
           });
       })
       .on('error', fail)
-      .once('close', () => fail(new Error('the connection was closed before an answer')))
+      .once('close', () => {
+        if (!isOver) fail(new Error('the connection was closed before an answer'));
+      })
       .end(body);
     return promise;
   }
