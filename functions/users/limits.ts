@@ -59,6 +59,8 @@ export const usersLimits = {
    */
   dynamoMaxConcurrentReads: 8,
   dynamoMaxReadWaitMs: 10,
+  /** For how long a socket to DynamoDB is used: then its name is looked up anew. */
+  dynamoMaxSocketAgeMs: 300_000,
   /** Until a socket to DynamoDB is connected, and until a request on it is answered, before another try. */
   dynamoConnectTimeoutMs: 1_000,
   dynamoAttemptTimeoutMs: 2_000,

@@ -12,7 +12,7 @@ const nobodysId = 0;
  * Reads all that is kept of a user: by id in one request, by name or address in two. A user who is not there takes as
  * many.
  *
- * @throws StoreError when DynamoDB leaves out the item again and again; the SDK's errors
+ * @throws StoreError when DynamoDB leaves out the item again and again; the client's errors
  */
 export async function readAccount(
   reads: Pick<SharedReads, 'read'>,

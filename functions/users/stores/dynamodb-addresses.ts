@@ -16,7 +16,7 @@ export function mailKeys(email: string): readonly [string, ...string[]] {
  * The key of the item that says that an address is this user's. It costs a read for those few addresses which version 1
  * folded otherwise.
  *
- * @throws StoreError when DynamoDB leaves out the item again and again; the SDK's errors
+ * @throws StoreError when DynamoDB leaves out the item again and again; the client's errors
  */
 export async function ownMailKey(
   reads: Pick<SharedReads, 'read'>,

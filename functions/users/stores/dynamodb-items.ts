@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type Account, firstEtag, type RequestKey, type StoredUser, type Wanted } from '../store.ts';
+import type { Attributes, AttributeValue } from './dynamodb-api.ts';
 import { folded } from './folded.ts';
 
 /**
@@ -19,7 +19,7 @@ import { folded } from './folded.ts';
  * username and userId of `NAME#` and `REQ#`, and fails without them: so a hold has an empty name and the id zero, which
  * it answers GetUsers with, and the `REQ#` of a sign-up keeps its username.
  */
-export type Item = Record<string, AttributeValue>;
+export type Item = Attributes;
 
 /**
  * The index that lists users: its partition key is `initial`, its sort key `pk`, and it has username and userId. Only

@@ -1,8 +1,9 @@
 import type { Limits } from '../../limits.ts';
 import { StoreError, type StoreEvents } from '../store.ts';
 import { backoffMs } from './backoff.ts';
+import { system } from './dynamodb-client.ts';
 import { type Item, isKey } from './dynamodb-items.ts';
-import { type BatchAnswer, type DynamoTable, maxBatchKeys, system } from './dynamodb-table.ts';
+import { type BatchAnswer, type DynamoTable, maxBatchKeys } from './dynamodb-table.ts';
 
 /** What reads are made with. */
 export interface ReadLineOptions {

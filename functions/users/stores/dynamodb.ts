@@ -1,4 +1,4 @@
-import { TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+import { randomUUID } from 'node:crypto';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import {
   type Account,
@@ -19,8 +19,8 @@ import {
 } from '../store.ts';
 import { readAccount } from './dynamodb-account.ts';
 import { mailKeys, ownMailKey } from './dynamodb-addresses.ts';
-import { watchAttempts } from './dynamodb-attempts.ts';
-import { dynamoClient } from './dynamodb-client.ts';
+import { isCancelled } from './dynamodb-api.ts';
+import { DynamoClient, system } from './dynamodb-client.ts';
 import { fault } from './dynamodb-faults.ts';
 import {
   accountOf,
@@ -34,7 +34,7 @@ import {
 } from './dynamodb-items.ts';
 import { listNames } from './dynamodb-listing.ts';
 import { SharedReads } from './dynamodb-reads.ts';
-import { DynamoTable, system } from './dynamodb-table.ts';
+import { DynamoTable } from './dynamodb-table.ts';
 import {
   changedAccount,
   changeWrites,
@@ -47,12 +47,13 @@ import {
 export interface DynamoStoreOptions {
   /** The table: its partition key is the string `pk`, its TTL attribute `expiresAt`, its index `nameIndex`. */
   readonly table: string;
-  /** Default: what the SDK finds in the environment, `AWS_ENDPOINT_URL` included. */
+  /** Default: what the environment says, as `findEndpoint` finds it. */
   readonly endpoint?: string;
   /** Default: the limits of the service. */
   readonly limits?: Pick<
     Limits,
     | 'dynamoMaxSockets'
+    | 'dynamoMaxSocketAgeMs'
     | 'dynamoConnectTimeoutMs'
     | 'dynamoAttemptTimeoutMs'
     | 'dynamoMaxAttempts'
@@ -63,7 +64,7 @@ export interface DynamoStoreOptions {
   >;
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
   readonly now?: () => number;
-  /** Is told of retries, the SDK's and our own, and of throttling. Default: nobody. */
+  /** Is told of retries and of throttling. Default: nobody. */
   readonly events?: StoreEvents;
 }
 
@@ -80,8 +81,7 @@ const nobody: Wanted = { username: '', userId: 0 };
  */
 export async function openDynamoStore(options: DynamoStoreOptions): Promise<UserStore> {
   const { table, endpoint, limits = defaultLimits, now = Date.now, events = noEvents } = options;
-  const client = dynamoClient({ endpoint, limits });
-  watchAttempts(client, system, events);
+  const client = new DynamoClient({ endpoint, limits, events });
   const users = new DynamoTable({ client, table, limits, now, events });
   const readOptions = { table: users, limits, events };
   const reads = new SharedReads(readOptions);
@@ -188,9 +188,10 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     const condition = 'attribute_exists(pk)';
     const write = { Put: { TableName: table, Item: { pk }, ConditionExpression: condition } };
     try {
-      await client.send(new TransactWriteItemsCommand({ TransactItems: [write] }), { abortSignal });
+      const request = { TransactItems: [write], ClientRequestToken: randomUUID() };
+      await client.send('TransactWriteItems', request, abortSignal);
     } catch (error) {
-      const [reason] = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
+      const [reason] = isCancelled(error) ? error.reasons : [];
       if (reason?.Code !== 'ConditionalCheckFailed') throw error;
     }
   }
@@ -214,7 +215,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     async close() {
       closed = true;
       await Promise.allSettled(underWay);
-      client.destroy();
+      await client.close();
     },
   };
   try {
