@@ -25,6 +25,7 @@ import { createUsersService } from './users/service.ts';
 import { StoreError } from './users/store.ts';
 import { limitedStore } from './users/store-limit.ts';
 import { storeMetrics } from './users/store-metrics.ts';
+import { tracedEvents } from './users/store-trace.ts';
 import { watchedStore } from './users/store-watch.ts';
 import { openStore } from './users/stores/registry.ts';
 import { elementLimits } from './users/validation.ts';
@@ -50,7 +51,9 @@ async function start(): Promise<Running> {
   const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
   const measured = storeMetrics(metrics);
-  const opened = await openStore(config.store, config.limits, measured, (line) => log.warn(line));
+  const opened = await openStore(config.store, config.limits, tracedEvents(measured), (line) =>
+    log.warn(line),
+  );
   const readiness = new Readiness({ store: opened, limits: config.limits, log });
   const watched = watchedStore(opened, [...(isCounted ? [measured.of(opened.system)] : []), readiness]);
   const store = limitedStore(watched, config.limits);

@@ -53,6 +53,14 @@ export const usersLimits = {
   maxMemoryUsers: 2_000_000,
   /** Sockets to DynamoDB. Each carries one request at a time. */
   dynamoMaxSockets: 64,
+  /**
+   * BatchGetItems under way until reads wait and share the next one, and how long they wait at most while there are
+   * sockets. A full batch waits for nothing.
+   */
+  dynamoMaxConcurrentReads: 8,
+  dynamoMaxReadWaitMs: 10,
+  /** For how long a socket to DynamoDB is used: then its name is looked up anew. */
+  dynamoMaxSocketAgeMs: 300_000,
   /** Until a socket to DynamoDB is connected, and until a request on it is answered, before another try. */
   dynamoConnectTimeoutMs: 1_000,
   dynamoAttemptTimeoutMs: 2_000,
@@ -95,4 +103,5 @@ export const usersLimitRanges = {
   sqliteBusyTimeoutMs: { from: 0 },
   unreadyAfterMs: { from: 0 },
   storeSlowAfterMs: { from: 0, to: 60_000 },
+  dynamoMaxReadWaitMs: { from: 0 },
 } satisfies { [Name in keyof UsersLimits]?: { from?: number; to?: number } };

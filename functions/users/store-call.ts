@@ -3,6 +3,7 @@ import type { Limits } from '../limits.ts';
 import { type Span, traceOf } from '../rpc/index.ts';
 import { usersError } from './errors.ts';
 import { StoreError, type UserStore } from './store.ts';
+import { showRequests } from './store-trace.ts';
 import type { StoreOperation } from './store-watch.ts';
 
 /** What a call of the store must keep to. */
@@ -49,6 +50,7 @@ export function callStore<T>(
 ): Promise<T> {
   return new Promise((resolve, reject) => {
     const controller = new AbortController();
+    if (span !== undefined) showRequests(span, controller.signal);
     let isSettled = false;
     let release = () => {};
     const end = (error?: unknown) => {

@@ -18,7 +18,8 @@ export interface StoreMetrics extends StoreEvents {
 
 /**
  * Adds the metrics of stores, by OpenTelemetry's conventions for databases: `db.client.operation.duration` and
- * `db.client.operation.batch.size`; and `db.client.retries` and `db.client.throttles`, which have none.
+ * `db.client.operation.batch.size`; and those that have none: `db.client.request.keys`, `db.client.request.calls`,
+ * `db.client.retries` and `db.client.throttles`.
  *
  * @throws Error when these metrics are there already
  */
@@ -31,6 +32,16 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
   const batches = metrics.histogram(
     'db.client.operation.batch.size',
     { description: 'Users that one call of the store looks for', unit: '{user}' },
+    batchBounds,
+  );
+  const requestKeys = metrics.histogram(
+    'db.client.request.keys',
+    { description: 'Keys that one request to the store reads', unit: '{key}' },
+    batchBounds,
+  );
+  const requestCalls = metrics.histogram(
+    'db.client.request.calls',
+    { description: 'Calls of the store that share one request', unit: '{call}' },
     batchBounds,
   );
   const retries = metrics.counter('db.client.retries', {
@@ -47,6 +58,11 @@ export function storeMetrics(metrics: Metrics): StoreMetrics {
   return {
     retried: (system) => countOf(retries, system).add(1),
     throttled: (system) => countOf(throttles, system).add(1),
+    readFor(system, keys, calls) {
+      const labels = { 'db.system.name': system };
+      requestKeys.of(labels).record(keys);
+      requestCalls.of(labels).record(calls.length);
+    },
     of(system) {
       // Their series begin with zero, so that their first increase is seen.
       for (const series of [retries, throttles]) countOf(series, system).add(0);

@@ -149,10 +149,17 @@ export interface StoreEvents {
   retried(system: StoreSystem): void;
   /** A request was refused, in whole or in part, because there are too many. */
   throttled(system: StoreSystem): void;
+  /**
+   * A request is sent that reads for one call of the store, or for several.
+   *
+   * @param keys how many it reads
+   * @param calls the signals that the store was given with these calls
+   */
+  readFor(system: StoreSystem, keys: number, calls: readonly AbortSignal[]): void;
 }
 
 /** Nobody wants to know. */
-export const noEvents: StoreEvents = { retried() {}, throttled() {} };
+export const noEvents: StoreEvents = { retried() {}, throttled() {}, readFor() {} };
 
 /**
  * Keeps users. Every store passes the contract suite in `test/users/stores/contract.ts`.

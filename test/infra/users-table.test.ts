@@ -77,12 +77,12 @@ test('for a trial, gone with the stack', () => {
   assert.deepEqual([disposable.DeletionPolicy, disposable.UpdateReplacePolicy], ['Delete', 'Delete']);
 });
 
-/** What IAM asks for, by the SDK's commands. */
+/** What IAM asks for, by the actions of the API. */
 const actionsOf: Readonly<Record<string, readonly string[]>> = {
-  TransactWriteItemsCommand: [], // what it consists of: there is no action for the whole
-  BatchGetItemCommand: ['BatchGetItem'],
-  QueryCommand: ['Query'],
-  ScanCommand: [], // a copy: with the rights of whoever makes it
+  TransactWriteItems: [], // what it consists of: there is no action for the whole
+  BatchGetItem: ['BatchGetItem'],
+  Query: ['Query'],
+  Scan: [], // a copy: with the rights of whoever makes it
 };
 /** The same, by the parts of a transaction. */
 const actionOfPart: Readonly<Record<string, string>> = {
@@ -99,10 +99,10 @@ test("the tasks' role allows what the store calls, on this table and its index",
     .filter((file) => /^dynamodb/.test(file) && file !== 'dynamodb-index.ts')
     .map((file) => readFileSync(new URL(file, folder), 'utf8'))
     .join('');
-  const commands = new Set([...store.matchAll(/\bnew (\w+Command)\(/g)].map(([, command = '']) => command));
+  const calls = new Set([...store.matchAll(/\bsend\('(\w+)'/g)].map(([, call = '']) => call));
   const parts = Object.keys(actionOfPart).filter((part) => new RegExp(`\\b${part}: [{\\w]`).test(store));
   const needed = [
-    ...[...commands].flatMap((command) => actionsOf[command] ?? assert.fail(`${command}: which actions?`)),
+    ...[...calls].flatMap((call) => actionsOf[call] ?? assert.fail(`${call}: which actions?`)),
     ...parts.map((part) => actionOfPart[part] ?? assert.fail(part)),
   ].map((action) => `dynamodb:${action}`);
   assert.deepEqual(parts, ['Put', 'Update', 'Delete', 'ConditionCheck']);

@@ -7,9 +7,10 @@ import { blocksOf } from '../docs/blocks.ts';
 import { startScraped } from './scraped-server.ts';
 
 /**
- * Series that come with what they count, which nobody does here: an operation of the store that fails, and the like.
+ * Series that come with what they count, which nobody does here: an operation of the store that fails, requests to
+ * DynamoDB, and the like.
  */
-const mayBeEmpty = /error_type!=""|server_connections_refused_total/;
+const mayBeEmpty = /error_type!=""|server_connections_refused_total|db_client_request_/;
 
 test('Prometheus', async (t) => {
   const server = await startScraped(t);

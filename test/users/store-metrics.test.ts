@@ -48,6 +48,7 @@ it('counts calls of a store by what they were and how they ended, and what it do
   }
   measured.retried('aws.dynamodb');
   measured.retried('aws.dynamodb');
+  measured.readFor('aws.dynamodb', 100, [unbounded, unbounded]);
   const series = seriesOf(metrics, 'db.client.operation.duration');
   for (const operation of storeOperations)
     assert.ok(
@@ -66,6 +67,13 @@ it('counts calls of a store by what they were and how they ended, and what it do
   assert.deepEqual(seriesOf(metrics, 'db.client.operation.batch.size'), ['aws.dynamodb find 3']);
   assert.deepEqual(seriesOf(metrics, 'db.client.retries'), ['aws.dynamodb 2']);
   assert.deepEqual(seriesOf(metrics, 'db.client.throttles'), ['aws.dynamodb 0']);
+  for (const [name, sum] of [
+    ['db.client.request.keys', 100],
+    ['db.client.request.calls', 2],
+  ]) {
+    const metric = metrics.collect().find((it) => it.name === name);
+    assert.deepEqual(metric?.kind === 'histogram' && metric.points.map((it) => it.sum), [sum]);
+  }
 });
 
 it('counts passwords that are hashed, and that wait', async () => {

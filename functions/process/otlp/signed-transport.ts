@@ -1,6 +1,6 @@
-import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { Sha256 } from '../sha256.ts';
 import type { Signing } from './aws-endpoint.ts';
 import { HttpTransport } from './http-transport.ts';
 import type { OtlpEndpoint } from './settings.ts';
@@ -31,37 +31,4 @@ export class SignedTransport extends HttpTransport {
     });
     return headers;
   }
-}
-
-/** SHA-256, plain or with a key, as the signer wants it. */
-class Sha256 {
-  readonly #key: string | NodeJS.ArrayBufferView | undefined;
-  #hash: Hash | Hmac;
-
-  constructor(key?: string | ArrayBuffer | ArrayBufferView) {
-    this.#key = key === undefined || typeof key === 'string' ? key : bytesOf(key);
-    this.#hash = this.#begin();
-  }
-
-  update(data: string | ArrayBuffer | ArrayBufferView): void {
-    this.#hash.update(typeof data === 'string' ? data : bytesOf(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#begin();
-  }
-
-  #begin(): Hash | Hmac {
-    return this.#key === undefined ? createHash('sha256') : createHmac('sha256', this.#key);
-  }
-}
-
-function bytesOf(data: ArrayBuffer | ArrayBufferView): Buffer {
-  return ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data);
 }

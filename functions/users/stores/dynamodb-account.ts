@@ -1,7 +1,7 @@
 import type { Account, UserKey } from '../store.ts';
 import { mailKeys } from './dynamodb-addresses.ts';
-import { accountOf, isKey, mailKey, nameKey, userKey } from './dynamodb-items.ts';
-import type { DynamoTable } from './dynamodb-table.ts';
+import { accountOf, mailKey, nameKey, userKey } from './dynamodb-items.ts';
+import type { SharedReads } from './dynamodb-reads.ts';
 
 const attributes = 'pk, username, userId, email, passwordHash, createdAtMs, etag';
 
@@ -12,28 +12,28 @@ const nobodysId = 0;
  * Reads all that is kept of a user: by id in one request, by name or address in two. A user who is not there takes as
  * many.
  *
- * @throws StoreError when DynamoDB leaves out the item again and again; the SDK's errors
+ * @throws StoreError when DynamoDB leaves out the item again and again; the client's errors
  */
 export async function readAccount(
-  table: Pick<DynamoTable, 'read'>,
+  reads: Pick<SharedReads, 'read'>,
   key: UserKey,
   signal: AbortSignal,
 ): Promise<Account | undefined> {
-  const pk = 'userId' in key ? userKey(key.userId) : userKey(await ownerOf(table, key, signal));
-  const item = (await table.read([pk], signal, attributes)).get(pk);
+  const pk = 'userId' in key ? userKey(key.userId) : userKey(await ownerOf(reads, key, signal));
+  const item = (await reads.read([pk], signal, attributes)).get(pk);
   const account = item && accountOf(item);
   // If the user was renamed between the two reads, nobody had the name for a moment.
   return account && isCalled(account, key) ? account : undefined;
 }
 
 async function ownerOf(
-  table: Pick<DynamoTable, 'read'>,
+  reads: Pick<SharedReads, 'read'>,
   key: Exclude<UserKey, { userId: number }>,
   signal: AbortSignal,
 ): Promise<number> {
-  const keys = ('username' in key ? [nameKey(key.username)] : mailKeys(key.email)).filter(isKey);
-  const items = keys.length > 0 ? await table.read(keys, signal) : undefined;
-  const owners = keys.map((pk) => Number(items?.get(pk)?.userId?.N ?? nobodysId));
+  const keys = 'username' in key ? [nameKey(key.username)] : mailKeys(key.email);
+  const items = await reads.read(keys, signal);
+  const owners = keys.map((pk) => Number(items.get(pk)?.userId?.N ?? nobodysId));
   return owners.find((owner) => owner !== nobodysId) ?? nobodysId;
 }
 

@@ -1,7 +1,7 @@
-import { DynamoDBServiceException } from '@aws-sdk/client-dynamodb';
 import { StoreError } from '../store.ts';
+import { DynamoError } from './dynamodb-api.ts';
 
-/** DynamoDB refuses the request for now, and has written nothing. The SDK has tried more than once already. */
+/** DynamoDB refuses the request for now, and has written nothing. The client has tried more than once already. */
 const throttled = new Set([
   'LimitExceededException',
   'ProvisionedThroughputExceededException',
@@ -11,7 +11,7 @@ const throttled = new Set([
 
 /** Whether DynamoDB has refused a request because there are too many. */
 export function isThrottle(error: unknown): boolean {
-  return error instanceof DynamoDBServiceException && throttled.has(error.name);
+  return error instanceof DynamoError && throttled.has(error.name);
 }
 
 /** Codes of a transaction's CancellationReasons that another try may get past. */
@@ -31,14 +31,14 @@ export const throttledReasons: ReadonlySet<string | undefined> = new Set([
 const throttledRetryMs = 1_000;
 
 /**
- * Makes the error for the caller of the store out of one of the SDK.
+ * Makes the error for the caller of the store out of one of the client.
  *
  * @param repeatable whether the call may be repeated if nobody knows whether DynamoDB carried it out
  */
 export function fault(what: string, cause: unknown, repeatable: boolean): StoreError {
   if (cause instanceof StoreError) return cause;
   const reason = cause instanceof Error ? `${cause.name}: ${cause.message}` : String(cause);
-  // The SDK does not say where it looks.
+  // The one who looks for it does not say where.
   const advice = reason.includes('Region is missing') ? ': set AWS_REGION' : '';
   const message = `DynamoDB could not ${what}: ${reason}${advice}`;
   if (isThrottle(cause)) {
@@ -49,10 +49,9 @@ export function fault(what: string, cause: unknown, repeatable: boolean): StoreE
       cause,
     });
   }
-  if (!(cause instanceof DynamoDBServiceException))
-    return new StoreError(message, { retrySafe: repeatable, cause });
+  if (!(cause instanceof DynamoError)) return new StoreError(message, { retrySafe: repeatable, cause });
   // A client's fault is refused for good: no permission, no such table. A server's may have come after the write,
-  // and a transaction in progress is an earlier try of the SDK's own.
-  const unknown = cause.$fault === 'server' || cause.name === 'TransactionInProgressException';
+  // and a transaction in progress is an earlier try of the client's own.
+  const unknown = cause.status >= 500 || cause.name === 'TransactionInProgressException';
   return new StoreError(message, { retrySafe: unknown && repeatable, cause });
 }

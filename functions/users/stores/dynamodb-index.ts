@@ -1,12 +1,7 @@
-import {
-  ConditionalCheckFailedException,
-  DescribeTableCommand,
-  type DynamoDBClient,
-  UpdateItemCommand,
-} from '@aws-sdk/client-dynamodb';
 import { limits as defaultLimits } from '../../limits.ts';
 import { noEvents, StoreError } from '../store.ts';
-import { type DynamoClientOptions, dynamoClient } from './dynamodb-client.ts';
+import { DynamoError } from './dynamodb-api.ts';
+import { DynamoClient, type DynamoClientOptions } from './dynamodb-client.ts';
 import { fault } from './dynamodb-faults.ts';
 import { type Item, initialOf, mailKey, nameIndex } from './dynamodb-items.ts';
 import { DynamoTable, type DynamoTableOptions } from './dynamodb-table.ts';
@@ -15,7 +10,7 @@ import { movingMail } from './dynamodb-writes.ts';
 /** Which table to bring up to date. */
 export interface IndexNamesOptions {
   readonly table: string;
-  /** Default: what the SDK finds in the environment, `AWS_ENDPOINT_URL` included. */
+  /** Default: what the environment says, as `findEndpoint` finds it. */
   readonly endpoint?: string | undefined;
   /** Default: the limits of the service. */
   readonly limits?: DynamoClientOptions['limits'] & DynamoTableOptions['limits'];
@@ -41,7 +36,7 @@ export async function indexNames(options: IndexNamesOptions, signal: AbortSignal
   signal.throwIfAborted();
   // Nobody waits for an answer: throttled, it goes on more slowly.
   const patient = { ...limits, dynamoMaxAttempts: limits.dynamoMaxTries };
-  const client = dynamoClient({ endpoint, limits: patient });
+  const client = new DynamoClient({ endpoint, limits: patient, events: noEvents });
   const users = new DynamoTable({ client, table, limits, now: Date.now, events: noEvents });
   let indexed = 0;
   try {
@@ -64,7 +59,7 @@ export async function indexNames(options: IndexNamesOptions, signal: AbortSignal
     signal.throwIfAborted();
     throw fault('index the names', error, true);
   } finally {
-    client.destroy();
+    await client.close();
   }
   return indexed;
 }
@@ -97,29 +92,29 @@ const isMissing = 'attribute_not_exists(initial) AND attribute_not_exists(heldUn
 
 /** @returns whether the name was not there yet */
 async function enter(
-  client: DynamoDBClient,
+  client: DynamoClient,
   table: string,
   pk: string,
   abortSignal: AbortSignal,
 ): Promise<boolean> {
-  const command = new UpdateItemCommand({
+  const update = {
     TableName: table,
     Key: { pk: { S: pk } },
     UpdateExpression: 'SET initial = :initial',
     ConditionExpression: `attribute_exists(pk) AND ${isMissing}`,
     ExpressionAttributeValues: { ':initial': { S: initialOf(pk) } },
-  });
+  };
   try {
-    await client.send(command, { abortSignal });
+    await client.send('UpdateItem', update, abortSignal);
     return true;
   } catch (error) {
-    if (error instanceof ConditionalCheckFailedException) return false;
+    if (error instanceof DynamoError && error.name === 'ConditionalCheckFailedException') return false;
     throw error;
   }
 }
 
-async function checkIndex(client: DynamoDBClient, table: string, abortSignal: AbortSignal): Promise<void> {
-  const { Table } = await client.send(new DescribeTableCommand({ TableName: table }), { abortSignal });
+async function checkIndex(client: DynamoClient, table: string, abortSignal: AbortSignal): Promise<void> {
+  const { Table } = await client.send('DescribeTable', { TableName: table }, abortSignal);
   if (Table?.GlobalSecondaryIndexes?.some(({ IndexName }) => IndexName === nameIndex)) return;
   const message = `the table ${table} has no index ${nameIndex}: deploy this version first`;
   throw new StoreError(message, { retrySafe: false });

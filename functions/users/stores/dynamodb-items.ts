@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
-import type { AttributeValue } from '@aws-sdk/client-dynamodb';
 import { type Account, firstEtag, type RequestKey, type StoredUser, type Wanted } from '../store.ts';
+import type { Attributes, AttributeValue } from './dynamodb-api.ts';
 import { folded } from './folded.ts';
 
 /**
@@ -19,7 +19,7 @@ import { folded } from './folded.ts';
  * username and userId of `NAME#` and `REQ#`, and fails without them: so a hold has an empty name and the id zero, which
  * it answers GetUsers with, and the `REQ#` of a sign-up keeps its username.
  */
-export type Item = Record<string, AttributeValue>;
+export type Item = Attributes;
 
 /**
  * The index that lists users: its partition key is `initial`, its sort key `pk`, and it has username and userId. Only
@@ -45,8 +45,8 @@ export const mailKey = (email: string): string => `MAIL#${folded(email)}`;
 /** The key of the item that is there while the request id is known, and for a while after. */
 export const requestKey = (id: string): string => `REQ#${id}`;
 
-/** Whether an item can have this key. */
-export const isKey = (key: string): boolean => Buffer.byteLength(key) <= maxKeyBytes;
+/** Whether an item can have this key: it is text, and not too long. */
+export const isKey = (key: string): boolean => key.isWellFormed() && Buffer.byteLength(key) <= maxKeyBytes;
 
 /** A number as an attribute. */
 export const numeric = (value: number): AttributeValue => ({ N: String(value) });
@@ -115,10 +115,9 @@ export function isTaken(item: Item | undefined, nowMs: number): boolean {
   return item.heldUntilMs === undefined || Number(item.heldUntilMs.N) > nowMs;
 }
 
-/** The key of the item that says who a wanted user is; `undefined` if no such user can exist. */
-export function keyOf(wanted: Wanted): string | undefined {
-  const key = wanted.username === '' ? userKey(wanted.userId) : nameKey(wanted.username);
-  return isKey(key) ? key : undefined;
+/** The key of the item that says who a wanted user is. */
+export function keyOf(wanted: Wanted): string {
+  return wanted.username === '' ? userKey(wanted.userId) : nameKey(wanted.username);
 }
 
 /** Reads the user from a `USER#` or a `NAME#` item; a hold is none. */

@@ -14,7 +14,7 @@ const greatest = '~';
  * Reads one page from the index of names: with a prefix from one of its partitions, else from one after the other, each
  * by a request at most. Few users without a prefix take a request for each of the 36 partitions.
  *
- * @throws the SDK's errors
+ * @throws the client's errors
  */
 export async function listNames(
   table: Pick<DynamoTable, 'readNames'>,

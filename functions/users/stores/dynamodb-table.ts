@@ -1,27 +1,16 @@
-import {
-  type AttributeValue,
-  BatchGetItemCommand,
-  type DynamoDBClient,
-  QueryCommand,
-  ScanCommand,
-  type ScanCommandInput,
-  type ScanCommandOutput,
-  TransactionCanceledException,
-  TransactWriteItemsCommand,
-} from '@aws-sdk/client-dynamodb';
+import { randomUUID } from 'node:crypto';
 import type { Limits } from '../../limits.ts';
 import { StoreError, type StoreEvents } from '../store.ts';
 import { backoff } from './backoff.ts';
+import { type ItemPage, isCancelled, type ScanInput } from './dynamodb-api.ts';
+import { type DynamoClient, system } from './dynamodb-client.ts';
 import { isThrottle, passingReasons, throttledReasons } from './dynamodb-faults.ts';
 import { type Item, nameIndex } from './dynamodb-items.ts';
 import type { ConditionalWrite, WriteContext } from './dynamodb-writes.ts';
 
-/** What DynamoDB is called in telemetry. */
-export const system = 'aws.dynamodb';
-
 /** What requests of a table are made with. */
 export interface DynamoTableOptions {
-  readonly client: DynamoDBClient;
+  readonly client: DynamoClient;
   readonly table: string;
   readonly limits: Pick<Limits, 'dynamoMaxTries'>;
   /** The time in ms since the epoch. */
@@ -29,8 +18,19 @@ export interface DynamoTableOptions {
   readonly events: StoreEvents;
 }
 
-/** What is read of an item where nobody asks for more: no e-mail address, no password. */
-const shownAttributes = 'pk, username, userId, fingerprint, expiresAt, heldUntilMs';
+/**
+ * Keys of one BatchGetItem:
+ * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
+ */
+export const maxBatchKeys = 100;
+
+/** What one BatchGetItem has read. */
+export interface BatchAnswer {
+  /** The items that there are, by their keys. */
+  readonly items: ReadonlyMap<string, Item>;
+  /** The keys that DynamoDB has left out, because it has too much to do. */
+  readonly unprocessed: readonly string[];
+}
 
 /** Items that one request of a scan looks at. A thousand take some 200 KB. */
 const scannedItems = 1_000;
@@ -57,7 +57,7 @@ export class DynamoTable {
    * @param what what a reader of an error calls it
    * @param writesAt gives the writes of a try, in the order of their rules
    * @returns what the first rule says that stands in the way; `undefined` if they were made
-   * @throws StoreError when others stand in the way for too long; the SDK's errors
+   * @throws StoreError when others stand in the way for too long; the client's errors
    */
   async transact<Refused>(
     what: string,
@@ -67,17 +67,19 @@ export class DynamoTable {
     const { client, table, limits, now, events } = this.#options;
     for (let tries = 1; ; tries++) {
       const writes = writesAt({ table, nowMs: now() });
-      // A new command has a new ClientRequestToken: with the same one, the SDK's own repeats of a write whose
-      // answer was lost succeed.
-      const command = new TransactWriteItemsCommand({ TransactItems: writes.map(({ write }) => write) });
+      // With the token that they have in common, the client's own repeats of a write whose answer was lost succeed.
+      const request = {
+        TransactItems: writes.map(({ write }) => write),
+        ClientRequestToken: randomUUID(),
+      };
       try {
-        await client.send(command, { abortSignal });
+        await client.send('TransactWriteItems', request, abortSignal);
         return undefined;
       } catch (error) {
-        if (!(error instanceof TransactionCanceledException)) throw error;
+        if (!isCancelled(error)) throw error;
         // The first rule that stands in the way decides. Behind a conflict may be our own request id: only
         // another try tells.
-        const reasons = error.CancellationReasons ?? [];
+        const { reasons } = error;
         const at = reasons.findIndex(({ Code }) => Code !== undefined && Code !== 'None');
         const reason = reasons[at];
         if (reason?.Code === 'ConditionalCheckFailed' && writes[at]) return writes[at].refused(reason);
@@ -97,42 +99,34 @@ export class DynamoTable {
   }
 
   /**
-   * Reads the items that there are, by their keys: at most 100.
+   * Reads the items that there are, by their keys, in one request.
    *
-   * @param attributes what to read of each
-   * @throws StoreError when DynamoDB leaves some out again and again; the SDK's errors
+   * @param keys at most `maxBatchKeys`, each once
+   * @param attributes what to read of each, `pk` among them
+   * @throws the client's errors
    */
-  async read(
+  async batchGet(
     keys: readonly string[],
+    attributes: string,
     abortSignal: AbortSignal,
-    attributes = shownAttributes,
-  ): Promise<Map<string, Item>> {
-    const { client, table, limits, events } = this.#options;
+  ): Promise<BatchAnswer> {
+    const { client, table } = this.#options;
+    const request = {
+      Keys: keys.map((key) => ({ pk: { S: key } })),
+      ConsistentRead: true,
+      ProjectionExpression: attributes,
+    };
+    const input = { RequestItems: { [table]: request } };
+    const { Responses, UnprocessedKeys } = await client.send('BatchGetItem', input, abortSignal);
     const items = new Map<string, Item>();
-    let left: Record<string, AttributeValue>[] = keys.map((key) => ({ pk: { S: key } }));
-    for (let tries = 1; left.length > 0; tries++) {
-      const request = { Keys: left, ConsistentRead: true, ProjectionExpression: attributes };
-      const command = new BatchGetItemCommand({ RequestItems: { [table]: request } });
-      const { Responses, UnprocessedKeys } = await client.send(command, { abortSignal });
-      for (const item of Responses?.[table] ?? []) {
-        if (item.pk?.S !== undefined) items.set(item.pk.S, item);
-      }
-      const unprocessed = UnprocessedKeys?.[table]?.Keys ?? [];
-      if (unprocessed.length > 0) events.throttled(system);
-      if (unprocessed.length < left.length)
-        tries = 1; // it goes forward: only standing still counts
-      else if (tries >= limits.dynamoMaxTries) {
-        throw new StoreError(`DynamoDB left out ${unprocessed.length} keys ${tries} times`, {
-          retrySafe: true,
-          isOverload: true,
-        });
-      }
-      left = unprocessed;
-      if (left.length === 0) break;
-      events.retried(system);
-      await backoff(tries, abortSignal);
+    for (const item of Responses?.[table] ?? []) {
+      if (item.pk?.S !== undefined) items.set(item.pk.S, item);
     }
-    return items;
+    const unprocessed: string[] = [];
+    for (const { pk } of UnprocessedKeys?.[table]?.Keys ?? []) {
+      if (pk?.S !== undefined) unprocessed.push(pk.S);
+    }
+    return { items, unprocessed };
   }
 
   /**
@@ -140,21 +134,21 @@ export class DynamoTable {
    * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
    *
    * @returns the items, and the key of the last one if there may be more
-   * @throws the SDK's errors
+   * @throws the client's errors
    */
   async readNames(
     { initial, from, to, maxItems }: NameRange,
     abortSignal: AbortSignal,
   ): Promise<{ readonly items: readonly Item[]; readonly lastKey?: string | undefined }> {
     const { client, table } = this.#options;
-    const command = new QueryCommand({
+    const query = {
       TableName: table,
       IndexName: nameIndex,
       KeyConditionExpression: 'initial = :initial AND pk BETWEEN :from AND :to',
       ExpressionAttributeValues: { ':initial': { S: initial }, ':from': { S: from }, ':to': { S: to } },
       Limit: maxItems,
-    });
-    const { Items = [], LastEvaluatedKey } = await client.send(command, { abortSignal });
+    };
+    const { Items = [], LastEvaluatedKey } = await client.send('Query', query, abortSignal);
     return { items: Items, lastKey: LastEvaluatedKey?.pk?.S };
   }
 
@@ -162,10 +156,10 @@ export class DynamoTable {
    * Reads the whole table, some items at a time, whoever waits for capacity meanwhile: not for what a call does.
    *
    * @param filter which items to return
-   * @throws the SDK's errors
+   * @throws the client's errors
    */
   async *scan(
-    filter: Pick<ScanCommandInput, 'FilterExpression' | 'ExpressionAttributeValues'>,
+    filter: Pick<ScanInput, 'FilterExpression' | 'ExpressionAttributeValues'>,
     abortSignal: AbortSignal,
   ): AsyncGenerator<readonly Item[], void, undefined> {
     const request = { TableName: this.#options.table, ConsistentRead: true, Limit: scannedItems, ...filter };
@@ -181,11 +175,11 @@ export class DynamoTable {
   }
 
   /** A copy takes what capacity is left: it waits longer than a call can. */
-  async #scanOnce(input: ScanCommandInput, abortSignal: AbortSignal): Promise<ScanCommandOutput> {
+  async #scanOnce(input: ScanInput, abortSignal: AbortSignal): Promise<ItemPage> {
     const { client, limits, events } = this.#options;
     for (let tries = 1; ; tries++) {
       try {
-        return await client.send(new ScanCommand(input), { abortSignal });
+        return await client.send('Scan', input, abortSignal);
       } catch (error) {
         if (!isThrottle(error) || tries >= limits.dynamoMaxTries) throw error;
         events.retried(system);

@@ -1,4 +1,3 @@
-import type { CancellationReason, TransactWriteItem } from '@aws-sdk/client-dynamodb';
 import {
   type Account,
   type Change,
@@ -10,6 +9,7 @@ import {
   type SignUpResult,
 } from '../store.ts';
 import { mailKeys } from './dynamodb-addresses.ts';
+import type { CancellationReason, TransactWriteItem } from './dynamodb-api.ts';
 import {
   expirySeconds,
   holdItem,

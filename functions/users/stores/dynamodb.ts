@@ -1,4 +1,4 @@
-import { TransactionCanceledException, TransactWriteItemsCommand } from '@aws-sdk/client-dynamodb';
+import { randomUUID } from 'node:crypto';
 import { limits as defaultLimits, type Limits } from '../../limits.ts';
 import {
   type Account,
@@ -19,12 +19,11 @@ import {
 } from '../store.ts';
 import { readAccount } from './dynamodb-account.ts';
 import { mailKeys, ownMailKey } from './dynamodb-addresses.ts';
-import { watchAttempts } from './dynamodb-attempts.ts';
-import { dynamoClient } from './dynamodb-client.ts';
+import { isCancelled } from './dynamodb-api.ts';
+import { DynamoClient, system } from './dynamodb-client.ts';
 import { fault } from './dynamodb-faults.ts';
 import {
   accountOf,
-  type Item,
   isKnown,
   isTaken,
   keyOf,
@@ -34,7 +33,8 @@ import {
   userOf,
 } from './dynamodb-items.ts';
 import { listNames } from './dynamodb-listing.ts';
-import { DynamoTable, system } from './dynamodb-table.ts';
+import { SharedReads } from './dynamodb-reads.ts';
+import { DynamoTable } from './dynamodb-table.ts';
 import {
   changedAccount,
   changeWrites,
@@ -47,43 +47,44 @@ import {
 export interface DynamoStoreOptions {
   /** The table: its partition key is the string `pk`, its TTL attribute `expiresAt`, its index `nameIndex`. */
   readonly table: string;
-  /** Default: what the SDK finds in the environment, `AWS_ENDPOINT_URL` included. */
+  /** Default: what the environment says, as `findEndpoint` finds it. */
   readonly endpoint?: string;
   /** Default: the limits of the service. */
   readonly limits?: Pick<
     Limits,
     | 'dynamoMaxSockets'
+    | 'dynamoMaxSocketAgeMs'
     | 'dynamoConnectTimeoutMs'
     | 'dynamoAttemptTimeoutMs'
     | 'dynamoMaxAttempts'
     | 'dynamoMaxTries'
+    | 'dynamoMaxConcurrentReads'
+    | 'dynamoMaxReadWaitMs'
     | 'storeTimeoutMs'
   >;
   /** The time in ms since the epoch, for the expiry of request ids. Default: `Date.now`. */
   readonly now?: () => number;
-  /** Is told of retries, the SDK's and our own, and of throttling. Default: nobody. */
+  /** Is told of retries and of throttling. Default: nobody. */
   readonly events?: StoreEvents;
 }
 
 /** No user has the id zero. */
 const nobody: Wanted = { username: '', userId: 0 };
 
-/** What one BatchGetItem takes. */
-const maxBatchKeys = 100;
-
 /**
  * Keeps users in a DynamoDB table, for any number of servers. What is written is one transaction, a look-up one
- * consistent read, of an account by name or address two. A page is read from an index, which is a moment behind. The
- * actions it needs are PutItem, UpdateItem and DeleteItem (which cover those in TransactWriteItems), BatchGetItem, and
- * Query of the index; `all`, which no method of the service calls, needs Scan.
+ * consistent read, of an account by name or address two; reads that wait together share requests. A page is read from
+ * an index, which is a moment behind. The actions it needs are PutItem, UpdateItem and DeleteItem (which cover those in
+ * TransactWriteItems), BatchGetItem, and Query of the index; `all`, which no method of the service calls, needs Scan.
  *
  * @throws StoreError if the table can't be read, with one line that says why
  */
 export async function openDynamoStore(options: DynamoStoreOptions): Promise<UserStore> {
   const { table, endpoint, limits = defaultLimits, now = Date.now, events = noEvents } = options;
-  const client = dynamoClient({ endpoint, limits });
-  watchAttempts(client, system, events);
+  const client = new DynamoClient({ endpoint, limits, events });
   const users = new DynamoTable({ client, table, limits, now, events });
+  const readOptions = { table: users, limits, events };
+  const reads = new SharedReads(readOptions);
   const underWay = new Set<Promise<unknown>>();
   let closed = false;
 
@@ -118,13 +119,13 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   ): Promise<Refusal | undefined> {
     const name = nameKey(username);
     const mail = email === undefined ? [] : mailKeys(email);
-    const found = await users.read([name, ...mail], signal);
+    const found = await reads.read([name, ...mail], signal);
     const nowMs = now();
     const taken = [name, ...mail].find((key) => isTaken(found.get(key), nowMs));
     if (taken === undefined) return undefined;
     if (requestId !== undefined) {
       const key = requestKey(requestId);
-      const first = (await users.read([key], signal)).get(key);
+      const first = (await reads.read([key], signal)).get(key);
       if (first && isKnown(first, now())) return undefined;
     }
     return taken === name ? 'username_taken' : 'email_taken';
@@ -136,21 +137,21 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   }
 
   async function change(valid: Change, signal: AbortSignal): Promise<ChangeResult> {
-    const mail = await ownMailKey(users, valid.from, signal);
+    const mail = await ownMailKey(reads, valid.from, signal);
     const refused = await users.transact('a change', (context) => changeWrites(valid, mail, context), signal);
     return refused ?? { outcome: 'changed', account: changedAccount(valid) };
   }
 
   async function recall(requestId: string, signal: AbortSignal): Promise<KnownRequest | undefined> {
     const key = requestKey(requestId);
-    const item = (await users.read([key], signal)).get(key);
+    const item = (await reads.read([key], signal)).get(key);
     const fingerprint = item?.fingerprint?.S;
     if (fingerprint === undefined || !isKnown(item ?? {}, now())) return undefined;
     return { fingerprint, userId: Number(item?.userId?.N) };
   }
 
   async function remove(valid: Removal, signal: AbortSignal): Promise<boolean> {
-    const mail = await ownMailKey(users, valid.from, signal);
+    const mail = await ownMailKey(reads, valid.from, signal);
     const writesAt = (context: WriteContext) => removalWrites(valid, mail, context);
     return (await users.transact('a removal', writesAt, signal)) ?? true;
   }
@@ -170,31 +171,27 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
 
   async function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
     const keys = wanted.map(keyOf);
-    const distinct = [...new Set(keys)].filter((key) => key !== undefined);
-    const items = new Map<string, Item>();
-    for (let at = 0; at < distinct.length; at += maxBatchKeys) {
-      for (const [key, item] of await users.read(distinct.slice(at, at + maxBatchKeys), signal))
-        items.set(key, item);
-    }
+    const items = await reads.read(keys, signal);
     return keys.map((key) => {
-      const item = key === undefined ? undefined : items.get(key);
+      const item = items.get(key);
       return item && userOf(item);
     });
   }
 
   /**
    * Asks for nobody, and for a write whose condition can't hold: both show that the table answers, and none stores
-   * anything.
+   * anything. Its read waits for no others.
    */
   async function probe(abortSignal: AbortSignal): Promise<void> {
     const pk = { S: userKey(nobody.userId) };
-    await users.read([pk.S], abortSignal);
+    await new SharedReads(readOptions).read([pk.S], abortSignal);
     const condition = 'attribute_exists(pk)';
     const write = { Put: { TableName: table, Item: { pk }, ConditionExpression: condition } };
     try {
-      await client.send(new TransactWriteItemsCommand({ TransactItems: [write] }), { abortSignal });
+      const request = { TransactItems: [write], ClientRequestToken: randomUUID() };
+      await client.send('TransactWriteItems', request, abortSignal);
     } catch (error) {
-      const [reason] = error instanceof TransactionCanceledException ? (error.CancellationReasons ?? []) : [];
+      const [reason] = isCancelled(error) ? error.reasons : [];
       if (reason?.Code !== 'ConditionalCheckFailed') throw error;
     }
   }
@@ -204,7 +201,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     precheck: (candidate, signal) => run('read users', true, signal, () => precheck(candidate, signal)),
     signUp: (valid, signal) =>
       run('store the user', valid.request !== undefined, signal, () => signUp(valid, signal)),
-    account: (key, signal) => run('read users', true, signal, () => readAccount(users, key, signal)),
+    account: (key, signal) => run('read users', true, signal, () => readAccount(reads, key, signal)),
     change: (valid, signal) =>
       run('change the user', valid.request !== undefined, signal, () => change(valid, signal)),
     recall: (requestId, signal) => run('read users', true, signal, () => recall(requestId, signal)),
@@ -218,7 +215,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     async close() {
       closed = true;
       await Promise.allSettled(underWay);
-      client.destroy();
+      await client.close();
     },
   };
   try {

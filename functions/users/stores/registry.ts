@@ -6,7 +6,7 @@ type Warn = (line: string) => void;
 
 /**
  * How each store is opened with its own settings, by the name that USERS_STORE has for it. A new store is a file beside
- * this one and an entry here. A store is loaded when it is opened: the AWS SDK alone takes longer to load than all the
+ * this one and an entry here. A store is loaded when it is opened: the AWS parts alone take longer to load than all the
  * rest.
  */
 const stores = {
@@ -20,7 +20,7 @@ const stores = {
     const { openSqliteStore } = await import('./sqlite.ts');
     return openSqliteStore({ path: join(dataFolder, 'users.sqlite'), limits, warn });
   },
-  /** Without `endpoint`, the AWS SDK finds it. */
+  /** Without `endpoint`, environment and region say it. */
   async dynamodb(
     { table, endpoint }: { readonly table: string; readonly endpoint?: string },
     limits: Limits,

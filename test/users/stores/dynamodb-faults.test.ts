@@ -47,6 +47,32 @@ function faults(endpoint: string): void {
 
   withProxy(
     endpoint,
+    'a probe waits for no reads of calls',
+    async ({ store, proxy }) => {
+      const gone = new AbortController();
+      const hanging = Promise.withResolvers<void>();
+      proxy.fault = ({ body }) => {
+        if (!body.includes('slow')) return 'pass';
+        hanging.resolve();
+        return 'hang';
+      };
+      const call = store.find([{ username: 'slow', userId: 0 }], gone.signal);
+      const ends = assert.rejects(call, (error) => error === gone.signal.reason);
+      await hanging.promise;
+      await store.probe(unbounded);
+      gone.abort(new Error('enough'));
+      await ends;
+    },
+    {
+      ...limits,
+      dynamoMaxConcurrentReads: 1,
+      dynamoMaxReadWaitMs: 60_000,
+      dynamoAttemptTimeoutMs: 60_000,
+    },
+  );
+
+  withProxy(
+    endpoint,
     'throttled for long, calls fail and may be repeated, id or not',
     async (setting) => {
       const { store, proxy } = setting;
@@ -156,6 +182,65 @@ function faults(endpoint: string): void {
       },
     );
   }
+
+  withProxy(
+    endpoint,
+    'calls share a request, not their ends: who goes leaves the others, who fails fails in its own words',
+    async (setting) => {
+      const { store, proxy } = setting;
+      await store.signUp(ann, unbounded);
+      const gone = new AbortController();
+      const ofAnn = { username: 'ann', userId: 0 };
+      proxy.fault = ({ number }) => {
+        if (number > 1) return 'pass';
+        setImmediate(() => gone.abort(new Error('gone')));
+        return 'hang';
+      };
+      proxy.seen.clear();
+      const leaves = store.find([ofAnn], gone.signal);
+      const stays = store.find([ofAnn], unbounded);
+      await assert.rejects(leaves, (error) => error === gone.signal.reason);
+      assert.deepEqual(await stays, [ann]);
+      assert.equal(proxy.seen.get('BatchGetItem'), 2, 'tried again for who stays');
+      proxy.fault = () => ({ status: 400, type: 'AccessDeniedException' });
+      const calls = [store.find([ofAnn], unbounded), store.precheck(ann, unbounded)];
+      const failures = await Promise.allSettled(calls);
+      const errors = failures.map((it) => it.status === 'rejected' && it.reason);
+      for (const error of errors) failsWith(/could not read users: AccessDenied/, false)(error);
+      assert.equal(new Set(errors).size, 2);
+      assert.equal(proxy.seen.get('BatchGetItem'), 3, 'both were in one request');
+    },
+    { ...limits, dynamoAttemptTimeoutMs: 1000 },
+  );
+
+  withProxy(
+    endpoint,
+    'requests that hang hold up nobody else while there are sockets',
+    async ({ store, proxy }) => {
+      await store.signUp(ann, unbounded);
+      const slow = limits.dynamoMaxConcurrentReads + 1;
+      const gone = new AbortController();
+      const hanging = Promise.withResolvers<void>();
+      proxy.fault = ({ body }) => {
+        if (!body.includes('slow')) return 'pass';
+        if (proxy.seen.get('BatchGetItem') === slow) hanging.resolve();
+        return 'hang';
+      };
+      proxy.seen.clear();
+      const ends: Promise<void>[] = [];
+      for (let i = 0; i < slow; i += 1) {
+        const call = store.find([{ username: `slow${i}`, userId: 0 }], gone.signal);
+        ends.push(assert.rejects(call, (error) => error === gone.signal.reason));
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      await hanging.promise;
+      assert.deepEqual(await store.find([{ username: 'ann', userId: 0 }], unbounded), [ann]);
+      gone.abort(new Error('enough'));
+      await Promise.all(ends);
+    },
+    // None of them is tried again meanwhile.
+    { ...limits, dynamoAttemptTimeoutMs: 60_000 },
+  );
 
   withProxy(
     endpoint,

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, request, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-/** A request of the SDK's. */
+/** A request of the client's. */
 export interface Passing {
   /** The action, such as `BatchGetItem`. */
   readonly action: string;

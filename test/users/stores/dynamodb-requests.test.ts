@@ -3,7 +3,16 @@
 import assert from 'node:assert/strict';
 import type { Account, UserKey } from '../../../functions/users/store.ts';
 import { kept, listed, signedUp, unbounded } from './contract-setting.ts';
-import { ann, endpoint, itemsOf, request, withoutEndpoint, withProxy } from './dynamodb-setting.ts';
+import {
+  ann,
+  endpoint,
+  itemsOf,
+  request,
+  users,
+  wanted,
+  withoutEndpoint,
+  withProxy,
+} from './dynamodb-setting.ts';
 import { putByVersion1 } from './dynamodb-table.ts';
 
 if (endpoint === undefined) withoutEndpoint('what the DynamoDB store asks for');
@@ -82,6 +91,27 @@ function requests(endpoint: string): void {
         assert.deepEqual(await requestsFor(key), { isThere: false, asked: expected.asked });
     }
   });
+
+  withProxy(
+    endpoint,
+    'calls at once share requests, each gets its own, and closing waits for all of them',
+    async ({ store, proxy }) => {
+      await Promise.all(users.map((user) => store.signUp(user, unbounded)));
+      proxy.seen.clear();
+      const calls = Array.from({ length: 500 }, (_, i) => wanted.slice(i % 100, (i % 100) + 2));
+      const found = calls.map((some) => store.find(some, unbounded));
+      const ids = users.map(({ userId }) => store.account({ userId }, unbounded));
+      await store.close();
+      for (const [i, some] of (await Promise.all(found)).entries())
+        assert.deepEqual(some, users.slice(i % 100, (i % 100) + 2));
+      assert.deepEqual(
+        (await Promise.all(ids)).map((account) => account?.userId),
+        users.map(({ userId }) => userId),
+      );
+      // 600 calls: a batch is full with a hundred different keys.
+      assert.ok((proxy.seen.get('BatchGetItem') ?? 0) <= 7, String(proxy.seen.get('BatchGetItem')));
+    },
+  );
 
   withProxy(
     endpoint,

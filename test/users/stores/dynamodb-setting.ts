@@ -50,6 +50,7 @@ export function withProxy(
         throttled() {
           events.throttles += 1;
         },
+        readFor() {},
       },
     });
     proxy.seen.clear();

@@ -1,0 +1,229 @@
+import type { Limits } from '../../limits.ts';
+import { StoreError, type StoreEvents } from '../store.ts';
+import { backoffMs } from './backoff.ts';
+import { system } from './dynamodb-client.ts';
+import { type Item, isKey } from './dynamodb-items.ts';
+import { type BatchAnswer, type DynamoTable, maxBatchKeys } from './dynamodb-table.ts';
+
+/** What reads are made with. */
+export interface ReadLineOptions {
+  readonly table: Pick<DynamoTable, 'batchGet'>;
+  readonly limits: Pick<
+    Limits,
+    'dynamoMaxConcurrentReads' | 'dynamoMaxReadWaitMs' | 'dynamoMaxSockets' | 'dynamoMaxTries'
+  >;
+  readonly events: StoreEvents;
+}
+
+/** What one call reads. */
+interface Read {
+  readonly signal: AbortSignal;
+  readonly done: PromiseWithResolvers<void>;
+  readonly found: Map<string, Item>;
+  /** Keys that are neither answered nor given up. */
+  unanswered: number;
+  /** Those of them that wait for a batch. */
+  readonly waiting: string[];
+  /** The batches under way that read for it. */
+  readonly batches: Set<Batch>;
+  /** Batches, one after the other, in which DynamoDB has left out all that was read for it. */
+  tries: number;
+  /** Pauses of keys that were left out, before they wait for a batch again. */
+  readonly pauses: Set<NodeJS.Timeout>;
+}
+
+/** A BatchGetItem, and what it reads for whom. */
+interface Batch {
+  readonly keys: Set<string>;
+  readonly parts: Map<Read, Part>;
+  readonly controller: AbortController;
+}
+
+/** Some keys of a read, after so many tries of its. */
+interface Part {
+  readonly keys: string[];
+  readonly tries: number;
+}
+
+/**
+ * The reads of the same attributes. While few batches are under way, all that one turn of the event loop brings is sent
+ * at its end: nobody waits for company. Else it waits until one of them has ended, or a batch is full, or some time has
+ * passed. Nobody joins a batch that was sent: DynamoDB may have read it before a write that the newcomer has to see.
+ */
+export class ReadLine {
+  readonly #attributes: string;
+  readonly #options: ReadLineOptions;
+  /** Reads with keys that wait, in the order of their turns. */
+  readonly #queue = new Set<Read>();
+  #waitingKeys = 0;
+  #batchesUnderWay = 0;
+  #sendsAtEndOfTurn = false;
+  #longestWait: NodeJS.Timeout | undefined;
+
+  constructor(attributes: string, options: ReadLineOptions) {
+    this.#attributes = attributes;
+    this.#options = options;
+  }
+
+  async read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Item>> {
+    signal.throwIfAborted();
+    // A key that DynamoDB refuses would fail the batch, and others with it.
+    const valid = [...new Set(keys)].filter(isKey);
+    const read: Read = {
+      signal,
+      done: Promise.withResolvers(),
+      found: new Map(),
+      unanswered: valid.length,
+      waiting: [],
+      batches: new Set(),
+      tries: 0,
+      pauses: new Set(),
+    };
+    if (valid.length === 0) return read.found;
+    const leave = () => this.#fail(read, signal.reason);
+    signal.addEventListener('abort', leave);
+    this.#enqueue(read, valid);
+    try {
+      await read.done.promise;
+    } finally {
+      signal.removeEventListener('abort', leave);
+    }
+    return read.found;
+  }
+
+  #enqueue(read: Read, keys: readonly string[]): void {
+    for (const key of keys) read.waiting.push(key);
+    this.#queue.add(read);
+    this.#waitingKeys += keys.length;
+    this.#sendSoon();
+  }
+
+  #sendSoon(): void {
+    if (this.#sendsAtEndOfTurn) return;
+    this.#sendsAtEndOfTurn = true;
+    setImmediate(() => {
+      this.#sendsAtEndOfTurn = false;
+      const hasFew = this.#batchesUnderWay < this.#options.limits.dynamoMaxConcurrentReads;
+      if (hasFew || this.#waitingKeys >= maxBatchKeys) this.#send();
+      this.#boundWait();
+    });
+  }
+
+  /** Slow batches hold up what waits for so long only, if there is a socket left. */
+  #boundWait(): void {
+    if (this.#queue.size === 0) {
+      clearTimeout(this.#longestWait);
+      this.#longestWait = undefined;
+    } else if (this.#batchesUnderWay < this.#options.limits.dynamoMaxSockets) {
+      this.#longestWait ??= setTimeout(() => {
+        this.#longestWait = undefined;
+        this.#send();
+      }, this.#options.limits.dynamoMaxReadWaitMs);
+    }
+  }
+
+  /** Sends what waits, as far as there are sockets. */
+  #send(): void {
+    let sockets = this.#options.limits.dynamoMaxSockets - this.#batchesUnderWay;
+    // If not all of it can go, a large read gets no more of each batch than others.
+    const canAllGo = this.#waitingKeys <= sockets * maxBatchKeys;
+    const share = canAllGo ? maxBatchKeys : Math.max(1, Math.floor(maxBatchKeys / this.#queue.size));
+    for (; sockets > 0 && this.#queue.size > 0; sockets -= 1) this.#sendBatch(this.#nextBatch(share));
+  }
+
+  /** Takes what fits into a batch out of the queue, at each turn of a read as many keys as its share. */
+  #nextBatch(share: number): Batch {
+    const batch: Batch = { keys: new Set(), parts: new Map(), controller: new AbortController() };
+    for (const read of this.#queue) {
+      const room = maxBatchKeys - batch.keys.size;
+      if (room === 0) break;
+      const keys = read.waiting.splice(0, Math.min(share, room));
+      this.#waitingKeys -= keys.length;
+      for (const key of keys) batch.keys.add(key);
+      const part = batch.parts.get(read);
+      if (part === undefined) batch.parts.set(read, { keys, tries: read.tries });
+      else part.keys.push(...keys);
+      read.batches.add(batch);
+      this.#queue.delete(read);
+      // Its next turn comes behind the others, in this loop if there is room.
+      if (read.waiting.length > 0) this.#queue.add(read);
+    }
+    return batch;
+  }
+
+  async #sendBatch(batch: Batch): Promise<void> {
+    const { table, events } = this.#options;
+    const keys = [...batch.keys];
+    this.#batchesUnderWay += 1;
+    try {
+      const calls = Array.from(batch.parts.keys(), ({ signal }) => signal);
+      events.readFor(system, keys.length, calls);
+      this.#deliver(batch, await table.batchGet(keys, this.#attributes, batch.controller.signal));
+    } catch (error) {
+      for (const read of batch.parts.keys()) {
+        read.batches.delete(batch);
+        this.#fail(read, error);
+      }
+    } finally {
+      this.#batchesUnderWay -= 1;
+      this.#sendSoon();
+    }
+  }
+
+  #deliver(batch: Batch, { items, unprocessed }: BatchAnswer): void {
+    const leftOut = new Set(unprocessed);
+    // Those who were left out together come again together, so that a busy key is asked for once.
+    const chance = Math.random();
+    let isSentAgain = false;
+    for (const [read, part] of batch.parts) {
+      read.batches.delete(batch);
+      for (const key of part.keys) {
+        const item = items.get(key);
+        if (item !== undefined) read.found.set(key, item);
+      }
+      const again = leftOut.size === 0 ? [] : part.keys.filter((key) => leftOut.has(key));
+      read.unanswered -= part.keys.length - again.length;
+      // If it goes forward, tries begin anew: only standing still counts.
+      read.tries = again.length < part.keys.length ? 0 : Math.max(read.tries, part.tries + 1);
+      if (read.unanswered === 0) read.done.resolve();
+      else if (read.tries >= this.#options.limits.dynamoMaxTries)
+        this.#fail(read, tooBusy(again.length, read.tries));
+      else if (again.length > 0) {
+        isSentAgain = true;
+        this.#readAgain(read, again, chance);
+      }
+    }
+    if (leftOut.size > 0) this.#options.events.throttled(system);
+    if (isSentAgain) this.#options.events.retried(system);
+  }
+
+  #readAgain(read: Read, keys: readonly string[], chance: number): void {
+    const pause = setTimeout(
+      () => {
+        read.pauses.delete(pause);
+        this.#enqueue(read, keys);
+      },
+      backoffMs(Math.max(1, read.tries), chance),
+    );
+    read.pauses.add(pause);
+  }
+
+  /** Ends a read, and whatever goes on for it alone. */
+  #fail(read: Read, error: unknown): void {
+    read.done.reject(error);
+    if (this.#queue.delete(read)) this.#waitingKeys -= read.waiting.length;
+    this.#boundWait();
+    for (const pause of read.pauses) clearTimeout(pause);
+    for (const batch of read.batches) {
+      batch.parts.delete(read);
+      if (batch.parts.size === 0) batch.controller.abort();
+    }
+  }
+}
+
+function tooBusy(keys: number, tries: number): StoreError {
+  return new StoreError(`DynamoDB left out ${keys} keys ${tries} times`, {
+    retrySafe: true,
+    isOverload: true,
+  });
+}

@@ -1,0 +1,129 @@
+// The DynamoDB client signs with the credentials of its container and takes new ones before and after these expire,
+// follows DynamoDB's clock where its own is wrong, and finds DynamoDB where the environment says.
+import assert from 'node:assert/strict';
+import { createServer } from 'node:http';
+import { type TestContext, test } from 'node:test';
+import { findEndpoint } from '../../../functions/users/stores/dynamodb-endpoint.ts';
+import { listen } from '../../support/listener.ts';
+import { unbounded } from './contract-setting.ts';
+import { type Asked, environment, ok, refuse, scripted, setEnvironment } from './dynamodb-scripted.ts';
+
+const describe = { TableName: 'users' };
+const keyOf = ({ headers }: Asked) => /Credential=([^/]+)/.exec(headers.authorization ?? '')?.[1];
+const minute = 60_000;
+
+/** Starts what ECS has for credentials. The n-th ones are `key-n`, and expire after so many ms. */
+async function container(context: TestContext, lastsMs: (n: number) => number) {
+  const state = { given: 0, isDown: false };
+  const server = createServer((_, response) => {
+    if (state.isDown) return response.writeHead(500).end('{}');
+    state.given += 1;
+    const n = state.given;
+    const Expiration = new Date(Date.now() + lastsMs(n)).toISOString();
+    const secrets = { AccessKeyId: `key-${n}`, SecretAccessKey: `secret-${n}`, Token: `session-${n}` };
+    response.setHeader('connection', 'close');
+    return response.end(JSON.stringify({ ...secrets, Expiration }));
+  });
+  const listener = await listen(server);
+  context.after(() => listener[Symbol.asyncDispose]());
+  setEnvironment(context, {
+    ...environment,
+    AWS_ACCESS_KEY_ID: undefined,
+    AWS_SECRET_ACCESS_KEY: undefined,
+    AWS_CONTAINER_CREDENTIALS_RELATIVE_URI: undefined,
+    AWS_CONTAINER_CREDENTIALS_FULL_URI: `${listener.endpoint}/credentials`,
+  });
+  return state;
+}
+
+test("the container's credentials are read once for many requests", async (context) => {
+  const state = await container(context, () => 60 * minute);
+  const { client, asked } = await scripted(context, (_, response) => ok(response));
+  await Promise.all(Array.from({ length: 20 }, () => client.send('DescribeTable', describe, unbounded)));
+  assert.equal(state.given, 1);
+  assert.deepEqual(new Set(asked.map(keyOf)), new Set(['key-1']));
+  assert.equal(asked[0]?.headers['x-amz-security-token'], 'session-1');
+});
+
+test('credentials that soon expire are replaced while they are still used, also if that fails at first', async (context) => {
+  const state = await container(context, (n) => (n === 1 ? 2 * minute : 60 * minute));
+  const { client, asked } = await scripted(context, (_, response) => ok(response));
+  await client.send('DescribeTable', describe, unbounded);
+  state.isDown = true;
+  await client.send('DescribeTable', describe, unbounded);
+  assert.deepEqual(asked.map(keyOf), ['key-1', 'key-1']);
+  state.isDown = false;
+  while (asked.map(keyOf).at(-1) !== 'key-2') await client.send('DescribeTable', describe, unbounded);
+  assert.equal(state.given, 2);
+});
+
+test('credentials that DynamoDB calls expired are replaced at once, by one for all calls', async (context) => {
+  const state = await container(context, () => 60 * minute);
+  const { client, asked } = await scripted(context, (one, response) =>
+    keyOf(one) === 'key-1' ? refuse(response, 'ExpiredTokenException') : ok(response),
+  );
+  await Promise.all(Array.from({ length: 5 }, () => client.send('DescribeTable', describe, unbounded)));
+  assert.equal(asked.length, 10);
+  assert.equal(state.given, 2);
+});
+
+test('credentials that stay the same are not tried twice', async (context) => {
+  setEnvironment(context, environment);
+  const { client, asked } = await scripted(context, (_, response) =>
+    refuse(response, 'UnrecognizedClientException'),
+  );
+  await assert.rejects(client.send('DescribeTable', describe, unbounded), {
+    name: 'UnrecognizedClientException',
+  });
+  assert.equal(asked.length, 1);
+});
+
+for (const hours of [-1, 1]) {
+  test(`a clock that is ${hours} h away is set by DynamoDB's, once`, async (context) => {
+    setEnvironment(context, environment);
+    const { client, asked } = await scripted(context, ({ headers }, response) => {
+      const nowMs = Date.now() + hours * 60 * minute;
+      response.setHeader('date', new Date(nowMs).toUTCString());
+      const parts = /^(....)(..)(.....)(..)(.*)$/.exec(String(headers['x-amz-date']))?.slice(1) ?? [];
+      const [year, month, hour, minutes, seconds] = parts;
+      const signedMs = Date.parse(`${year}-${month}-${hour}:${minutes}:${seconds}`);
+      if (Math.abs(signedMs - nowMs) < 5 * minute) ok(response);
+      else refuse(response, 'InvalidSignatureException');
+    });
+    await client.send('DescribeTable', describe, unbounded);
+    await client.send('DescribeTable', describe, unbounded);
+    assert.equal(asked.length, 3);
+  });
+}
+
+test('a signature that is wrong at the right time is final', async (context) => {
+  setEnvironment(context, environment);
+  const { client, asked } = await scripted(context, (_, response) =>
+    refuse(response, 'InvalidSignatureException'),
+  );
+  await assert.rejects(client.send('DescribeTable', describe, unbounded), {
+    name: 'InvalidSignatureException',
+  });
+  assert.equal(asked.length, 1);
+});
+
+test('DynamoDB is where the environment says', async (context) => {
+  const found = async (given: Record<string, string>, endpoint?: string) => {
+    const all = { AWS_USE_FIPS_ENDPOINT: undefined, AWS_USE_DUALSTACK_ENDPOINT: undefined };
+    setEnvironment(context, { ...environment, ...all, ...given });
+    return (await findEndpoint(endpoint)).url.href;
+  };
+  const of = (name: string) => ({ AWS_REGION: name });
+  assert.equal(await found({}), 'https://dynamodb.eu-west-3.amazonaws.com/');
+  assert.equal(await found(of('us-gov-west-1')), 'https://dynamodb.us-gov-west-1.amazonaws.com/');
+  assert.equal(await found(of('cn-north-1')), 'https://dynamodb.cn-north-1.amazonaws.com.cn/');
+  assert.equal(await found(of('eusc-de-east-1')), 'https://dynamodb.eusc-de-east-1.amazonaws.eu/');
+  assert.equal(
+    await found({ AWS_USE_FIPS_ENDPOINT: 'true', AWS_USE_DUALSTACK_ENDPOINT: 'true' }),
+    'https://dynamodb-fips.eu-west-3.api.aws/',
+  );
+  const all = { AWS_ENDPOINT_URL: 'http://all:1' };
+  assert.equal(await found(all), 'http://all:1/');
+  assert.equal(await found({ ...all, AWS_ENDPOINT_URL_DYNAMODB: 'http://one:2' }), 'http://one:2/');
+  assert.equal(await found(all, 'http://given:3'), 'http://given:3/');
+});
