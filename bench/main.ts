@@ -15,6 +15,9 @@ import {
   measureWorkers,
 } from './parts.ts';
 import { picture } from './picture.ts';
+import { measureStores } from './stores/measure.ts';
+import { storeTables } from './stores/tables.ts';
+import { storeTargets } from './stores/targets.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
   loadTables,
@@ -33,7 +36,7 @@ import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies, workers, wan; all of them when none is named
+PART      unary, streams, protocols, cold, memory, policies, workers, wan, stores; all of them when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
@@ -43,7 +46,7 @@ PART      unary, streams, protocols, cold, memory, policies, workers, wan; all o
 --mbit    the rate of the path of wan in each direction (default: no bound)
 --write   writes docs/performance.md and its picture; needs all parts and servers`;
 
-const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan'];
+const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan', 'stores'];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
 const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
@@ -111,7 +114,9 @@ async function run(): Promise<void> {
       process.exitCode = 1;
     }
   }
-  show('targets', [targetTable(targetsOf(results))]);
+  const stores = asked.has('stores') ? await measureStores(effort, values.against, only) : [];
+  if (stores.length > 0) show('stores', storeTables(stores));
+  show('targets', [targetTable([...targetsOf(results), ...storeTargets(stores)])]);
   if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
 }
 

@@ -1,0 +1,39 @@
+import { type Figure, showFigure } from '../figure.ts';
+import type { Table } from '../tables.ts';
+import type { StoreRow } from './measure.ts';
+
+/** What a call costs with each store, how long it takes, and what it asks of the table. */
+export function storeTables(rows: readonly StoreRow[]): Table[] {
+  return [
+    table(rows, 'CPU µs of the server a call', 'cpuMicros'),
+    table(rows, 'p50 ms', 'p50Ms'),
+    table(
+      rows.filter(({ subject }) => subject.store === 'dynamodb'),
+      'requests to the table a call',
+      'requests',
+    ),
+    table(
+      rows.filter(({ subject, load }) => subject.store === 'dynamodb' && load.kind === 'create'),
+      'write units a call, those of the index included',
+      'writeUnits',
+    ),
+  ];
+}
+
+function table(
+  rows: readonly StoreRow[],
+  title: string,
+  figure: 'cpuMicros' | 'p50Ms' | 'requests' | 'writeUnits',
+): Table {
+  const loads = [...new Set(rows.map((it) => it.load))];
+  const subjects = [...new Set(rows.map((it) => it.subject))];
+  const shown = (value: Figure | undefined) => (value ? showFigure(value) : '');
+  return {
+    title,
+    columns: ['', ...loads.map((it) => it.title)],
+    rows: subjects.map((subject) => [
+      subject.title,
+      ...loads.map((load) => shown(rows.find((it) => it.subject === subject && it.load === load)?.[figure])),
+    ]),
+  };
+}
