@@ -15,8 +15,10 @@ import {
   measureWorkers,
 } from './parts.ts';
 import { picture } from './picture.ts';
+import { writeCallCosts } from './stores/call-costs.ts';
 import { measureStores } from './stores/measure.ts';
-import { storeTables } from './stores/tables.ts';
+import { simulate, simulatedSize } from './stores/simulation.ts';
+import { simulationTable, storeTables } from './stores/tables.ts';
 import { storeTargets } from './stores/targets.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
@@ -36,7 +38,7 @@ import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies, workers, wan, stores; all of them when none is named
+PART      unary, streams, protocols, cold, memory, policies, workers, wan, stores, capacity; all when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
@@ -44,12 +46,24 @@ PART      unary, streams, protocols, cold, memory, policies, workers, wan, store
 --only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
 --against a commit: shipped and bare as they were then take turns with the others
 --mbit    the rate of the path of wan in each direction (default: no bound)
---write   writes docs/performance.md and its picture; needs all parts and servers`;
+--write   writes docs/performance.md and its picture; needs all servers, and all parts or stores and capacity alone`;
 
-const parts = ['unary', 'streams', 'protocols', 'cold', 'memory', 'policies', 'workers', 'wan', 'stores'];
+const parts = [
+  'unary',
+  'streams',
+  'protocols',
+  'cold',
+  'memory',
+  'policies',
+  'workers',
+  'wan',
+  'stores',
+  'capacity',
+];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
-const isPartial = parts.some((it) => !asked.has(it)) || values.only !== undefined;
+const isOfStores = [...asked].every((it) => it === 'stores' || it === 'capacity');
+const isPartial = (!isOfStores && parts.some((it) => !asked.has(it))) || values.only !== undefined;
 if (values.write && (isPartial || values.against !== undefined))
   fail('--write needs all parts, and the servers of today');
 if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
@@ -115,8 +129,10 @@ async function run(): Promise<void> {
     }
   }
   const stores = asked.has('stores') ? await measureStores(effort, values.against, only) : [];
-  if (stores.length > 0) show('stores', storeTables(stores));
-  show('targets', [targetTable([...targetsOf(results), ...storeTargets(stores)])]);
+  if (stores.length > 0) show('stores', [...storeTables(stores), targetTable(storeTargets(stores))]);
+  if (asked.has('capacity')) show('capacity', [simulationTable(await simulate(simulatedSize))]);
+  show('targets', [targetTable(targetsOf(results))]);
+  if (values.write && stores.length > 0) writeCallCosts(stores);
   if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
 }
 
@@ -126,7 +142,7 @@ function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]):
   const figures = new Map(
     Object.entries(tables).map(([part, some]) => [part, some.map(toMarkdown).join('\n\n')]),
   );
-  figures.set('machine', describeMachine());
+  figures.set(isOfStores ? 'storesMachine' : 'machine', describeMachine(isOfStores));
   const page = readFileSync(path, 'utf8').replace(
     /(<!-- figures: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (place: string, begin: string, name: string, end: string) => {
@@ -135,6 +151,7 @@ function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]):
     },
   );
   writeFileSync(path, page);
+  if (isOfStores) return;
   const pictured = new Set(['8x32', '1x1', 'stream 100', 'stream 10000']);
   writeFileSync(
     join(root, 'docs/performance.svg'),

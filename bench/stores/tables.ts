@@ -1,6 +1,7 @@
-import { type Figure, showFigure } from '../figure.ts';
+import { type Figure, showFigure, showNumber } from '../figure.ts';
 import type { Table } from '../tables.ts';
 import type { StoreRow } from './measure.ts';
+import type { Outcome } from './simulation.ts';
 
 /** What a call costs with each store, how long it takes, and what it asks of the table. */
 export function storeTables(rows: readonly StoreRow[]): Table[] {
@@ -18,6 +19,19 @@ export function storeTables(rows: readonly StoreRow[]): Table[] {
       'writeUnits',
     ),
   ];
+}
+
+/** What the model says of walls, and what many tasks met. */
+export function simulationTable(outcomes: readonly Outcome[]): Table {
+  return {
+    title: 'the model of infra/capacity-model.ts, and a simulation of it: a second',
+    columns: ['', 'predicted', 'seen'],
+    rows: outcomes.map(({ what, predicted, seen, isLeast = false }) => [
+      what,
+      `${isLeast ? 'at least ' : ''}${showNumber(predicted)}`,
+      showNumber(seen),
+    ]),
+  };
 }
 
 function table(

@@ -31,8 +31,7 @@ export class Capacity {
   readonly #buckets: Bucket[];
   readonly #nowMs: () => number;
 
-  /** `nowMs`: the time. Default: `performance.now`. */
-  constructor(limits: PartitionLimits, nowMs = () => performance.now()) {
+  constructor(limits: PartitionLimits, nowMs: () => number) {
     const { partitions, partitionReadUnits, partitionWriteUnits, burstSeconds } = limits;
     this.#limits = limits;
     this.#nowMs = nowMs;

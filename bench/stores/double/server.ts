@@ -41,13 +41,18 @@ interface TableRequest {
  *
  * @param tables users' tables that are there from the start
  * @param port default: a free one
+ * @param nowMs the time by which partitions get their units. Default: `performance.now`
  */
-export async function openDouble(tables: readonly string[], port = 0): Promise<Double> {
+export async function openDouble(
+  tables: readonly string[],
+  port = 0,
+  nowMs = () => performance.now(),
+): Promise<Double> {
   const meter = new Meter();
   const actions = new Actions(meter);
   let limits = partitionLimits;
   const make = (name: string, index: IndexShape | undefined) =>
-    actions.tables.set(name, new Table(name, index, limits));
+    actions.tables.set(name, new Table(name, index, limits, nowMs));
   for (const name of tables) make(name, usersByName);
 
   const onTables: Readonly<Record<string, (request: TableRequest, name: string) => object>> = {

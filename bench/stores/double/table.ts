@@ -32,17 +32,19 @@ export class Table {
   capacity: Capacity;
   /** The index has partitions of its own: what its hash key has in common is in one. */
   indexCapacity: Capacity;
+  readonly #nowMs: () => number;
 
-  constructor(name: string, index: IndexShape | undefined, limits: PartitionLimits) {
+  constructor(name: string, index: IndexShape | undefined, limits: PartitionLimits, nowMs: () => number) {
     this.name = name;
     this.index = index;
-    this.capacity = new Capacity(limits);
-    this.indexCapacity = new Capacity(limits);
+    this.#nowMs = nowMs;
+    this.capacity = new Capacity(limits, nowMs);
+    this.indexCapacity = new Capacity(limits, nowMs);
   }
 
   limit(limits: PartitionLimits): void {
-    this.capacity = new Capacity(limits);
-    this.indexCapacity = new Capacity(limits);
+    this.capacity = new Capacity(limits, this.#nowMs);
+    this.indexCapacity = new Capacity(limits, this.#nowMs);
   }
 
   get size(): number {
