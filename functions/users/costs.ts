@@ -2,7 +2,7 @@ import type { GetUsersRequest } from '../../proto/gen/users_types_pb.js';
 
 /**
  * What calls cost in tokens of their caller's quota (`tokensPerSecondPerCaller`). A token is about what one user costs:
- * a read unit of DynamoDB, or some 8 µs of SQLite.
+ * a read unit of DynamoDB, or up to 4 µs of SQLite.
  */
 export const costs = {
   /** Every call, whatever it does; it is taken before the service is called. */

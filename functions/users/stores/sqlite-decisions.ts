@@ -85,7 +85,7 @@ export function sqliteDecisions(db: DatabaseSync, reads: SqliteReads): SqliteDec
     }
     const refusal = reads.refusal({ username, email }, nowMs);
     if (refusal) return { outcome: refusal };
-    if (reads.user({ username: '', userId })) return { outcome: 'user_id_taken' };
+    if (reads.isUserId(userId)) return { outcome: 'user_id_taken' };
     const names = [userId, username, folded(username), email ?? null, keyOf(email)];
     write(insertUser, ...names, signUp.passwordHash ?? null, signUp.createdAtMs ?? null, etagOf(etag));
     remember(request, userId);

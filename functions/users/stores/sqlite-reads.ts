@@ -1,4 +1,4 @@
-import type { DatabaseSync, SQLInputValue, SQLOutputValue } from 'node:sqlite';
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from 'node:sqlite';
 import {
   type Account,
   type Candidate,
@@ -15,7 +15,12 @@ import { folded } from './folded.ts';
 
 /** What is read from the users file, by one statement each: it sees one state of the file. */
 export interface SqliteReads {
-  user(wanted: Wanted): StoredUser | undefined;
+  /**
+   * One place for each, in the same order, by one statement for names and one for ids. A statement locks the file, which
+   * costs twice what finding a user does.
+   */
+  users(wanted: readonly Wanted[]): (StoredUser | undefined)[];
+  isUserId(userId: number): boolean;
   account(key: UserKey): Account | undefined;
   /** At most so many accounts, by user id, after one. */
   accountsAfter(userId: number, maxAccounts: number): Account[];
@@ -30,13 +35,24 @@ export interface SqliteReads {
 }
 
 type Row = Record<string, SQLOutputValue>;
+type UserRow = { readonly user_id?: unknown; readonly username?: unknown };
 
 const accountColumns = 'user_id, username, email, password_hash, created_at_ms, etag';
 
 /** Prepares the statements. */
 export function sqliteReads(db: DatabaseSync): SqliteReads {
-  const userByName = db.prepare('SELECT user_id, username FROM users WHERE username_key = ?');
-  const userById = db.prepare('SELECT user_id, username FROM users WHERE user_id = ?');
+  // json_each has a row for each key (https://sqlite.org/json1.html#jeach), and what is left of LEFT JOIN is the outer
+  // loop: one row for each, in their order. A key that is NULL finds nobody. A list of parameters would need a statement
+  // for each length.
+  const usersOfNames = db.prepare(
+    `SELECT u.user_id, u.username FROM json_each(?) AS wanted LEFT JOIN users AS u ON u.username_key = wanted.value`,
+  );
+  const usersOfIds = db.prepare(
+    `SELECT u.user_id, u.username FROM json_each(?) AS wanted LEFT JOIN users AS u ON u.user_id = wanted.value`,
+  );
+  // An object for each row costs more than to read it.
+  for (const statement of [usersOfNames, usersOfIds]) statement.setReturnArrays(true);
+  const userId = db.prepare('SELECT user_id FROM users WHERE user_id = ?');
   const accountByName = db.prepare(`SELECT ${accountColumns} FROM users WHERE username_key = ?`);
   const accountById = db.prepare(`SELECT ${accountColumns} FROM users WHERE user_id = ?`);
   const accountByEmail = db.prepare(`SELECT ${accountColumns} FROM users WHERE email_key = ?`);
@@ -64,10 +80,15 @@ export function sqliteReads(db: DatabaseSync): SqliteReads {
   );
 
   return {
-    user({ username, userId }) {
-      const row = username === '' ? userById.get(userId) : userByName.get(folded(username));
-      return row && userOf(row);
+    users(wanted) {
+      const names = wanted.map(({ username }) => (username === '' ? null : folded(username)));
+      const byName = found(usersOfNames, names);
+      if (!names.includes(null)) return byName;
+      const ids = wanted.map(({ username, userId }) => (username === '' ? userId : null));
+      const byId = found(usersOfIds, ids);
+      return byId.map((user, place) => user ?? byName[place]);
     },
+    isUserId: (id) => userId.get(id) !== undefined,
     account(key) {
       const row =
         'username' in key
@@ -102,7 +123,21 @@ export function keyOf(email: string | undefined): string | null {
   return email === undefined ? null : folded(email);
 }
 
-function userOf({ username, user_id: userId }: Row): StoredUser {
+/** The users of some keys, by a statement that has a row for each. */
+function found(
+  statement: StatementSync,
+  keys: readonly (string | number | null)[],
+): (StoredUser | undefined)[] {
+  // Its rows are arrays, which the types of `all` don't know.
+  const rows: unknown[] = statement.all(JSON.stringify(keys));
+  return rows.map((row) => {
+    if (!Array.isArray(row)) throw new Error('a row is not an array');
+    const [id, username]: unknown[] = row;
+    return id === null ? undefined : userOf({ user_id: id, username });
+  });
+}
+
+function userOf({ username, user_id: userId }: UserRow): StoredUser {
   if (typeof username !== 'string' || typeof userId !== 'number') throw new Error('a row is not a user');
   return { username, userId };
 }

@@ -8,6 +8,7 @@ import { type SqliteDecisions, sqliteDecisions } from './sqlite-decisions.ts';
 import { fault, isBusy } from './sqlite-errors.ts';
 import { closeSqliteFile, openSqliteFile } from './sqlite-file.ts';
 import { inBatches, type SqliteReads, sqliteReads } from './sqlite-reads.ts';
+import { readTurns } from './sqlite-turns.ts';
 import { fileWatch } from './sqlite-watch.ts';
 
 /** How to open users in a SQLite file. */
@@ -62,6 +63,7 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
   });
   // A log that the last server left is copied at the latest when whoever reads it has ended.
   checkpoints.written();
+  const turns = readTurns();
   let closed = false;
 
   function check(signal: AbortSignal): void {
@@ -123,11 +125,12 @@ export function openSqliteStore(options: SqliteStoreOptions): UserStore {
     list: (listing, signal) => ask('read users', signal, () => reads.page(listing)),
     all: (signal) =>
       inBatches((lastId, most) => ask('read users', signal, () => reads.accountsAfter(lastId, most))),
-    find: (wanted, signal) => ask('read users', signal, () => wanted.map(reads.user)),
+    find: (wanted, signal) =>
+      turns.inParts(wanted, (some) => ask('read users', signal, () => reads.users(some))),
     probe: (signal) =>
       ask('write to its file', signal, () => {
         writeAndTakeBack();
-        reads.user({ username: '', userId: 0 });
+        reads.isUserId(0);
       }),
     async close() {
       closed = true;

@@ -21,7 +21,7 @@ import { openSqliteStore } from '../../../functions/users/stores/sqlite.ts';
 import { openSqliteFile } from '../../../functions/users/stores/sqlite-file.ts';
 import { sqliteReads } from '../../../functions/users/stores/sqlite-reads.ts';
 import { storeContract } from './contract.ts';
-import { unbounded } from './contract-setting.ts';
+import { byId, byName, unbounded } from './contract-setting.ts';
 import { inFolder, newFolder } from './sqlite-folder.ts';
 
 storeContract({
@@ -96,6 +96,52 @@ test('SQLite store: what is stored, in a file that others may not read', () =>
     );
     assert.deepEqual(read(path, 'SELECT * FROM holds'), []);
   }));
+
+test('SQLite store: a name of digits is no id, and an id no name', () =>
+  inFolder(async (_, path) => {
+    const store = openSqliteStore({ path });
+    const seven = { username: '7', userId: 70 };
+    await store.signUp(seven, unbounded);
+    await store.signUp({ username: 'ann', userId: 8 }, unbounded);
+    const asked = [byName('7'), byId(7), byName('8'), byId(70), byName('null'), byId(0)];
+    const found = await store.find(asked, unbounded);
+    assert.deepEqual(found, [seven, undefined, undefined, seven, undefined, undefined]);
+    await store.close();
+  }));
+
+for (const [what, users] of [
+  ['100 reads of 100 users', 100],
+  ['a read of 10,000 users', 10_000],
+] as const) {
+  test(`SQLite store: ${what} at once leave turns of the event loop to others`, () =>
+    inFolder(async (_, path) => {
+      const store = openSqliteStore({ path });
+      await store.signUp({ username: 'ann', userId: 1 }, unbounded);
+      let turns = 0;
+      let isOver = false;
+      const count = () => {
+        turns += 1;
+        if (!isOver) setImmediate(count);
+      };
+      const wanted = Array.from({ length: users }, (_, place) => byId(place % 2));
+      const expected = wanted.map(({ userId }) => (userId === 1 ? { username: 'ann', userId } : undefined));
+      setImmediate(count);
+      const answeredIn: number[] = [];
+      const served: number[] = [];
+      const reads = Array.from({ length: 10_000 / users }, async (_, place) => {
+        assert.deepEqual(await store.find(wanted, unbounded), expected);
+        answeredIn.push(turns);
+        served.push(place);
+      });
+      await Promise.all(reads);
+      isOver = true;
+      assert.ok(turns >= 9, `others had ${turns} turns`);
+      const inOneTurn = Object.values(Object.groupBy(answeredIn, String)).map((reads = []) => reads.length);
+      assert.ok(Math.max(...inOneTurn) * users <= Math.max(1_000, users), `reads in each turn: ${inOneTurn}`);
+      assert.deepEqual(served, [...served.keys()], 'first come, first served');
+      await store.close();
+    }));
+}
 
 test('SQLite store: a probe writes to the file, and leaves nothing in it', () =>
   inFolder(async (_, path) => {
@@ -249,7 +295,8 @@ test('SQLite store: a page is one range of an index, and a copy begins where it 
       plans.flat().some((detail) => /username_key>\? AND username_key<\?/.test(detail)),
       'a range',
     );
-    for (const detail of plans.flat()) assert.doesNotMatch(detail, /SCAN (?!CONSTANT)|TEMP B-TREE/);
+    for (const detail of plans.flat())
+      assert.doesNotMatch(detail, /SCAN (?!CONSTANT|wanted VIRTUAL)|TEMP B-TREE/);
   }));
 
 test('SQLite store: of a user who was removed and not held, no file has a trace', () =>
