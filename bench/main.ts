@@ -18,8 +18,10 @@ import { picture } from './picture.ts';
 import { writeCallCosts } from './stores/call-costs.ts';
 import { measureStores } from './stores/measure.ts';
 import { simulate, simulatedSize } from './stores/simulation.ts';
-import { simulationTable, storeTables } from './stores/tables.ts';
-import { storeTargets } from './stores/targets.ts';
+import { measureSqliteSizes } from './stores/sqlite-size.ts';
+import { onSqlite } from './stores/subjects.ts';
+import { simulationTable, sizeTable, storeTables } from './stores/tables.ts';
+import { sizeTargets, storeTargets } from './stores/targets.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
   loadTables,
@@ -43,9 +45,11 @@ PART      unary, streams, protocols, cold, memory, policies, workers, wan, store
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
 --quick   a look at whether everything runs: its figures mean nothing
---only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio
+--only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio; of stores memory, sqlite, dynamodb,
+          grpc-go, connect-node
 --against a commit: shipped and bare as they were then take turns with the others
 --mbit    the rate of the path of wan in each direction (default: no bound)
+--sizes   with stores: SQLite with up to 2,000,000 users besides, some minutes more
 --write   writes docs/performance.md and its picture; needs all servers, and all parts or stores and capacity alone`;
 
 const parts = [
@@ -130,6 +134,10 @@ async function run(): Promise<void> {
   }
   const stores = asked.has('stores') ? await measureStores(effort, values.against, only) : [];
   if (stores.length > 0) show('stores', [...storeTables(stores), targetTable(storeTargets(stores))]);
+  if (asked.has('stores') && values.sizes) {
+    const sizes = await measureSqliteSizes([await onSqlite(effort.folder)], effort);
+    show('sizes', [sizeTable(sizes), targetTable(sizeTargets(sizes))]);
+  }
   if (asked.has('capacity')) show('capacity', [simulationTable(await simulate(simulatedSize))]);
   show('targets', [targetTable(targetsOf(results))]);
   if (values.write && stores.length > 0) writeCallCosts(stores);
@@ -142,7 +150,8 @@ function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]):
   const figures = new Map(
     Object.entries(tables).map(([part, some]) => [part, some.map(toMarkdown).join('\n\n')]),
   );
-  figures.set(isOfStores ? 'storesMachine' : 'machine', describeMachine(isOfStores));
+  if (!isOfStores) figures.set('machine', describeMachine());
+  if (asked.has('stores')) figures.set('storesMachine', describeMachine(true));
   const page = readFileSync(path, 'utf8').replace(
     /(<!-- figures: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (place: string, begin: string, name: string, end: string) => {
@@ -171,6 +180,7 @@ function readArgs() {
         only: { type: 'string' },
         against: { type: 'string' },
         mbit: { type: 'string', default: '0' },
+        sizes: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

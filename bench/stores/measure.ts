@@ -46,6 +46,7 @@ const warmUpSeconds = 1;
  * Measures each server under each load, the servers in turns.
  *
  * @param commit whose stores take turns with today's. Default: `formerCommit`
+ * @param only keys of the servers to measure. Default: all
  * @throws Error when a server does not answer each call as it must
  */
 export async function measureStores(
@@ -56,6 +57,7 @@ export async function measureStores(
   const subjects = (await storeSubjects(commit, effort.folder, effort.say)).filter(
     ({ key }) => only?.includes(key.replace(' before', '')) ?? true,
   );
+  if (subjects.length === 0) return [];
   const cases = storeLoads.flatMap((load) =>
     subjects.map((subject): Case => ({ subject, load, readings: [] })),
   );

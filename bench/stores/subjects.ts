@@ -52,7 +52,7 @@ export async function storeSubjects(
     ...(await former(commit, folder, say)).map((it) =>
       onDynamo(it, 'dynamodb before', `ours at ${commit}, DynamoDB`),
     ),
-    ...built('go', '', [here('../go/stores/build')], [], say).map((it) =>
+    ...built('grpc-go', 'grpc-go', [here('../go/stores/build')], [], say).map((it) =>
       onDynamo(it, 'grpc-go', 'grpc-go, aws-sdk-go-v2'),
     ),
     onDynamo(
@@ -61,6 +61,12 @@ export async function storeSubjects(
       'connect-node, AWS SDK',
     ),
   ];
+}
+
+/** Ours on SQLite alone. */
+export async function onSqlite(folder: string): Promise<Subject> {
+  const ours = await bundled(shipped, folder);
+  return { ...ours, key: 'sqlite', title: 'ours, SQLite', env: { ...ours.env, USERS_STORE: 'sqlite' } };
 }
 
 async function former(commit: string, folder: string, say: (line: string) => void): Promise<Subject[]> {

@@ -2,6 +2,7 @@ import { type Figure, showFigure, showNumber } from '../figure.ts';
 import type { Table } from '../tables.ts';
 import type { StoreRow } from './measure.ts';
 import type { Outcome } from './simulation.ts';
+import type { SizeRow } from './sqlite-size.ts';
 
 /** What a call costs with each store, how long it takes, and what it asks of the table. */
 export function storeTables(rows: readonly StoreRow[]): Table[] {
@@ -19,6 +20,25 @@ export function storeTables(rows: readonly StoreRow[]): Table[] {
       'writeUnits',
     ),
   ];
+}
+
+/** What GetUsers of 100 costs with so many users in SQLite, and how long 10,000 of them hold the event loop. */
+export function sizeTable(rows: readonly SizeRow[]): Table {
+  return {
+    title: 'GetUsers of 100 from SQLite, 2 × 4: CPU µs of the server a call',
+    columns: [
+      'users',
+      'file in MiB',
+      'the same 100',
+      'any 100',
+      'ms that GetUsers of 10,000, 4 × 1, holds the loop',
+    ],
+    rows: rows.map(({ users, fileMiB, sameMicros, anyMicros, heldMs }) => [
+      users.toLocaleString('en'),
+      showNumber(fileMiB),
+      ...[sameMicros, anyMicros, heldMs].map(showFigure),
+    ]),
+  };
 }
 
 /** What the model says of walls, and what many tasks met. */

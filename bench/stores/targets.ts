@@ -1,5 +1,6 @@
 import type { Target } from '../targets.ts';
 import type { StoreRow } from './measure.ts';
+import type { SizeRow } from './sqlite-size.ts';
 
 /** The targets of the stores that a run can tell something about. */
 export function storeTargets(rows: readonly StoreRow[]): Target[] {
@@ -19,4 +20,21 @@ export function storeTargets(rows: readonly StoreRow[]): Target[] {
   return table.flatMap(([what, atMost, reached]) =>
     Number.isNaN(reached) ? [] : [{ what, atMost, reached }],
   );
+}
+
+/** The targets of SQLite with many users. */
+export function sizeTargets(rows: readonly SizeRow[]): Target[] {
+  const [few, ...more] = rows;
+  const many = more.at(-1);
+  if (few === undefined || many === undefined) return [];
+  const what = `CPU of GetUsers of 100, SQLite: ${many.users.toLocaleString('en')} users to ${few.users.toLocaleString('en')}`;
+  return [
+    { what: `${what}, the same 100`, atMost: 1.5, reached: many.sameMicros.median / few.sameMicros.median },
+    { what: `${what}, any 100`, atMost: 1.5, reached: many.anyMicros.median / few.anyMicros.median },
+    {
+      what: 'ms that GetUsers of 10,000, 4 × 1, holds the loop',
+      atMost: 10,
+      reached: Math.max(...rows.map(({ heldMs }) => heldMs.high)),
+    },
+  ];
 }
