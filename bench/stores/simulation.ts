@@ -28,7 +28,7 @@ export interface Size {
 }
 
 /** What `npm run bench -- capacity` simulates. */
-export const simulatedSize: Size = { tasks: 8, seconds: 10, scale: 10 };
+export const simulatedSize: Size = { tasks: 4, seconds: 5, scale: 10 };
 
 /** Calls that come, so many a second, to all tasks in turns. */
 interface Flow {
