@@ -106,19 +106,19 @@ test('a read that meets the lock, as one may while another process begins or end
     await store.signUp(ann, unbounded);
     // SQLite's own: https://sqlite.org/rescode.html#busy_recovery
     const busy = Object.assign(new Error('database is locked'), { errcode: 261 });
-    const get = t.mock.method(StatementSync.prototype, 'get');
+    const all = t.mock.method(StatementSync.prototype, 'all');
     for (const call of [0, 1]) {
-      get.mock.mockImplementationOnce(() => {
+      all.mock.mockImplementationOnce(() => {
         throw busy;
       }, call);
     }
     assert.deepEqual(await one(store, byName('ann')), ann);
-    assert.equal(get.mock.callCount(), 3);
-    get.mock.mockImplementation(() => {
+    assert.equal(all.mock.callCount(), 3);
+    all.mock.mockImplementation(() => {
       throw busy;
     });
     await assert.rejects(one(hasty, byName('ann')), isBusy);
-    get.mock.restore();
+    all.mock.restore();
     await hasty.close();
     await store.close();
   }));
