@@ -18,7 +18,8 @@ process.env.AWS_SECRET_ACCESS_KEY = 'test';
 process.env.AWS_REGION = 'us-east-1';
 
 storeContract({
-  name: 'the double of DynamoDB',
+  // The contract allows more to a store of this name.
+  name: 'DynamoDB',
   fixture: async () => {
     const double = await openDouble([]);
     const table = await testTable(double.url);
