@@ -6,12 +6,13 @@ import { createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, Http2SessionManager } from '@connectrpc/connect-node';
 import { Users } from '../proto/gen/users_pb.js';
 import { knownUsers, type Load } from './loads.ts';
-import type { Running } from './process.ts';
+import { originOf, type Running } from './process.ts';
 
 /** Lets a real client call a server before it is timed, and makes the users known to it. Throws if it errs. */
-export async function checkAnswers({ port, subject }: Running): Promise<void> {
-  const baseUrl = `http://127.0.0.1:${port}`;
-  const sessionManager = new Http2SessionManager(baseUrl);
+export async function checkAnswers(server: Running): Promise<void> {
+  const { subject } = server;
+  const baseUrl = originOf(server);
+  const sessionManager = new Http2SessionManager(baseUrl, {}, { ca: subject.ca });
   const transport = subject.isHttp1
     ? createConnectTransport({ baseUrl, httpVersion: '1.1' })
     : createGrpcTransport({ baseUrl, sessionManager });
@@ -46,8 +47,8 @@ interface Answer {
  * Makes a call of a load as it will be made, and returns the bytes of the body that answers it.
  * Throws if the messages in it are not as many as they must be, or the status is not OK.
  */
-export async function checkLoad(port: number, load: Load): Promise<number> {
-  const { fields, body } = await (load.isHttp1 ? askHttp1(port, load) : askHttp2(port, load));
+export async function checkLoad(server: Running, load: Load): Promise<number> {
+  const { fields, body } = await (load.isHttp1 ? askHttp1(server.port, load) : askHttp2(server, load));
   const contentType = load.headers['content-type'] ?? '';
   assert.equal(String(fields[':status']), '200', `HTTP status of ${load.title}`);
   assert.ok(String(fields['content-type']).startsWith(contentType), `content type of ${load.title}`);
@@ -69,8 +70,8 @@ export async function checkLoad(port: number, load: Load): Promise<number> {
   return body.length;
 }
 
-async function askHttp2(port: number, load: Load): Promise<Answer> {
-  const session = http2.connect(`http://127.0.0.1:${port}`);
+async function askHttp2(server: Running, load: Load): Promise<Answer> {
+  const session = http2.connect(originOf(server), { ca: server.subject.ca });
   try {
     const request = session.request({ ':method': 'POST', ':path': load.path, ...load.headers });
     const fields = {};

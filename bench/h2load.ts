@@ -3,7 +3,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Load } from './loads.ts';
-import { loadCore, type Running } from './process.ts';
+import { loadCore, originOf, type Running } from './process.ts';
 
 const run = promisify(execFile);
 
@@ -40,7 +40,7 @@ export async function drive(
     ...Object.entries(load.headers).flatMap(([name, value]) => ['-H', `${name}: ${value}`]),
     ...(load.isHttp1 ? ['--h1'] : []),
     `--log-file=${times}`,
-    `http://127.0.0.1:${server.port}${load.path}`,
+    `${originOf(server)}${load.path}`,
   ];
   const cpuBefore = server.cpuMicros();
   const { stdout } = await run('taskset', ['-c', loadCore, 'h2load', ...args]);

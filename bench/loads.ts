@@ -84,13 +84,20 @@ export const unaryLoads = [
   { ...unary('1x1', 'unary, 1 × 1', 1, 1), timesRounds: 4 },
   {
     ...unary('timeout', 'unary, 8 × 32, with grpc-timeout', 8, 32, { 'grpc-timeout': '10S' }),
-    leftOut: ['grpcio'],
+    leftOut: ['connect-node', 'grpcio'],
   },
   {
     ...unary('balancer', "unary, 8 × 32, with a load balancer's headers", 8, 32, fromBalancer),
-    leftOut: ['grpcio'],
+    leftOut: ['connect-node', 'grpcio'],
   },
 ] as const;
+
+/** The same over TLS. The handshakes are in them: eight at most, to thousands of calls. */
+export const tlsLoads: readonly Load[] = unaryLoads.slice(0, 3).map((it) => ({
+  ...it,
+  key: `tls ${it.key}`,
+  title: `${it.title}, over TLS`,
+}));
 
 export const streamLoads = [stream(1, 8, 32), stream(100, 8, 8), stream(10_000, 4, 1)] as const;
 

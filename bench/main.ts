@@ -3,9 +3,14 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { measureCancels } from './cancels.ts';
+import { measureHeld } from './held.ts';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
-import type { Effort, Row } from './measure.ts';
+import type { Effort } from './measure.ts';
+import { measureOverload } from './overload/measure.ts';
+import { overloadPicture } from './overload/picture.ts';
+import { overloadTable } from './overload/table.ts';
 import {
   measureCold,
   measureLoads,
@@ -24,6 +29,8 @@ import { simulationTable, sizeTable, storeTables } from './stores/tables.ts';
 import { sizeTargets, storeTargets } from './stores/targets.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
+  cancelTable,
+  heldTable,
   loadTables,
   policyTable,
   protocolTable,
@@ -35,41 +42,45 @@ import {
   workerTable,
 } from './tables.ts';
 import { type Results, targetsOf } from './targets.ts';
+import { measureTls } from './tls.ts';
 import { measureWan } from './wan/measure.ts';
 import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, protocols, cold, memory, policies, workers, wan, stores, capacity; all when none is named
+PART      unary, streams, tls, protocols, cancels, cold, memory, policies, workers, wan, overload, stores, capacity;
+          all when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
 --quick   a look at whether everything runs: its figures mean nothing
---only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpcio; of stores memory, sqlite, dynamodb,
-          grpc-go, connect-node
+--only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpc-go-policies, grpcio; of stores memory,
+          sqlite, dynamodb, grpc-go, connect-node
 --against a commit: shipped and bare as they were then take turns with the others
 --mbit    the rate of the path of wan in each direction (default: no bound)
 --sizes   with stores: SQLite with up to 2,000,000 users besides, some minutes more
---write   writes docs/performance.md and its picture; needs all servers, and all parts or stores and capacity alone`;
+--write   writes the parts that were measured into docs/performance.md, and their pictures; needs all servers`;
 
 const parts = [
   'unary',
   'streams',
+  'tls',
   'protocols',
+  'cancels',
   'cold',
   'memory',
   'policies',
   'workers',
   'wan',
+  'overload',
   'stores',
   'capacity',
 ];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
+/** Stores have a machine's line and targets of their own. */
 const isOfStores = [...asked].every((it) => it === 'stores' || it === 'capacity');
-const isPartial = (!isOfStores && parts.some((it) => !asked.has(it))) || values.only !== undefined;
-if (values.write && (isPartial || values.against !== undefined))
-  fail('--write needs all parts, and the servers of today');
+if (values.write && (values.only ?? values.against) !== undefined) fail('--write needs all servers of today');
 if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
 
 const effort: Effort = {
@@ -97,6 +108,7 @@ async function run(): Promise<void> {
   const show = (part: string, more: Table[]) => {
     tables[part] = more;
     for (const table of more) console.log(toText(table));
+    effort.say(`${part}: done, ${Math.round(performance.now() / 1000)} s after the start`);
   };
   if (asked.has('unary')) {
     results.unary = await measureLoads(unaryLoads, servers, effort);
@@ -106,9 +118,17 @@ async function run(): Promise<void> {
     results.streams = await measureLoads(streamLoads, servers, effort);
     show('streams', loadTables(results.streams));
   }
+  if (asked.has('tls')) {
+    results.tls = await measureTls(effort);
+    show('tls', loadTables(results.tls));
+  }
   if (asked.has('protocols')) {
     results.protocols = await measureProtocols(effort);
     show('protocols', [protocolTable(results.protocols)]);
+  }
+  if (asked.has('cancels')) {
+    results.cancels = await measureCancels(servers, effort);
+    show('cancels', [cancelTable(results.cancels)]);
   }
   if (asked.has('cold')) {
     results.cold = await measureCold(effort);
@@ -116,7 +136,9 @@ async function run(): Promise<void> {
   }
   if (asked.has('memory')) {
     results.memory = await measureMemory(servers, effort);
-    show('memory', [singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory)]);
+    results.held = await measureHeld(effort);
+    const afterCalls = singleTable('memory after 30,000 unary calls, 8 × 32', 'RSS in MiB', results.memory);
+    show('memory', [afterCalls, heldTable(results.held)]);
   }
   if (asked.has('policies')) show('policies', [policyTable(await measurePolicies(effort))]);
   if (asked.has('workers')) {
@@ -126,9 +148,19 @@ async function run(): Promise<void> {
   if (asked.has('wan')) {
     const path = { roundTripMs: 50, mbit: Number(values.mbit) };
     try {
-      show('wan', [wanTable(path, await measureWan(servers, path, effort))]);
+      results.wan = await measureWan(servers, path, effort);
+      show('wan', [wanTable(path, results.wan)]);
     } catch (error) {
       console.error(`wan: not run: ${error instanceof Error ? error.message : error}`);
+      process.exitCode = 1;
+    }
+  }
+  if (asked.has('overload')) {
+    try {
+      results.overload = await measureOverload(servers, effort);
+      show('overload', [overloadTable(results.overload)]);
+    } catch (error) {
+      console.error(`overload: not run: ${error instanceof Error ? error.message : error}`);
       process.exitCode = 1;
     }
   }
@@ -139,13 +171,13 @@ async function run(): Promise<void> {
     show('sizes', [sizeTable(sizes), targetTable(sizeTargets(sizes))]);
   }
   if (asked.has('capacity')) show('capacity', [simulationTable(await simulate(simulatedSize))]);
-  show('targets', [targetTable(targetsOf(results))]);
+  if (!isOfStores) show('targets', [targetTable(targetsOf(results))]);
   if (values.write && stores.length > 0) writeCallCosts(stores);
-  if (values.write) write(tables, [...(results.unary ?? []), ...(results.streams ?? [])]);
+  if (values.write) write(tables, results);
 }
 
 /** Puts the figures in their places in the page, between comments that name them. */
-function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]): void {
+function write(tables: Readonly<Record<string, Table[]>>, { unary, streams, overload }: Results): void {
   const path = join(root, 'docs/performance.md');
   const figures = new Map(
     Object.entries(tables).map(([part, some]) => [part, some.map(toMarkdown).join('\n\n')]),
@@ -160,8 +192,10 @@ function write(tables: Readonly<Record<string, Table[]>>, rows: readonly Row[]):
     },
   );
   writeFileSync(path, page);
-  if (isOfStores) return;
+  if (overload !== undefined) writeFileSync(join(root, 'docs/overload.svg'), overloadPicture(overload));
+  if (unary === undefined || streams === undefined) return;
   const pictured = new Set(['8x32', '1x1', 'stream 100', 'stream 10000']);
+  const rows = [...unary, ...streams];
   writeFileSync(
     join(root, 'docs/performance.svg'),
     picture(rows.filter((it) => pictured.has(it.load.key) && it.subject.key !== 'grpcio')),

@@ -95,7 +95,7 @@ async function takeTurns(
     const { subject, load } = it;
     const server = servers.find((one) => one.subject === subject);
     if (server === undefined) continue;
-    const answerBytes = await checkLoad(server.port, load);
+    const answerBytes = await checkLoad(server, load);
     const go = async (calls: number) => {
       const reading = await drive(server, load, calls, answerBytes, folder);
       server.forgetOutput();

@@ -71,7 +71,7 @@ export async function measureMemory(servers: readonly Subject[], effort: Effort)
     withServers([subject], effort.folder, async ([server]) => {
       if (server === undefined) return Number.NaN;
       const calls = effort.isQuick ? memoryCalls / 30 : memoryCalls;
-      await drive(server, load, calls, await checkLoad(server.port, load), effort.folder);
+      await drive(server, load, calls, await checkLoad(server, load), effort.folder);
       server.forgetOutput();
       return server.rssMiB();
     }),
@@ -83,7 +83,7 @@ export async function measureCold(effort: Effort): Promise<Single[]> {
   return singles(coldSubjects(effort.say), effort.isQuick ? 1 : coldRounds, async (subject) => {
     const server = await start(subject, effort.folder);
     try {
-      await checkLoad(server.port, unaryLoads[0]);
+      await checkLoad(server, unaryLoads[0]);
       return performance.now() - server.spawnedAtMs;
     } finally {
       await server.stop();

@@ -30,6 +30,11 @@ export interface Running {
   stop(): Promise<void>;
 }
 
+/** Where a server is called. */
+export function originOf({ port, subject }: Pick<Running, 'port' | 'subject'>): string {
+  return `${subject.ca === undefined ? 'http' : 'https'}://127.0.0.1:${port}`;
+}
+
 /** Starts a server; `spawned` says when it was, on the clock of `performance.now()`. */
 export async function start(subject: Subject, folder: string): Promise<Running & { spawnedAtMs: number }> {
   const port = await freePort();

@@ -20,6 +20,8 @@ export interface Subject {
   readonly saysWhenReady?: string;
   /** What its calls need to be let in. Default: nothing. */
   readonly headers?: Readonly<Record<string, string>>;
+  /** Who has signed its certificate, PEM, if it speaks TLS. Default: plain text. */
+  readonly ca?: string;
   /** Whether it speaks HTTP/1.1 and not HTTP/2. */
   readonly isHttp1?: boolean;
   /** How it is ended: a container outlives the client that is killed. Default: SIGKILL. */
@@ -62,6 +64,7 @@ export const workerSubjects: readonly Subject[] = [1, 2].map((count) => ({
 }));
 
 const bare = inNode('bare', 'ours, bare');
+const raw = inNode('raw', 'node:http2, raw');
 const connectNode = inNode('connect-node', 'connect-node');
 
 /** Ours, and connect's stock handlers, which speak one version of HTTP on a port. */
@@ -71,15 +74,27 @@ export const protocolSubjects = {
   stockHttp1: { ...connectNode, key: 'connect-node http1', env: { HTTP1: '1' }, isHttp1: true },
 };
 
+/** Those that are compared over TLS, as they are without. */
+export const tlsCandidates: readonly Subject[] = [shipped, bare, raw];
+
+/** Ours by Node's HTTP/2. */
+export const onNodesHttp2: Subject = {
+  ...shipped,
+  key: 'shipped on node',
+  title: 'ours as shipped, by node:http2',
+  env: { ...asShipped, HTTP2_ENGINE: 'node' },
+};
+
 /** Whom calls are timed against. Those whose tools are missing are left out, and why is said. */
 export function subjects(say: (line: string) => void): Subject[] {
   return [
     shipped,
     bare,
-    inNode('raw', 'node:http2, raw'),
+    raw,
     inNode('grpc-js', 'grpc-js'),
     connectNode,
     ...built('grpc-go', 'grpc-go', [here('go/build')], [], say),
+    ...built('grpc-go-policies', 'grpc-go, our policies', [here('go/build'), 'policies'], [], say),
     ...built('grpcio', 'Python grpcio', [here('../.ci/tools/python')], [here('servers/python.py')], say),
   ];
 }
@@ -211,12 +226,15 @@ export function withTokens(policy: 'jwt' | 'fresh jwt', algorithm: TokenAlgorith
 export function built(
   key: string,
   title: string,
-  build: readonly [string],
+  [program, ...options]: readonly [string, ...string[]],
   args: readonly string[],
   say: (line: string) => void,
 ): Subject[] {
   try {
-    const path = execFileSync(build[0], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).trim();
+    const path = execFileSync(program, options, {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    }).trim();
     return [{ key, title, command: [path, ...args] }];
   } catch (error) {
     const reason = error instanceof Error && 'stderr' in error ? String(error.stderr).trim() : String(error);

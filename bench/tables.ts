@@ -1,4 +1,6 @@
+import type { CancelRow } from './cancels.ts';
 import { type Figure, showFigure } from './figure.ts';
+import type { Held } from './held.ts';
 import type { Row } from './measure.ts';
 import type { Policy, Single } from './parts.ts';
 import type { Target } from './targets.ts';
@@ -57,12 +59,34 @@ export function protocolTable(rows: readonly Row[]): Table {
   };
 }
 
+/** What becomes of calls while others of their connection are cancelled. */
+export function cancelTable(rows: readonly CancelRow[]): Table {
+  return {
+    title: '256 calls on a connection that has 256 others, which are cancelled: those that fail',
+    columns: ['', 'calls', 'failed'],
+    rows: rows.map(({ subject, calls, failed }) => [
+      subject.title,
+      calls.toLocaleString('en'),
+      failed.toLocaleString('en'),
+    ]),
+  };
+}
+
 /** One figure for each server. */
 export function singleTable(title: string, unit: string, rows: readonly Single[]): Table {
   return {
     title,
     columns: ['', unit],
     rows: rows.map(({ subject, figure }) => [subject.title, showFigure(figure)]),
+  };
+}
+
+/** What holds memory without doing anything, by the engine that speaks HTTP/2. */
+export function heldTable(held: readonly Held[]): Table {
+  return {
+    title: 'memory of what does nothing',
+    columns: ['ours, bare: KiB each', 'our HTTP/2', 'node:http2'],
+    rows: held.map(({ title, ownKiB, nodeKiB }) => [title, showFigure(ownKiB), showFigure(nodeKiB)]),
   };
 }
 
@@ -84,11 +108,11 @@ export function policyTable(policies: readonly Policy[]): Table {
 export function targetTable(targets: readonly Target[]): Table {
   return {
     title: 'targets',
-    columns: ['ratio', 'at most', 'reached', ''],
+    columns: ['what', 'at most', 'reached', ''],
     rows: targets.map(({ what, atMost, reached }) => [
       what,
       String(atMost),
-      reached.toFixed(2),
+      Number.isInteger(reached) ? String(reached) : reached.toFixed(2),
       reached <= atMost ? 'met' : 'missed',
     ]),
   };

@@ -57,4 +57,7 @@ export const defaults = {
   initialBackoffMs: 300,
   /** No wait that the client chooses itself is longer. */
   maxBackoffMs: 2_000,
+  /** gRPC's figures: retries end while more than a tenth of the calls fail, once five have. */
+  maxRetryTokens: 10,
+  retryTokenRatio: 0.1,
 };

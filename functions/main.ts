@@ -23,6 +23,7 @@ import { addSamples } from './users/samples.ts';
 import { scopesWhere } from './users/scopes.ts';
 import { createUsersService } from './users/service.ts';
 import { StoreError } from './users/store.ts';
+import { limitedStore } from './users/store-limit.ts';
 import { storeMetrics } from './users/store-metrics.ts';
 import { watchedStore } from './users/store-watch.ts';
 import { openStore } from './users/stores/registry.ts';
@@ -51,7 +52,8 @@ async function start(): Promise<Running> {
   const measured = storeMetrics(metrics);
   const opened = await openStore(config.store, config.limits, measured, (line) => log.warn(line));
   const readiness = new Readiness({ store: opened, limits: config.limits, log });
-  const store = watchedStore(opened, [...(isCounted ? [measured.of(opened.system)] : []), readiness]);
+  const watched = watchedStore(opened, [...(isCounted ? [measured.of(opened.system)] : []), readiness]);
+  const store = limitedStore(watched, config.limits);
   const users = createUsersService({ store, limits: config.limits, clientOf: shareOf, metrics });
   if (config.samples) await addSamples(users);
   const scopes = scopesWhere(config.auth.isReflectionOpen);

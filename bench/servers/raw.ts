@@ -1,6 +1,8 @@
 // The practical limit: what node:http2 and protobuf cost when nothing else is done. It serves these two methods
-// to well-behaved clients and no more: no deadlines, errors, limits, compression, metadata or other protocols.
+// to well-behaved clients and no more: no deadlines, errors, limits, compression, metadata or other protocols. With
+// TLS_CERT_FILE and TLS_KEY_FILE it speaks TLS.
 import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
 import http2, { type ServerHttp2Stream } from 'node:http2';
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import {
@@ -17,7 +19,11 @@ const headers = { ':status': 200, 'content-type': 'application/grpc' };
 const trailers = { 'grpc-status': '0' };
 const options = { waitForTrailers: true, sendDate: false };
 
-const server = http2.createServer();
+const { TLS_CERT_FILE: certFile, TLS_KEY_FILE: keyFile } = process.env;
+const server =
+  certFile && keyFile
+    ? http2.createSecureServer({ cert: readFileSync(certFile), key: readFileSync(keyFile) })
+    : http2.createServer();
 server.on('stream', (stream, { ':path': path }) => {
   let request: Buffer | undefined;
   stream.on('data', (chunk: Buffer) => {

@@ -7,6 +7,7 @@ import { CallError } from './call-error.ts';
 import { type Deadline, deadlineAfter, maxTimerMs } from './deadline.ts';
 import { isMismatch, toCallError } from './failure.ts';
 import { checkedMetadata, type Metadata } from './metadata.ts';
+import { RetryThrottle, type RetryThrottleOptions } from './retry-throttle.ts';
 import type { BeginSpan, CallSpan } from './tracing.ts';
 
 /**
@@ -15,7 +16,7 @@ import type { BeginSpan, CallSpan } from './tracing.ts';
  * A server that is not there counts as any other failure: with the defaults the call ends with UNAVAILABLE after some
  * 2 s, and 4 s at most, whatever its deadline, which is time for a server to restart. `ready()` waits longer.
  */
-export interface RetryPolicy {
+export interface RetryPolicy extends RetryThrottleOptions {
   /** The first attempt counts: 1 switches retries off. Default 5. */
   readonly maxAttempts: number;
   /** The longest wait before the second attempt; doubled before each further one. Default 300 ms. */
@@ -58,12 +59,16 @@ export interface CallPolicy extends RetryPolicy {
  * server has refused to begin is sent again at once the first time, and does not count as an attempt ("transparent
  * retry", https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
  *
+ * A server that sends `grpc-retry-pushback-ms` decides when the next attempt is made, or, by a negative number, that there
+ * is none. While most calls fail, none is retried: see `RetryThrottle`.
+ *
  * A server stream is retried until its first message; therefore its headers are handed on together with that message.
  * Other streams are not retried: what they have sent is gone.
  *
  * Metadata is checked before anything is sent, that of the client with it. Errors are as `failure` makes them.
  */
 export function retrying(next: Transport, policy: CallPolicy): Transport {
+  const throttle = new RetryThrottle(policy);
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const span = policy.beginSpan?.(method);
@@ -104,19 +109,22 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
       const metadata = checkedMetadata(call.span?.metadata(call.header) ?? call.header, policy.metadata);
       for (;;) {
         try {
-          return await attempt(deadline?.remainingMs(), metadata);
+          const answer = await attempt(deadline?.remainingMs(), metadata);
+          throttle.succeeded();
+          return answer;
         } catch (reason) {
           const last = toCallError(reason, deadline?.timeoutMs);
           neverSent &&= last.neverSent;
           const error = last.neverSent === neverSent ? last : new CallError(last, { neverSent });
           if (signal?.aborted) throw error;
+          if (last.isWireError && isTemporary(last)) throttle.failed();
           const refused = fateOf(last) === 'refused';
           if (refused && mayBeRefused) {
             mayBeRefused = false;
             call.span?.retried(error);
             continue;
           }
-          if (++attempts >= maxAttempts) throw error;
+          if (++attempts >= maxAttempts || throttle.isThrottling) throw error;
           if (!last.neverSent && !refused && !policy.repeatable(method)) throw error;
           const waitMs = retryDelayMs(error, attempts, policy);
           // Waiting past the deadline would only replace the cause by DEADLINE_EXCEEDED.
@@ -172,13 +180,36 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
  * How long to wait before the next attempt, or undefined if there must be none: full jitter over an exponential
  * backoff (https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/), after what RetryInfo asks for.
  */
-export function retryDelayMs(error: CallError, failed: number, policy: RetryPolicy): number | undefined {
-  const mayPass = error.code === Code.Unavailable || fateOf(error) === 'shed';
-  if (!mayPass && error.retryAfterMs === undefined) return undefined;
-  if (isMismatch(error)) return undefined;
+export function retryDelayMs(
+  error: CallError,
+  failed: number,
+  policy: Pick<RetryPolicy, 'initialBackoffMs' | 'maxBackoffMs'>,
+): number | undefined {
+  if (!isTemporary(error) || isMismatch(error)) return undefined;
+  const pushback = error.metadata.get(pushbackKey);
+  if (pushback !== null) {
+    const waitMs = pushbackMs(pushback);
+    return waitMs > maxTimerMs ? undefined : waitMs;
+  }
   const ceiling = Math.min(policy.maxBackoffMs, policy.initialBackoffMs * 2 ** (failed - 1));
   const waitMs = (error.retryAfterMs ?? 0) + Math.random() * ceiling;
   return waitMs > maxTimerMs ? undefined : waitMs;
+}
+
+/** Whether another attempt may end otherwise. */
+function isTemporary(error: CallError): boolean {
+  return error.code === Code.Unavailable || fateOf(error) === 'shed' || error.retryAfterMs !== undefined;
+}
+
+const pushbackKey = 'grpc-retry-pushback-ms';
+
+/**
+ * The time that a server asks for; infinite for what is no time, such as -1, which means never. The server spreads the
+ * times that it gives, so the client adds nothing.
+ * Source: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback
+ */
+function pushbackMs(text: string): number {
+  return /^\d{1,10}$/.test(text) ? Number(text) : Number.POSITIVE_INFINITY;
 }
 
 /** Whether what the call sends is kept, so that it can be sent again. */

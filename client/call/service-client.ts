@@ -131,6 +131,8 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
     maxAttempts: options.retry?.maxAttempts ?? defaults.maxAttempts,
     initialBackoffMs: options.retry?.initialBackoffMs ?? defaults.initialBackoffMs,
     maxBackoffMs: options.retry?.maxBackoffMs ?? defaults.maxBackoffMs,
+    maxTokens: options.retry?.maxTokens ?? defaults.maxRetryTokens,
+    tokenRatio: options.retry?.tokenRatio ?? defaults.retryTokenRatio,
     repeatable: (method) => method.parent.typeName === Health.typeName || repeatable(method),
     deadlineMs,
     metadata,

@@ -51,6 +51,7 @@ export const rpcErrors = {
   MISSING_SCOPE: [Code.PermissionDenied, 'the caller has not the scope that the method needs'],
   ISSUER_UNAVAILABLE: [Code.Unavailable, 'the keys of the issuer of the token can not be fetched now'],
   QUOTA_EXCEEDED: [Code.ResourceExhausted, 'the caller has used up what it may do for now'],
+  OVERLOADED: [Code.Unavailable, 'more calls come than can be done; try again later, or elsewhere'],
   TOO_MANY_CALLS: [Code.ResourceExhausted, 'the caller has too many calls under way'],
   UNKNOWN_SERVICE: [Code.NotFound, 'unknown service'],
   NOT_SERVING: [Code.Unavailable, 'not serving'],
@@ -192,6 +193,34 @@ function quotaErrorOf(retryAfterMs: number): ConnectError {
   const error = reasonedError('QUOTA_EXCEEDED');
   error.details.push(retryInfo(retryAfterMs));
   error.metadata.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+  return lasting(error);
+}
+
+/** The times after which calls that are too much are told to come again. */
+const pushbackStepsMs = [100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_200];
+const overloadErrors = pushbackStepsMs.map((stepMs) => ({ stepMs, error: overloadErrorOf(stepMs) }));
+const longestOverloadError = overloadErrorOf(1_500);
+const isOverloadError = new WeakSet([longestOverloadError, ...overloadErrors.map(({ error }) => error)]);
+
+/**
+ * More comes than can be done: nothing was done of this call. The time is rounded up, to 1.5 s at most. It is told as
+ * RetryInfo, to HTTP as `retry-after`, and to clients of gRPC that retry by themselves as `grpc-retry-pushback-ms`
+ * (https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
+ */
+export function overloaded(retryAfterMs: number): ConnectError {
+  return overloadErrors.find(({ stepMs }) => retryAfterMs <= stepMs)?.error ?? longestOverloadError;
+}
+
+/** Whether a call was refused as one too many. */
+export function isOverload(error: ConnectError | undefined): boolean {
+  return error !== undefined && isOverloadError.has(error);
+}
+
+function overloadErrorOf(retryAfterMs: number): ConnectError {
+  const error = reasonedError('OVERLOADED');
+  error.details.push(retryInfo(retryAfterMs));
+  error.metadata.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+  error.metadata.set('grpc-retry-pushback-ms', String(retryAfterMs));
   return lasting(error);
 }
 

@@ -11,6 +11,7 @@ export { callLine, type MetadataDetail, metadataValues } from './call/call-line.
 export type { CallObserver, CallRecord } from './call/call-record.ts';
 export { clientOf, shareOf } from './call/client-name.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
+export { LatencyLimit, type LatencyLimitOptions } from './call/latency-limit.ts';
 export { spend } from './call/quota.ts';
 export { connectCodeName, isFault, isServerError, statusName } from './call/status.ts';
 export { type Loan, TokenBuckets } from './call/token-buckets.ts';

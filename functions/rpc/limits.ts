@@ -56,12 +56,25 @@ export const rpcLimits = {
   glitchBurst: 10_000,
   glitchesPerSecond: 330,
   /**
+   * PINGs that come sooner than this after another, while nothing else happens on their connection, are strikes. Clients
+   * of gRPC keep their connections alive every 10 s at most. Zero: they may come at any time.
+   */
+  minPingIntervalMs: 5_000,
+  /** Strikes without consequence: as grpc-go. */
+  maxPingStrikes: 2,
+  /**
    * Bytes that a client may send ahead, on a stream and on a connection, before it hears that some were read: a long
    * path carries one window in each round trip. For a call that does not read, the whole window counts as held memory.
    * Of a request over HTTP/1.1, the former is what is read after its answer.
    */
   streamWindowBytes: 1024 * 1024,
   connectionWindowBytes: 4 * 1024 * 1024,
+  /**
+   * As far as these grow, on a path that carries more in a round trip and while there is memory. A call that does not
+   * read is counted with its whole window.
+   */
+  maxStreamWindowBytes: 4 * 1024 * 1024,
+  maxConnectionWindowBytes: 8 * 1024 * 1024,
   /** What Node may hold for one HTTP/2 connection: frames, headers, and data that waits. */
   maxSessionMemoryMiB: 64,
   /** Messages that wait for a slow handler, and bytes that wait for a slow client. */
@@ -73,6 +86,11 @@ export const rpcLimits = {
    * Calls of one client that are open, by all its connections. Each takes 4 KiB and its headers, and may do any work.
    */
   maxCallsPerClient: 2048,
+  /**
+   * Turns of the event loop that are shorter are no overload. Once it is overloaded, each turn takes on what can be done
+   * in this time, and refuses the rest: answers come some two turns after their requests. Zero: nothing is refused.
+   */
+  overloadTurnMs: 20,
   /**
    * What a caller, or a client that nobody knows, may do in a time: each call costs a token, and more where the service
    * says so. Zero: as much as it likes.
@@ -151,6 +169,9 @@ export const rpcLimitRanges = {
   drainDelayMs: { from: 0 },
   drainTimeoutMs: { from: 0 },
   maxConnectionAgeMs: { from: 0 },
+  minPingIntervalMs: { from: 0 },
+  maxPingStrikes: { from: 0 },
+  overloadTurnMs: { from: 0, to: 1_000 },
   maxRefusedLinesPerSecond: { from: 0 },
   maxRemoteSampledPerSecond: { from: 0 },
   maxFaultTracesPerSecond: { from: 0 },

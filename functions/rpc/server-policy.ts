@@ -1,6 +1,7 @@
 import type { AuthOptions } from './auth/auth-gate.ts';
 import type { ScopeTable } from './auth/scopes.ts';
 import { createAccessLog } from './call/access-log.ts';
+import { Admission } from './call/admission.ts';
 import { Clients } from './call/clients.ts';
 import { DeadlineWheel } from './call/deadline-wheel.ts';
 import { MemoryBudget } from './call/memory-budget.ts';
@@ -40,6 +41,7 @@ export function createPolicy(options: RpcServerOptions, limits: RpcLimits): Call
     turns: new Turns(),
     untimedCalls: { count: 0 },
     quota: limits.tokensPerSecondPerCaller > 0 ? new Quota(limits, options.now) : undefined,
+    admission: limits.overloadTurnMs > 0 ? new Admission(limits) : undefined,
     openPaths: openPathsOf(options.auth),
   };
 }

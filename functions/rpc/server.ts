@@ -7,6 +7,7 @@ import { createLocalTransport, LocalCalls } from './call/local-transport.ts';
 import { collectMethods, methodsByPath, servicesOf, typesOf } from './call/methods.ts';
 import type { CallPolicy } from './call/policy.ts';
 import { draining } from './errors.ts';
+import { GrpcShedder } from './grpc/shedder.ts';
 import { type RpcLimits, rpcLimits } from './limits.ts';
 import { Port, type TlsOptions } from './port/port.ts';
 import { Router } from './router.ts';
@@ -59,7 +60,7 @@ export class RpcServer {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];
       this.#policy.gate = inTurn(authGate(paths, scopesOf(auth), auth.ways), gate);
     }
-    const { clients, memory, trustedProxies } = this.#policy;
+    const { admission, clients, memory, trustedProxies } = this.#policy;
     this.#port = new Port((exchange) => router.accept(exchange), {
       limits: this.#limits,
       clients,
@@ -68,6 +69,7 @@ export class RpcServer {
       tls: options.tls,
       log: options.log,
       http2Engine: options.http2Engine ?? 'own',
+      shedder: admission && new GrpcShedder(methods.values(), admission, this.#policy),
     });
     if (options.telemetry?.metrics !== undefined) this.#show(options.telemetry.metrics);
   }

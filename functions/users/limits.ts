@@ -63,6 +63,13 @@ export const usersLimits = {
   /** How long a store may take for one call, within the deadline of the call. */
   storeTimeoutMs: 5_000,
   /**
+   * What the store answers within this time is not slow. When it takes much longer, and longer than it used to, fewer
+   * calls wait for it, down to `minStoreCalls`, and the others are refused at once; reads and writes apart. Zero: never.
+   */
+  storeSlowAfterMs: 100,
+  minStoreCalls: 20,
+  maxStoreCalls: 4096,
+  /**
    * Reads, or writes, that the store fails one after the other, and the time from the first of them, until Users is
    * not ready.
    */
@@ -87,4 +94,5 @@ export const usersLimitRanges = {
   deletedNameHoldMs: { from: 0, to: Number.MAX_SAFE_INTEGER },
   sqliteBusyTimeoutMs: { from: 0 },
   unreadyAfterMs: { from: 0 },
+  storeSlowAfterMs: { from: 0, to: 60_000 },
 } satisfies { [Name in keyof UsersLimits]?: { from?: number; to?: number } };

@@ -1,7 +1,7 @@
 import { type Argon2Parameters, argon2, hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { promisify } from 'node:util';
 import type { Limits } from '../limits.ts';
-import { Metrics } from '../rpc/index.ts';
+import { Metrics, rpcError } from '../rpc/index.ts';
 import { usersError } from './errors.ts';
 import { fairQueue } from './fair-queue.ts';
 import { formatPhc, type HashParameters, readPhc, tagBytes } from './phc.ts';
@@ -21,6 +21,9 @@ export const saltBytes = 16;
 /** By then the whole queue is done, at some 20 ms of a core for each hash. */
 const overloadRetryAfterMs = 1000;
 
+/** Over how many hashes their usual time is taken. */
+const usualOf = 8;
+
 /** In seconds: a hash takes some 0.02 of an idle core. */
 const durationBounds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5];
 
@@ -35,6 +38,8 @@ export interface HashCall {
   readonly signal: AbortSignal;
   /** The key of the client whose share of the queue it takes. Default: all have one share. */
   readonly client?: string;
+  /** What is left of its time, in ms. Default: it has as long as it takes. */
+  readonly leftMs?: number | undefined;
 }
 
 /** Hashes passwords, a bounded number at a time. */
@@ -44,7 +49,8 @@ export interface PasswordHasher {
    * salt make the same string.
    *
    * @param salt `saltBytes` bytes
-   * @throws HASHING_OVERLOADED at once when the queue, or the client's share of it, is full; the signal's reason when
+   * @throws HASHING_OVERLOADED at once when the queue, or the client's share of it, is full; DEADLINE_EXCEEDED at once
+   * when those that wait already take longer than what is left of the call's time; the signal's reason when
    * it is aborted: at once while waiting, else when the hash is done, since nothing stops argon2 once it runs
    */
   hash(password: string, salt: Uint8Array, call: HashCall): Promise<string>;
@@ -81,6 +87,8 @@ export function passwordHasher(
   sets: ParameterSets = parameterSets,
 ): PasswordHasher {
   let running = 0;
+  /** What a hash takes; zero until one is done. */
+  let usualMs = 0;
   const queue = fairQueue<() => void>();
   const durations = metrics
     .histogram(
@@ -113,6 +121,11 @@ export function passwordHasher(
     return queue.size() < maxQueuedHashes && queue.sizeOf(client) < maxQueuedHashesPerClient;
   }
 
+  /** How long the hashes take that are waiting, before one that would wait behind them. */
+  function waitMs(): number {
+    return (queue.size() * usualMs) / limits.maxConcurrentHashes;
+  }
+
   /** Hands the place to whoever is next, so that no newcomer takes it in between. */
   function leave(): void {
     const begin = queue.next();
@@ -127,6 +140,7 @@ export function passwordHasher(
     if (running < limits.maxConcurrentHashes) {
       running += 1;
     } else if (hasRoomFor(call.client)) {
+      if (waitMs() > (call.leftMs ?? Number.POSITIVE_INFINITY)) throw rpcError('DEADLINE_EXCEEDED');
       await waitForTurn(call);
     } else {
       throw usersError('HASHING_OVERLOADED', { retryAfterMs: overloadRetryAfterMs });
@@ -154,7 +168,9 @@ export function passwordHasher(
       parallelism: lanes,
       tagLength: tagBytes,
     });
-    durations.record((performance.now() - startedAtMs) / 1000);
+    const tookMs = performance.now() - startedAtMs;
+    usualMs += (tookMs - usualMs) / usualOf;
+    durations.record(tookMs / 1000);
     signal.throwIfAborted();
     return tag;
   }

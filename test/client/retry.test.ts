@@ -324,3 +324,72 @@ test('a call that may have arrived once is not taken for one that was never sent
     neverSent: false,
   });
 });
+
+test('a push-back of the server decides when the next attempt is made, and whether', () => {
+  const delayMs = (text: string) => {
+    const error = new UsersError(unavailable(2_000));
+    error.metadata.set('grpc-retry-pushback-ms', text);
+    return retryDelayMs(error, 1, { initialBackoffMs: 300, maxBackoffMs: 2_000 });
+  };
+  assert.deepEqual(['0', '250', '4000'].map(delayMs), [0, 250, 4_000]);
+  // -1 means never; so does what is no time, as gRPC says.
+  assert.deepEqual(
+    ['-1', '', '1.5', '10s', '99999999999'].map(delayMs),
+    Array.from({ length: 5 }, () => undefined),
+  );
+});
+
+for (const [pushback, expected] of [
+  ['0', 2],
+  ['-1', 1],
+] as const) {
+  test(`with a push-back of ${pushback} there are ${expected} attempts`, async () => {
+    let attempts = 0;
+    await using server = await startServer({
+      createUser() {
+        attempts++;
+        if (attempts > 1) return {};
+        throw new ConnectError('too much', Code.Unavailable, { 'grpc-retry-pushback-ms': pushback });
+      },
+    });
+    using client = connect(server.endpoint);
+    const call = client.createUser({ username: 'tom' });
+    await (expected === 1 ? assert.rejects(call, { code: Code.Unavailable }) : call);
+    assert.equal(attempts, expected);
+  });
+}
+
+test('while most calls fail none is tried again, until enough have gone well', async () => {
+  let attempts = 0;
+  let isDown = true;
+  await using server = await startServer({
+    createUser() {
+      attempts++;
+      if (isDown) throw new ConnectError('too much', Code.Unavailable);
+      return {};
+    },
+  });
+  const policy = { ...retry, maxAttempts: 3, maxTokens: 4, tokenRatio: 0.5 };
+  using client = connect(server.endpoint, { retry: policy });
+  const attemptsOf = async (call: Promise<unknown>) => {
+    attempts = 0;
+    await call.catch(() => {});
+    return attempts;
+  };
+  const fail = () => attemptsOf(client.createUser({ username: 'tom' }));
+  // 4 tokens: one failure leaves 3, which are more than half; the second leaves 2.
+  assert.deepEqual([await fail(), await fail(), await fail(), await fail()], [2, 1, 1, 1]);
+  isDown = false;
+  for (let calls = 0; calls < 6; calls++) await client.createUser({ username: 'tom' });
+  isDown = true;
+  // 6 calls brought 3 tokens back to none: one failure leaves 2.
+  assert.equal(await fail(), 1);
+  isDown = false;
+  for (let calls = 0; calls < 8; calls++) await client.createUser({ username: 'tom' });
+  isDown = true;
+  assert.equal(await fail(), 2);
+  using unthrottled = connect(server.endpoint, { retry: { ...policy, maxTokens: 0 } });
+  for (let calls = 0; calls < 5; calls++) {
+    assert.equal(await attemptsOf(unthrottled.createUser({ username: 'tom' })), 3);
+  }
+});

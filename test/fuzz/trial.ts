@@ -23,7 +23,7 @@ const limits = {
   streamResetBurst: 20,
   glitchBurst: 50,
 };
-const patientLimits = { ...limits, streamResetBurst: 1_000, glitchBurst: 1_000 };
+const patientLimits = { ...limits, streamResetBurst: 1_000, glitchBurst: 1_000, minPingIntervalMs: 0 };
 
 const served = serveInMemory((router) => router.service(Echo, echoService(new Map())), {
   limits: patientLimits,
@@ -79,6 +79,7 @@ class Trial {
       socket,
       connection: this.#connection,
       limits: isPolite ? patientLimits : limits,
+      memory: served.policy.memory,
       counts: this.#counts,
       onStream: (stream) => {
         if (app === 'calls') served.router.accept(stream);
@@ -118,7 +119,7 @@ class Trial {
       case 'dismiss':
       case 'end':
         this.#isOver = true;
-        return action.do === 'end' ? this.#http2.end() : this.#http2.dismiss();
+        return action.do === 'end' ? this.#http2.end.end() : this.#http2.end.dismiss();
       case 'hangUp':
         this.#isOver = true;
         return this.#socket.endInput();
@@ -148,7 +149,7 @@ class Trial {
     checker.end();
     for (const handler of this.#handlers) handler.check(this.#closedTimes > 0);
     if (this.#closedTimes !== 1) this.#fault(`onClosed was called ${this.#closedTimes} times`);
-    if (this.#http2.streams > 0) this.#fault(`${this.#http2.streams} streams are left`);
+    if (this.#http2.streams.size > 0) this.#fault(`${this.#http2.streams.size} streams are left`);
     if (this.#counts.streams !== 0) this.#fault(`${this.#counts.streams} streams are counted`);
     for (const { message } of this.#socket.errors) this.#fault(`the socket: ${message}`);
     if (this.#app === 'calls') this.#checkCalls();
@@ -170,7 +171,7 @@ class Trial {
    * has come, those given up included.
    */
   async #checkWindow(): Promise<void> {
-    if (this.#app === 'calls' || this.#http2.streams > 0) return;
+    if (this.#app === 'calls' || this.#http2.streams.size > 0) return;
     const checker = this.#checker;
     const send = (frame: Buffer) => this.act({ do: 'send', bytes: frame, what: 'the last request' });
     const stream = 1_000_001;

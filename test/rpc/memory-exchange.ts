@@ -116,6 +116,7 @@ export function serveInMemory(
     gate: undefined,
     strangers: undefined,
     quota: undefined,
+    admission: undefined,
     openPaths: new Set(),
     interceptors: [],
     limits: { ...rpcLimits, ...limits },

@@ -1,4 +1,5 @@
 import { Code } from '@connectrpc/connect';
+import { isOverload } from '../errors.ts';
 import { callLine, type MetadataDetail } from './call-line.ts';
 import type { CallObserver, CallRecord } from './call-record.ts';
 import { RefusedLines } from './refused-lines.ts';
@@ -50,7 +51,7 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
   const hasLine = ({ caller, error }: CallRecord, status: number) => {
     if (isFault(error)) return true;
     // Nothing meters those of nobody, whatever their status.
-    const isMetered = !isRefusal(status) && (caller !== undefined || !knowsCallers);
+    const isMetered = !isRefusal(status) && !isOverload(error) && (caller !== undefined || !knowsCallers);
     return isMetered || (caller === undefined ? ofStrangers : ofKnown).admits(status, caller?.id);
   };
   const write = ([call, status]: EndedCall) => {
@@ -70,5 +71,6 @@ export function createAccessLog(log: Log, options: AccessLogOptions): CallObserv
       if (ended.length === 0) setImmediate(writeAll);
       ended.push([call, status]);
     },
+    shed: (_path, _protocol, { code }, calls) => ofStrangers.count(code, calls),
   };
 }

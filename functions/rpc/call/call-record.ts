@@ -58,4 +58,6 @@ export interface CallObserver {
    * A call's status is decided: 0 for OK, or a code. Called once for each call, for a quiet one only if it has failed.
    */
   ended(call: CallRecord, status: number): void;
+  /** Calls of a method were refused before anything was made of them: there is no record, and `ended` is not called. */
+  shed?(path: string, protocol: string, error: ConnectError, calls: number): void;
 }

@@ -77,6 +77,8 @@ export abstract class Call implements CallRecord, Payer {
   readonly #descriptor: DescMethod | undefined;
   readonly #share: ClientShare;
   readonly #isMalformed: boolean;
+  /** Whether it may last as long as its client wants, such as a health watch. */
+  readonly #isWatch: boolean;
   #slot: Set<{ expire(): void }> | undefined;
   /** The gate takes its time: the request waits. */
   #isAtGate = false;
@@ -93,6 +95,7 @@ export abstract class Call implements CallRecord, Payer {
     this.connection = connection;
     this.policy = policy;
     this.requestId = requestId(headers[requestIdHeader]);
+    this.#isWatch = start.isUntimed;
     this.isUntimed = start.isUntimed && askedMs === undefined;
     this.#isMalformed = Number.isNaN(askedMs);
     const timeoutMs = clampDeadlineMs(this.#isMalformed ? undefined : askedMs, policy.limits);
@@ -307,13 +310,16 @@ export abstract class Call implements CallRecord, Payer {
     this.enter();
   }
 
-  /** What is too much, though the gate lets the call in: calls and watches that are open, or calls in a time. */
+  /** What is too much, though the gate lets the call in: calls and watches that are open, calls in a time, or load. */
   #excess(): ConnectError | undefined {
-    const { quota } = this.policy;
+    const { quota, admission } = this.policy;
     const share = this.#share;
     if (share.hasTooManyCalls && !this.#isFree) return tooManyCalls;
     if (this.isUntimed && !share.watch()) return tooManyWatches;
-    return quota === undefined || this.#isFree ? undefined : quota.begin(share.name);
+    if ((quota === undefined && admission === undefined) || this.#isFree) return undefined;
+    const unpaid = quota?.begin(share.name);
+    if (unpaid !== undefined || admission === undefined || this.#isWatch) return unpaid;
+    return admission.refusal(this.#isAtGate ? performance.now() : this.startedAtMs, this.timeoutMs);
   }
 
   /** Health checks cost nothing; nor do calls from within the process, since the call that they belong to has paid. */

@@ -31,6 +31,10 @@ export abstract class ExchangeCall extends Call implements Receiver {
     return { method, status: sentStatus === undefined ? undefined : Number(sentStatus) };
   }
 
+  get windowBytes(): number | undefined {
+    return this.exchange.windowBytes;
+  }
+
   protected override get ownBytes(): number {
     return openCallBytes + this.exchange.headerBytes;
   }

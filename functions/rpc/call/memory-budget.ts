@@ -22,14 +22,19 @@ export class MemoryBudget {
     return this.#heldBytes;
   }
 
+  /** Whether so much more may be held. */
+  hasRoom(connection: Share, client: Share, bytes: number): boolean {
+    const { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection } = this.#limits;
+    return (
+      this.#heldBytes + bytes <= maxHeldBytes &&
+      client.heldBytes + bytes <= maxHeldBytesPerClient &&
+      connection.heldBytes + bytes <= maxHeldBytesPerConnection
+    );
+  }
+
   /** Counts what a call is about to hold. Returns false, and counts nothing, if a limit would be exceeded. */
   hold(connection: Share, client: Share, bytes: number): boolean {
-    const { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection } = this.#limits;
-    const isTooMuch =
-      this.#heldBytes + bytes > maxHeldBytes ||
-      client.heldBytes + bytes > maxHeldBytesPerClient ||
-      connection.heldBytes + bytes > maxHeldBytesPerConnection;
-    if (isTooMuch) return false;
+    if (!this.hasRoom(connection, client, bytes)) return false;
     this.#heldBytes += bytes;
     client.heldBytes += bytes;
     connection.heldBytes += bytes;

@@ -1,9 +1,9 @@
 /**
  * Headers that are about the connection (RFC 9113 section 8.2.2), HTTP itself, or one of the protocols, in requests and
- * responses. What is left is metadata: clients and services choose it.
+ * responses. What is left is metadata: clients and services choose it, `grpc-retry-pushback-ms` too (gRFC A6).
  */
 const protocolHeader =
-  /^(?::.*|connection|keep-alive|proxy-connection|transfer-encoding|upgrade|te|trailer|date|host|accept|accept-encoding|content-(?:type|length|encoding)|connect-.*|grpc-(?!tags-bin$|trace-bin$).*|x-request-id)$/;
+  /^(?::.*|connection|keep-alive|proxy-connection|transfer-encoding|upgrade|te|trailer|date|host|accept|accept-encoding|content-(?:type|length|encoding)|connect-.*|grpc-(?!tags-bin$|trace-bin$|retry-pushback-ms$).*|x-request-id)$/;
 
 /** Names recur, so each is matched once. The map is bounded, since clients choose the names. */
 const knownNames = new Map<string, boolean>();

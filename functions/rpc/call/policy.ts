@@ -1,6 +1,7 @@
 import type { Interceptor } from '@connectrpc/connect';
 import type { RpcLimits } from '../limits.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
+import type { Admission } from './admission.ts';
 import type { CallObserver } from './call-record.ts';
 import type { Clients } from './clients.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
@@ -15,6 +16,8 @@ export interface CallPolicy {
   gate: Gate | undefined;
   /** How much callers may do; `undefined`: as much as they like. */
   readonly quota: Quota | undefined;
+  /** Refuses what is more than can be done; `undefined`: nothing is. */
+  readonly admission: Admission | undefined;
   /** What everybody may call, such as health: it costs nothing, and is never one call too many. */
   readonly openPaths: ReadonlySet<string>;
   readonly interceptors: readonly Interceptor[];

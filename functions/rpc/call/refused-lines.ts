@@ -21,6 +21,7 @@ interface UntoldCalls {
 export class RefusedLines {
   readonly #maxPerSecond: number;
   readonly #tell: (untold: UntoldCalls) => void;
+  #timer: NodeJS.Timeout | undefined;
   #lines = 0;
   #untold = 0;
   readonly #codes = new Map<string, number>();
@@ -34,19 +35,33 @@ export class RefusedLines {
 
   /** Whether a call has a line; if not, it is counted. `callerId`: who made it, if that is known. */
   admits(status: number, callerId: string | undefined): boolean {
-    if (this.#lines === 0) setTimeout(() => this.#begin(), 1_000).unref();
     this.#lines += 1;
-    if (this.#lines <= this.#maxPerSecond) return true;
-    this.#untold += 1;
-    count(this.#codes, statusName(status));
+    if (this.#lines <= this.#maxPerSecond) {
+      this.#keepTime();
+      return true;
+    }
+    this.count(status, 1);
     if (callerId !== undefined) {
       const hasName = this.#callers.size < maxNames || this.#callers.has(callerId);
-      count(this.#callers, hasName ? callerId : others);
+      add(this.#callers, hasName ? callerId : others, 1);
     }
     return false;
   }
 
+  /** Counts calls that have no line. */
+  count(status: number, calls: number): void {
+    this.#keepTime();
+    this.#untold += calls;
+    add(this.#codes, statusName(status), calls);
+  }
+
+  /** A second begins with the first call in it. */
+  #keepTime(): void {
+    this.#timer ??= setTimeout(() => this.#begin(), 1_000).unref();
+  }
+
   #begin(): void {
+    this.#timer = undefined;
     if (this.#untold > 0) {
       this.#tell({
         calls: this.#untold,
@@ -61,6 +76,6 @@ export class RefusedLines {
   }
 }
 
-function count(counts: Map<string, number>, name: string): void {
-  counts.set(name, (counts.get(name) ?? 0) + 1);
+function add(counts: Map<string, number>, name: string, calls: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + calls);
 }

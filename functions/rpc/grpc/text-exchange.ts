@@ -27,6 +27,10 @@ export class TextExchange implements Exchange {
     this.isDuplex = inner.isDuplex;
   }
 
+  get windowBytes(): number | undefined {
+    return this.#inner.windowBytes;
+  }
+
   get hasHost(): boolean {
     return this.#inner.hasHost;
   }

@@ -20,6 +20,8 @@ export interface Exchange {
   readonly hasHost: boolean;
   /** Whether the request has more headers than the server takes, so that some are missing here. */
   readonly lacksHeaders?: boolean;
+  /** How much of the request its client may send ahead, if that is not `streamWindowBytes`. */
+  readonly windowBytes?: number | undefined;
   /** Whether the response can begin before the request has ended, as in HTTP/2. */
   readonly isDuplex: boolean;
   /** The status of the response, once its headers were sent. */

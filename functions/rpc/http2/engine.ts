@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
+import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
@@ -21,16 +22,36 @@ export interface Http2Engine {
   close(): void;
 }
 
+/** What can be known of a request before anything is made of it. */
+export interface EarlyRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly contentType: string;
+}
+
+/** Refuses requests that are too many, at the least cost. */
+export interface Shedder {
+  /** Whether the next request is one too many. */
+  readonly isDue: boolean;
+  /**
+   * The headers that answer a request for which `isDue` holds, names and values in turn: the same list for the same
+   * answer. `undefined`: it takes its way.
+   */
+  refuse(request: EarlyRequest): readonly string[] | undefined;
+}
+
 /** Makes an engine. Node's is loaded only by those who choose it. */
 export async function openHttp2(
   name: Http2EngineName,
   onExchange: (exchange: Exchange) => void,
   limits: RpcLimits,
+  memory: MemoryBudget,
   counts: ConnectionCounts,
+  shedder?: Shedder,
 ): Promise<Http2Engine> {
   if (name === 'node') {
     const { NodeHttp2Server } = await import('./node/http2-server.ts');
     return new NodeHttp2Server(onExchange, limits, counts);
   }
-  return new Http2Server(onExchange, limits, counts);
+  return new Http2Server(onExchange, limits, memory, counts, shedder);
 }

@@ -1,5 +1,6 @@
 import type { RpcLimits } from '../limits.ts';
 import { ConnectionFault, errorCode } from './frame.ts';
+import { PingStrikes } from './ping-strikes.ts';
 
 /** So many at once, and so many more each second. */
 class Allowance {
@@ -27,6 +28,16 @@ class Allowance {
   }
 }
 
+type GuardLimits = Pick<
+  RpcLimits,
+  | 'streamResetBurst'
+  | 'streamResetsPerSecond'
+  | 'glitchBurst'
+  | 'glitchesPerSecond'
+  | 'minPingIntervalMs'
+  | 'maxPingStrikes'
+>;
+
 /**
  * Counts what a client may do in good faith, but not without end. It throws the fault that ends the connection of one
  * that does too much of it.
@@ -34,13 +45,12 @@ class Allowance {
 export class FloodGuard {
   readonly #resets: Allowance;
   readonly #glitches: Allowance;
+  readonly #limits: GuardLimits;
+  /** Made for the first PING: most clients send none. */
+  #strikes: PingStrikes | undefined;
 
-  constructor(
-    limits: Pick<
-      RpcLimits,
-      'streamResetBurst' | 'streamResetsPerSecond' | 'glitchBurst' | 'glitchesPerSecond'
-    >,
-  ) {
+  constructor(limits: GuardLimits) {
+    this.#limits = limits;
     this.#resets = new Allowance(limits.streamResetBurst, limits.streamResetsPerSecond);
     this.#glitches = new Allowance(limits.glitchBurst, limits.glitchesPerSecond);
   }
@@ -52,6 +62,13 @@ export class FloodGuard {
   reset(): void {
     if (!this.#resets.take())
       throw new ConnectionFault(errorCode.enhanceYourCalm, 'too many streams are reset');
+  }
+
+  /** The client sends a PING. `activity` changes with every frame that is none. */
+  ping(activity: number): void {
+    this.glitch();
+    this.#strikes ??= new PingStrikes(this.#limits);
+    this.#strikes.ping(activity);
   }
 
   /**

@@ -25,7 +25,7 @@ export interface FrameHandler {
   settingsAcknowledged(): void;
   /** Eight bytes. */
   ping(payload: Buffer): void;
-  /** The answer to one of ours. */
+  /** The answer to one of ours, or what claims to be. */
   pong(payload: Buffer): void;
   /** `bytes` may be zero, which is a fault. */
   windowUpdate(streamId: number, bytes: number): void;
@@ -41,6 +41,8 @@ export class FrameParser implements FrameSink {
   readonly #handler: FrameHandler;
   readonly #guard: FloodGuard;
   readonly #limits: Pick<RpcLimits, 'maxHeaderBytes' | 'handshakeTimeoutMs'>;
+  /** Frames that were no PING. */
+  otherFrames = 0;
   #hasSettings = false;
   /** A header block that CONTINUATION goes on with. */
   #block: Buffer[] | undefined;
@@ -66,6 +68,7 @@ export class FrameParser implements FrameSink {
     if (!this.#hasSettings && type !== frameType.settings) {
       throw new ConnectionFault(errorCode.protocolError, 'the first frame is no SETTINGS'); // section 3.4
     }
+    if (type !== frameType.ping) this.otherFrames += 1;
     switch (type) {
       case frameType.data:
         return this.#data(flags, streamId, bytes, from, to);
@@ -178,10 +181,9 @@ export class FrameParser implements FrameSink {
   #ping(flags: number, streamId: number, bytes: Buffer, from: number, to: number): void {
     if (streamId !== 0) throw new ConnectionFault(errorCode.protocolError, 'PING is of the connection');
     if (to - from !== 8) throw new ConnectionFault(errorCode.frameSizeError, 'PING has eight bytes');
-    this.#guard.glitch();
     const payload = bytes.subarray(from, to);
-    if ((flags & flag.ack) !== 0) this.#handler.pong(payload);
-    else this.#handler.ping(payload);
+    if ((flags & flag.ack) !== 0) return this.#handler.pong(payload);
+    this.#handler.ping(payload);
   }
 
   /** Section 6.8. The client goes; its calls may finish. */

@@ -19,7 +19,7 @@ export class FrameReader {
   readonly #sink: FrameSink;
   #prefaceBytes = 0;
   /** A header, or a payload that is no DATA, whose rest is still to come. */
-  readonly #header = Buffer.allocUnsafe(frameHeaderBytes);
+  #header: Buffer | undefined;
   #headerBytes = 0;
   #payload: Buffer | undefined;
   #payloadBytes = 0;
@@ -74,9 +74,10 @@ export class FrameReader {
     let at = from + frameHeaderBytes;
     if (this.#headerBytes > 0 || at > chunk.length) {
       at = Math.min(chunk.length, from + frameHeaderBytes - this.#headerBytes);
-      for (let index = from; index < at; index++) this.#header[this.#headerBytes++] = chunk[index] ?? 0;
+      // Not of the pool, which a connection would keep.
+      header = this.#header ??= Buffer.allocUnsafeSlow(frameHeaderBytes);
+      for (let index = from; index < at; index++) header[this.#headerBytes++] = chunk[index] ?? 0;
       if (this.#headerBytes < frameHeaderBytes) return at;
-      header = this.#header;
       start = 0;
     }
     this.#headerBytes = frameHeaderBytes;

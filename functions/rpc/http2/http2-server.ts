@@ -1,8 +1,9 @@
 import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
+import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
-import type { Http2Engine } from './engine.ts';
+import type { Http2Engine, Shedder } from './engine.ts';
 import { Http2Connection } from './http2-connection.ts';
 import type { Http2Stream } from './http2-stream.ts';
 
@@ -10,15 +11,25 @@ import type { Http2Stream } from './http2-stream.ts';
 export class Http2Server implements Http2Engine {
   readonly #onExchange: (exchange: Http2Stream) => void;
   readonly #limits: RpcLimits;
+  readonly #memory: MemoryBudget;
   readonly #counts: ConnectionCounts;
+  readonly #shedder: Shedder | undefined;
   readonly #open = new Set<Http2Connection>();
   #sweep: NodeJS.Timeout | undefined;
   #isClosing = false;
 
-  constructor(onExchange: (exchange: Http2Stream) => void, limits: RpcLimits, counts: ConnectionCounts) {
+  constructor(
+    onExchange: (exchange: Http2Stream) => void,
+    limits: RpcLimits,
+    memory: MemoryBudget,
+    counts: ConnectionCounts,
+    shedder?: Shedder,
+  ) {
     this.#onExchange = onExchange;
     this.#limits = limits;
+    this.#memory = memory;
     this.#counts = counts;
+    this.#shedder = shedder;
   }
 
   /** Takes over a connection. */
@@ -27,7 +38,9 @@ export class Http2Server implements Http2Engine {
       socket,
       connection,
       limits: this.#limits,
+      memory: this.#memory,
       counts: this.#counts,
+      shedder: this.#shedder,
       onStream: this.#onExchange,
       onClosed: () => {
         forgetAge();
@@ -36,14 +49,14 @@ export class Http2Server implements Http2Engine {
     });
     const forgetAge = this.#endWithAge(open, connection);
     this.#open.add(open);
-    if (this.#isClosing) open.dismiss();
+    if (this.#isClosing) open.end.dismiss();
   }
 
   /** Call it once the port listens: from now on, connections without a new call for `idleTimeoutMs` end. */
   begin(): void {
     this.#sweep = setInterval(() => {
       for (const open of this.#open) {
-        if (!open.isUsed) open.end();
+        if (!open.isUsed) open.end.end();
         open.isUsed = false;
       }
     }, this.#limits.idleTimeoutMs).unref();
@@ -53,7 +66,7 @@ export class Http2Server implements Http2Engine {
   close(): void {
     this.#isClosing = true;
     clearInterval(this.#sweep);
-    for (const open of this.#open) open.dismiss();
+    for (const open of this.#open) open.end.dismiss();
   }
 
   /** As grpc-go's MaxConnectionAge: by chance a little sooner or later, or all clients would come anew at once. */
@@ -61,7 +74,7 @@ export class Http2Server implements Http2Engine {
     const { maxConnectionAgeMs, connectionAgeGraceMs } = this.#limits;
     if (maxConnectionAgeMs === 0) return () => {};
     const end = () => {
-      open.dismiss();
+      open.end.dismiss();
       timer = setTimeout(() => connection.destroy(), connectionAgeGraceMs).unref();
     };
     let timer = setTimeout(end, maxConnectionAgeMs * (0.9 + 0.2 * Math.random())).unref();

@@ -1,11 +1,22 @@
 import type { Duplex } from 'node:stream';
-import { type ErrorCode, flag, frameHeaderBytes, frameType, minFrameBytes } from './frame.ts';
+import {
+  ConnectionFault,
+  type ErrorCode,
+  errorCode,
+  flag,
+  frameHeaderBytes,
+  frameType,
+  minFrameBytes,
+} from './frame.ts';
 import { encodeField, maxFieldBytes } from './hpack/encoder.ts';
 
 /** What is written at once. Buffers are shared, so that a connection that is idle has none. */
 const bufferBytes = 64 * 1024;
 const maxSpares = 16;
+/** Answers to PING and SETTINGS, and resets: some 10,000. */
+const maxAnswerBytes = 256 * 1024;
 const spares: Buffer[] = [];
+const lastingBlocks = new WeakMap<readonly string[], Buffer>();
 
 /** What the outbox needs of its connection. */
 export interface OutboxOwner {
@@ -39,9 +50,20 @@ export class Outbox {
     return Math.max(0, bufferBytes - this.#length - 2 * frameHeaderBytes);
   }
 
-  /** How many bytes wait here. */
-  get waitingBytes(): number {
-    return this.#length;
+  /** Whether so many answers wait that no more questions should be read. */
+  get isCrowded(): boolean {
+    return this.#length > maxAnswerBytes / 2;
+  }
+
+  /**
+   * Answers of a client that asks without reading must not pile up (CVE-2019-9512, 9515).
+   *
+   * @throws ConnectionFault
+   */
+  checkAnswers(): void {
+    if (this.#length > maxAnswerBytes) {
+      throw new ConnectionFault(errorCode.enhanceYourCalm, 'the client asks, and does not read the answers');
+    }
   }
 
   /** Whether nothing waits here or in the socket. */
@@ -87,6 +109,26 @@ export class Outbox {
       return;
     }
     this.#inFrames(Buffer.from(buffer.subarray(start + frameHeaderBytes, at)), streamId, flags);
+  }
+
+  /**
+   * Headers that answer a request whole, and are the same list each time: it is encoded once for all connections, as no
+   * field enters a table.
+   */
+  lastingHeaders(streamId: number, fields: readonly string[]): void {
+    const block = lastingBlocks.get(fields);
+    if (block === undefined || this.#tellsTableSize) {
+      const start = this.#length + frameHeaderBytes;
+      this.headers(streamId, fields, true);
+      const isInOneFrame = this.#length - start <= minFrameBytes;
+      if (isInOneFrame && this.#buffer !== undefined && block === undefined) {
+        lastingBlocks.set(fields, Buffer.from(this.#buffer.subarray(start, this.#length)));
+      }
+      return;
+    }
+    const buffer = this.#begin(block.length, frameType.headers, flag.endStream | flag.endHeaders, streamId);
+    buffer.set(block, this.#length);
+    this.#length += block.length;
   }
 
   /** Settings, ids and values in turn (RFC 9113 section 6.5). */
@@ -147,6 +189,7 @@ export class Outbox {
       this.#isWriting = false;
       if (buffer.length === bufferBytes && spares.length < maxSpares) spares.push(buffer);
       if (error) return;
+      this.flush(); // what has come meanwhile, so that there is room for those who wait
       this.#owner.flushed();
       this.flush();
     });

@@ -1,3 +1,4 @@
+import type { RpcLimits } from '../limits.ts';
 import { ConnectionFault, errorCode, maxUint31, minFrameBytes } from './frame.ts';
 
 /** The settings that mean something here (RFC 9113 section 6.5.2). Others are ignored. */
@@ -14,6 +15,18 @@ export const settingId = {
 export const defaultWindowBytes = 65_535;
 /** The table of HPACK that both sides begin with (section 6.5.2). */
 export const defaultTableBytes = 4096;
+
+/** What a client is told, ids and values in turn. */
+export function ourSettings(limits: RpcLimits): number[] {
+  return [
+    settingId.maxConcurrentStreams,
+    limits.maxConcurrentStreams,
+    settingId.initialWindowSize,
+    limits.streamWindowBytes,
+    settingId.maxHeaderListSize,
+    limits.maxHeaderBytes,
+  ];
+}
 
 /** What a peer has told that it takes. */
 export interface PeerSettings {

@@ -16,8 +16,8 @@ import { hasKeyTwice, lookForKeyTwice } from './json-keys.ts';
 import { decimalsOnly, mayHaveForeignNumber } from './json-number.ts';
 import { type JsonShape, jsonShape } from './json-shape.ts';
 import type { MeasureLimits } from './measure.ts';
-import { measureBinary } from './measure-binary.ts';
-import { measureJson } from './measure-json.ts';
+import { measureBinary, measuringBinary } from './measure-binary.ts';
+import { measureJson, measuringJson } from './measure-json.ts';
 import { binaryOptions, readBinary } from './read-binary.ts';
 import { readJson } from './read-json.ts';
 
@@ -30,6 +30,8 @@ export interface Codec {
    * @throws as `Measure.check`; BAD_MESSAGE
    */
   measure(bytes: Uint8Array, limits: MeasureLimits): number;
+  /** As `measure`, for a message that is too large to be measured in one turn of the event loop. */
+  measureInTurns(bytes: Uint8Array, limits: MeasureLimits, turns: Turns, call: Ending): Promise<number>;
   /**
    * Reads a message for which `measure` has not thrown.
    *
@@ -61,6 +63,10 @@ export class BinaryCodec implements Codec {
 
   measure(bytes: Uint8Array, limits: MeasureLimits): number {
     return measureBinary(this.#type, bytes, limits);
+  }
+
+  measureInTurns(bytes: Uint8Array, limits: MeasureLimits, turns: Turns, call: Ending): Promise<number> {
+    return inTurns(measuringBinary(this.#type, bytes, limits), turns, call);
   }
 
   parse(bytes: Uint8Array): Message {
@@ -99,8 +105,16 @@ export class JsonCodec implements Codec {
   }
 
   measure(bytes: Uint8Array, limits: MeasureLimits): number {
+    return measureJson(this.#shapeOnce, bytes, limits);
+  }
+
+  measureInTurns(bytes: Uint8Array, limits: MeasureLimits, turns: Turns, call: Ending): Promise<number> {
+    return inTurns(measuringJson(this.#shapeOnce, bytes, limits), turns, call);
+  }
+
+  get #shapeOnce(): JsonShape {
     this.#shape ??= jsonShape(this.#type, this.#options.registry);
-    return measureJson(this.#shape, bytes, limits);
+    return this.#shape;
   }
 
   parse(bytes: Uint8Array): Message {
@@ -117,10 +131,10 @@ export class JsonCodec implements Codec {
   /** JSON.parse is quick enough for what `measure` lets through; making messages of it takes longer. */
   async parseInTurns(bytes: Uint8Array, turns: Turns, call: Ending): Promise<Message> {
     try {
-      const turn = () => nextTurn(turns, call);
       const text = decoder.decode(bytes);
       const json = jsonOf(text);
-      if (await hasKeyTwiceInTurns(text, turn)) throw keyTwice();
+      if (await inTurns(lookForKeyTwice(text), turns, call)) throw keyTwice();
+      const turn = () => nextTurn(turns, call);
       return await readJson(this.#type, json, this.#options, this.#prepare(text), turn);
     } catch (cause) {
       throw badJson(this.#type, cause);
@@ -146,12 +160,12 @@ function nextTurn(turns: Turns, call: Ending): Promise<void> | undefined {
 
 const decoder = new TextDecoder();
 
-async function hasKeyTwiceInTurns(text: string, turn: () => Promise<void> | undefined): Promise<boolean> {
-  const looking = lookForKeyTwice(text);
+/** Does work in slices, as many in each turn as its time allows. @throws CANCELED once the call is over */
+async function inTurns<T>(work: Generator<undefined, T>, turns: Turns, call: Ending): Promise<T> {
   for (;;) {
-    const pause = turn();
+    const pause = nextTurn(turns, call);
     if (pause !== undefined) await pause;
-    const { done, value } = looking.next();
+    const { done, value } = work.next();
     if (done) return value;
   }
 }

@@ -11,6 +11,8 @@ import {
 import { type ElementCounter, Measure, type MeasureLimits } from './measure.ts';
 import { afterValue, afterVarint, maxDepth, varint } from './wire-format.ts';
 
+/** How much is read between two turns: some 0.1 ms. */
+const sliceBytes = 16 * 1024;
 /** Text beyond Latin-1 takes two for each. */
 const heapBytesPerByte = 2;
 
@@ -25,6 +27,25 @@ const heapBytesPerByte = 2;
 export function measureBinary(type: DescMessage, bytes: Uint8Array, limits: MeasureLimits): number {
   const measure = new Measure(limits);
   new BinaryMeasurer(bytes, measure).readMessage(shapeOf(type), 0, bytes.length, 0);
+  return heapBytesOf(type, bytes, measure);
+}
+
+/** As `measureBinary`. Yields now and then, for others to have their turn: between two fields of the message itself. */
+export function* measuringBinary(
+  type: DescMessage,
+  bytes: Uint8Array,
+  limits: MeasureLimits,
+): Generator<undefined, number> {
+  const measure = new Measure(limits);
+  const measurer = new BinaryMeasurer(bytes, measure);
+  for (let at = 0; at < bytes.length; ) {
+    if (at > 0) yield;
+    at = measurer.readMessage(shapeOf(type), at, bytes.length, 0, at + sliceBytes);
+  }
+  return heapBytesOf(type, bytes, measure);
+}
+
+function heapBytesOf(type: DescMessage, bytes: Uint8Array, measure: Measure): number {
   measure.check();
   return emptyMessageBytes(type) + heapBytesPerByte * bytes.length + measure.heapBytes;
 }
@@ -38,8 +59,17 @@ class BinaryMeasurer {
     this.#measure = measure;
   }
 
-  /** Returns where the message ends: a group, to which no end is given, after its last tag. */
-  readMessage(shape: MessageShape, start: number, end: number | undefined, depth: number): number {
+  /**
+   * Returns where the message ends: a group, to which no end is given, after its last tag. Or where the first field ends
+   * that ends at `until` or later.
+   */
+  readMessage(
+    shape: MessageShape,
+    start: number,
+    end: number | undefined,
+    depth: number,
+    until = Number.POSITIVE_INFINITY,
+  ): number {
     if (depth > maxDepth) throw rpcError('BAD_MESSAGE');
     const bytes = this.#bytes;
     const last = end ?? bytes.length;
@@ -47,7 +77,7 @@ class BinaryMeasurer {
     let known: FieldShape | undefined;
     let counter: ElementCounter | undefined;
     let at = start;
-    while (at < last) {
+    while (at < last && at < until) {
       const tag = varint(bytes, at);
       const wireType = tag & 7;
       const valueAt = afterVarint(bytes, at);

@@ -1,7 +1,10 @@
 import { rpcError } from '../errors.ts';
 import type { JsonShape } from './json-shape.ts';
-import { type ElementCounter, Measure, type MeasureLimits } from './measure.ts';
+import { type ElementCounter, inOneGo, Measure, type MeasureLimits } from './measure.ts';
 import { maxDepth } from './wire-format.ts';
+
+/** How much is read between two turns: some 0.2 ms. */
+const sliceBytes = 16 * 1024;
 
 const quote = 0x22;
 const comma = 0x2c;
@@ -25,6 +28,15 @@ const noKeys = -(2 ** 31);
  * text are left to the parser
  */
 export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: MeasureLimits): number {
+  return inOneGo(measuringJson(shape, bytes, limits));
+}
+
+/** As `measureJson`. Yields now and then, for others to have their turn. */
+export function* measuringJson(
+  shape: JsonShape,
+  bytes: Uint8Array,
+  limits: MeasureLimits,
+): Generator<undefined, number> {
   const { messageBytes, objectBytes, arrayBytes, valueBytes, heapBytesPerByte, maxKeys } = shape;
   const measure = new Measure(limits);
   let depth = 0;
@@ -35,7 +47,12 @@ export function measureJson(shape: JsonShape, bytes: Uint8Array, limits: Measure
   let isKeyNext = false;
   /** Of the field that the outermost object's last key names, if it has a limit. */
   let counter: ElementCounter | undefined;
+  let sliceEnd = sliceBytes;
   for (let at = 0; at < bytes.length; at++) {
+    if (at > sliceEnd) {
+      yield;
+      sliceEnd = at + sliceBytes;
+    }
     switch (bytes[at]) {
       case quote: {
         const end = endOfText(bytes, at);

@@ -25,6 +25,14 @@ export interface ElementCounter {
   elements: number;
 }
 
+/** Does without a pause what is done in slices. */
+export function inOneGo<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const { done, value } = work.next();
+    if (done) return value;
+  }
+}
+
 /** Counts what a message would become, before it is made. */
 export class Measure {
   /** Bytes of the heap that the elements counted so far take at most, without their contents. */

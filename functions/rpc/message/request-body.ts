@@ -19,6 +19,8 @@ export interface RequestOwner extends Ending {
   release(bytes: number): void;
   /** Counts memory of work that goes on when the call is gone. Returns what gives it back. @throws MEMORY_EXHAUSTED */
   holdApart(bytes: number): () => void;
+  /** How much of the request the client may send ahead, if that is not `streamWindowBytes`. */
+  readonly windowBytes: number | undefined;
   /** Stops and resumes the client's sending. */
   pause(): void;
   resume(): void;
@@ -59,14 +61,16 @@ export class RequestBody {
   /** The messages as they come, for a method that takes a stream. Too many unread ones pause the flow. */
   messages(): RequestQueue {
     const { maxQueuedMessages, streamWindowBytes } = this.#policy.limits;
-    // What the client sends ahead of a pause waits in the connection: a window at most.
+    // What the client sends ahead of a pause waits in the connection: a window at most, which does not grow meanwhile.
+    let aheadBytes = 0;
     const flow = {
       pause: () => {
-        this.#call.hold(streamWindowBytes);
+        aheadBytes = this.#call.windowBytes ?? streamWindowBytes;
+        this.#call.hold(aheadBytes);
         this.#call.pause();
       },
       resume: () => {
-        this.#call.release(streamWindowBytes);
+        this.#call.release(aheadBytes);
         this.#call.resume();
       },
       release: (bytes: number) => this.#call.release(bytes),
@@ -159,7 +163,7 @@ export class RequestBody {
 
   #parse(bytes: Uint8Array): Message | Promise<Message> {
     if (bytes.length > smallBytes) return this.#parseInTurns(bytes);
-    this.#measure(bytes);
+    this.#hold(this.#codec.measure(bytes, this.#method));
     return this.#codec.parse(bytes);
   }
 
@@ -167,12 +171,11 @@ export class RequestBody {
     const { turns } = this.#policy;
     if (turns.isOver) await turns.next();
     if (this.#call.isOver) throw canceled;
-    this.#measure(bytes);
+    this.#hold(await this.#codec.measureInTurns(bytes, this.#method, turns, this.#call));
     return this.#codec.parseInTurns(bytes, turns, this.#call);
   }
 
-  #measure(bytes: Uint8Array): void {
-    const heapBytes = this.#codec.measure(bytes, this.#method);
+  #hold(heapBytes: number): void {
     this.#call.hold(heapBytes);
     this.#messageBytes += heapBytes;
   }

@@ -1,4 +1,4 @@
-import { Code } from '@connectrpc/connect';
+import { Code, type ConnectError } from '@connectrpc/connect';
 import { type CallObserver, type CallRecord, unknownPath } from '../call/call-record.ts';
 import { isFault, isServerError, ok, statusName } from '../call/status.ts';
 import { reasonOf } from '../errors.ts';
@@ -41,18 +41,18 @@ export function createCallMetrics(metrics: Metrics): CallObserver {
     methods.set(path, method);
     return method;
   };
-  const countRefusal = (call: CallRecord) => {
-    if (call.error === undefined) return;
-    let reason = reasonOf(call.error) ?? other;
+  const countRefusals = (error: ConnectError | undefined, calls: number) => {
+    if (error === undefined) return;
+    let reason = reasonOf(error) ?? other;
     if (!reasons.has(reason) && reasons.size >= maxReasons) reason = other;
-    found(reasons, reason, () => instruments.refusals.of({ reason })).add(1);
+    found(reasons, reason, () => instruments.refusals.of({ reason })).add(calls);
   };
   return {
     begun(call) {
       if (isCounted(call)) activeCalls += 1;
     },
     ended(call, status) {
-      if (status !== ok) countRefusal(call);
+      if (status !== ok) countRefusals(call.error, 1);
       if (call.protocol === 'http') {
         const route = nameOf(call.method);
         return found(routes, route, () => new RouteMetrics(route, instruments)).ended(call);
@@ -60,6 +60,10 @@ export function createCallMetrics(metrics: Metrics): CallObserver {
       activeCalls -= 1;
       const method = methods.get(call.method) ?? addMethod(call.method);
       method.ended(call, status);
+    },
+    shed(path, protocol, error, calls) {
+      countRefusals(error, calls);
+      (methods.get(path) ?? addMethod(path)).shed(protocol, error.code, calls);
     },
   };
 }
@@ -135,11 +139,15 @@ class MethodMetrics {
     this.#deadlinesMissed = of(instruments.deadlinesMissed);
   }
 
+  /** Calls that took no time. */
+  shed(protocol: string, status: number, calls: number): void {
+    const duration = this.#duration(protocol, status);
+    for (let count = 0; count < calls; count++) duration.record(0);
+  }
+
   ended(call: CallRecord, status: number): void {
     const { protocol, receivedMessages, sentMessages } = call;
-    const durations =
-      protocol === 'connect' ? this.#connect : protocol === 'local' ? this.#local : this.#grpc;
-    const duration = durations[status] ?? this.#find(durations, protocol, status);
+    const duration = this.#duration(protocol, status);
     // A watch lasts as long as its client wants: that is no duration of ours.
     if (Number.isFinite(call.timeoutMs)) {
       duration.record((call.endedAtMs - call.startedAtMs) / 1000, exemplarOf(call));
@@ -158,6 +166,12 @@ class MethodMetrics {
       this.#responseMessages.add(sentMessages);
       if (hasSize) this.#responseSize.record(call.sentBytes);
     }
+  }
+
+  #duration(protocol: string, status: number): Distribution {
+    const durations =
+      protocol === 'connect' ? this.#connect : protocol === 'local' ? this.#local : this.#grpc;
+    return durations[status] ?? this.#find(durations, protocol, status);
   }
 
   #find(durations: (Distribution | undefined)[], protocol: string, status: number): Distribution {

@@ -43,7 +43,7 @@ export function checkPasswordMethod(parts: MethodParts) {
     let isWrong = false;
     try {
       const account = await readAccount(userKeyOf(request.key), parts, context);
-      const call = { signal: context.signal, client: caller };
+      const call = { signal: context.signal, client: caller, leftMs: context.timeoutMs() };
       const check = await inSpan(context, 'password.check', {}, () =>
         hasher.check(request.password, account?.passwordHash, call),
       );

@@ -54,7 +54,7 @@ export function createUserMethod(parts: MethodParts) {
       // A hash takes 20 ms of a core, and others wait for it meanwhile.
       await refuseTaken({ username, email, requestId }, context);
       const salt = saltOf(requestId, username);
-      const call = { signal: context.signal, client: clientOf?.(context) };
+      const call = { signal: context.signal, client: clientOf?.(context), leftMs: context.timeoutMs() };
       passwordHash = await inSpan(context, 'password.hash', {}, () => hasher.hash(password, salt, call));
     }
     const nowMs = now();

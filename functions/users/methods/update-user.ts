@@ -85,7 +85,7 @@ export function updateUserMethod(parts: MethodParts) {
       if (!wish.password || passwordHash !== undefined) return;
       const { password } = wish;
       const salt = saltOf(requestId, JSON.stringify(key));
-      const call = { signal: context.signal, client: clientOf?.(context) };
+      const call = { signal: context.signal, client: clientOf?.(context), leftMs: context.timeoutMs() };
       passwordHash = await inSpan(context, 'password.hash', {}, () => hasher.hash(password, salt, call));
     };
     for (let attempt = 1; attempt <= limits.maxUpdateTries; attempt += 1) {

@@ -76,6 +76,10 @@ describe('a flood ends its connection with ENHANCE_YOUR_CALM, and no other', () 
       times(2_000, (stream) => [headers(stream), http2Frame(1, 4, stream, nothing)]),
     'resets that it makes us send: requests that are malformed': () =>
       times(2_000, (stream) => [headers(stream, 5, { connection: 'close' })]),
+    'headers without names (CVE-2019-9516)': () =>
+      times(2_000, (stream) => [
+        http2Frame(1, 5, stream, Buffer.concat([callHeaders(unary), Buffer.alloc(3 * 100)])),
+      ]),
     'streams beyond the limit': () =>
       times(3_000, (stream) => [headers(stream), ...(stream < 600 ? [data(stream, hang, 1)] : [])]),
     'CONTINUATION without end (CVE-2024-27316)': () => [

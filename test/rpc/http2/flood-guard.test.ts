@@ -12,6 +12,8 @@ it('gives its burst once', () => {
     streamResetsPerSecond: 2 * perSecond,
     glitchBurst: 1,
     glitchesPerSecond: 1,
+    minPingIntervalMs: 0,
+    maxPingStrikes: 0,
   };
   const guard = new FloodGuard(limits);
   guard.reset();

@@ -1,13 +1,17 @@
 // Proves what a client meets that has as many streams on a connection as it may: calls that come in one segment with
-// the resets of others cost themselves at most, however many they are, and never the connection.
+// the resets of others cost themselves at most, however many they are, and never the connection. With our engine they
+// cost nothing: a client that cancels all its calls, and makes as many others, loses none of these.
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import http2 from 'node:http2';
 import net from 'node:net';
 import { it } from 'node:test';
+import { promisify } from 'node:util';
 import { limits } from '../../../functions/limits.ts';
 import { frame } from '../../support/frames.ts';
 import { beginning, callHeaders, http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
-import { eventually } from '../../support/patience.ts';
+import { eventually, withPatience } from '../../support/patience.ts';
+import { requestHttp2 } from '../../support/raw-request.ts';
 import { closeBefore } from '../../support/server.ts';
 import { serve } from '../echo.ts';
 
@@ -71,4 +75,40 @@ it('calls in one segment with the resets of all others: the connection goes on',
     'no answer',
   );
   assert.ok(!frames().some(({ type }) => type === 7), 'the connection ends');
+});
+
+it('a client that cancels all its calls and makes as many others at once: none of these fails', async (t) => {
+  let running = 0;
+  const unary = async ({ text }: { readonly text: string }) => {
+    running += 1;
+    return text === 'hang' ? new Promise<never>(() => {}) : { text };
+  };
+  const serving = await serve(t, { unary }, { http2Engine: 'own' });
+  const count = serving.limits.maxConcurrentStreams;
+  const hang = frame(Buffer.concat([Buffer.of(0x0a, 4), Buffer.from('hang')]));
+  const headers = { 'content-type': 'application/grpc', te: 'trailers' };
+  // Node's client keeps to the limit, and sends the calls that wait with the resets that make room for them. Each round
+  // has a connection of its own: there may be only so many resets on one.
+  for (let round = 0; round < 5; round += 1) {
+    const session = http2.connect(serving.url);
+    session.setMaxListeners(0); // each call has one
+    closeBefore(serving, () => session.destroy());
+    await withPatience(once(session, 'remoteSettings'));
+    const begin = (body: Buffer) => {
+      const call = requestHttp2(session, { path, headers });
+      call.request.end(body);
+      return call;
+    };
+    running = 0;
+    const doomed = Array.from({ length: count }, () => begin(hang));
+    assert.ok(await eventually(() => running === count));
+    await promisify(session.ping.bind(session))();
+    for (const { request } of doomed) request.destroy();
+    const innocent = Array.from({ length: count }, () => begin(frame(Buffer.alloc(0))));
+    for (const call of innocent) call.read();
+    await withPatience(Promise.all(innocent.map(({ ended }) => ended)));
+    const failed = innocent.filter(({ trailers }) => trailers['grpc-status'] !== '0');
+    assert.equal(failed.length, 0, `${failed.length} of ${count} failed: ${failed[0]?.error}`);
+    session.destroy();
+  }
 });

@@ -17,8 +17,8 @@ let text = Buffer.allocUnsafeSlow(1024);
 
 /** What an entry of the dynamic table counts besides its texts (RFC 7541 section 4.1). */
 const entryBytes = 32;
-/** An entry has at least these, which is how many of them a table can have. */
-const maxEntriesOf = (tableBytes: number) => Math.floor(tableBytes / entryBytes);
+/** Room that a table has for entries at first: what clients of gRPC use. It doubles when it is full. */
+const firstEntries = 16;
 
 /**
  * Decodes the header blocks that one peer sends (RFC 7541). It keeps the dynamic table, so every block of the
@@ -27,8 +27,8 @@ const maxEntriesOf = (tableBytes: number) => Math.floor(tableBytes / entryBytes)
 export class HpackDecoder {
   readonly #maxTableBytes: number;
   /** A ring: the newest entry is at `#newest`, older ones follow it. */
-  readonly #names: string[];
-  readonly #values: string[];
+  #names: string[] = [];
+  #values: string[] = [];
   #newest = 0;
   #entries = 0;
   #tableBytes = 0;
@@ -41,8 +41,6 @@ export class HpackDecoder {
   constructor(maxTableBytes: number) {
     this.#maxTableBytes = maxTableBytes;
     this.#tableLimitBytes = maxTableBytes;
-    this.#names = new Array(maxEntriesOf(maxTableBytes)).fill('');
-    this.#values = new Array(maxEntriesOf(maxTableBytes)).fill('');
   }
 
   /**
@@ -81,6 +79,7 @@ export class HpackDecoder {
       }
       isFirst = false;
     }
+    this.#block = nothing; // an idle connection would keep all that came with it
   }
 
   /** Section 5.1. No integer of a block means anything beyond 2^28. */
@@ -140,11 +139,20 @@ export class HpackDecoder {
     const bytes = name.length + value.length + entryBytes;
     this.#evict(this.#tableLimitBytes - bytes);
     if (bytes > this.#tableLimitBytes) return;
+    if (this.#entries === this.#names.length) this.#makeRoom();
     this.#newest = this.#newest === 0 ? this.#names.length - 1 : this.#newest - 1;
     this.#names[this.#newest] = name;
     this.#values[this.#newest] = value;
     this.#entries += 1;
     this.#tableBytes += bytes;
+  }
+
+  /** An entry has 32 bytes at least, so the ring ends with the table. */
+  #makeRoom(): void {
+    const entries = Math.max(firstEntries, 2 * this.#entries);
+    this.#names = inOrder(this.#names, this.#newest, entries);
+    this.#values = inOrder(this.#values, this.#newest, entries);
+    this.#newest = 0;
   }
 
   #resize(limitBytes: number): void {
@@ -163,4 +171,10 @@ export class HpackDecoder {
       this.#entries -= 1;
     }
   }
+}
+
+/** A full ring from its newest entry on, with more room behind. */
+function inOrder(ring: readonly string[], newest: number, room: number): string[] {
+  const texts = [...ring.slice(newest), ...ring.slice(0, newest)];
+  return texts.concat(new Array(room - texts.length).fill(''));
 }

@@ -1,3 +1,4 @@
+import type { OutgoingHttpHeaders } from 'node:http2';
 import { connectionHeaders } from '../connection-headers.ts';
 import { staticPairs, staticTable } from './static-table.ts';
 
@@ -100,4 +101,15 @@ function encodeInteger(value: number, mask: number, pattern: number, target: Buf
 function copy(source: Buffer, target: Buffer, at: number): number {
   for (let index = 0; index < source.length; index++) target[at + index] = source[index] ?? 0;
   return at + source.length;
+}
+
+/** Trailers as fields that can be encoded: names and values in turn. */
+export function fieldsOf(trailers: OutgoingHttpHeaders): string[] {
+  const fields: string[] = [];
+  for (const name in trailers) {
+    const value = trailers[name];
+    if (Array.isArray(value)) for (const one of value) fields.push(name, one);
+    else if (value !== undefined) fields.push(name, String(value));
+  }
+  return fields;
 }

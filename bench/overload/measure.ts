@@ -1,0 +1,131 @@
+import { execFile } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
+import { checkAnswers, checkLoad } from '../check.ts';
+import { type Figure, figureOf } from '../figure.ts';
+import { drive } from '../h2load.ts';
+import { unaryLoads } from '../loads.ts';
+import { type Effort, withServers } from '../measure.ts';
+import { loadCore, type Running } from '../process.ts';
+import type { Subject } from '../subjects.ts';
+
+const run = promisify(execFile);
+
+/** How many times what a server can do is asked of it. */
+const factors = [0.5, 1, 2, 3, 5];
+/** Before and after each load there is half of what a server can do. */
+const calm = 0.5;
+const calmSeconds = 1;
+/** How long each load is, for each second that the effort names. */
+const lengthened = 5;
+/** As many clients, or one load balancer, have. */
+const connections = 64;
+const warmUpCalls = 60_000;
+
+/** A server under one load. */
+export interface OverloadRow {
+  readonly subject: Subject;
+  /** What it answers in a second at most, as h2load finds out, which waits for answers. */
+  readonly capacity: Figure;
+  readonly factor: number;
+  /** Calls that are answered within 100 ms of the time when they were due, as a part of the capacity. */
+  readonly goodPart: Figure;
+  readonly refusedPart: Figure;
+  /** From the time when a call was due, of those that are answered. */
+  readonly p50Ms: Figure;
+  readonly p99Ms: Figure;
+  /** How long after the load the last call was due that was not answered in time. */
+  readonly recoveredMs: Figure;
+}
+
+/** What became of the calls of a step, as `bench/go/load` prints it. */
+interface Step {
+  readonly seconds: number;
+  readonly due: number;
+  readonly inTime: number;
+  readonly refused: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  readonly lastBadMs: number;
+}
+
+interface Reading {
+  readonly capacity: number;
+  readonly load: Step;
+  readonly after: Step;
+}
+
+/**
+ * Asks more of servers than they can do. The load does not wait for answers: each call is sent when it is due, as those
+ * of many clients are that know nothing of each other, and its time counts from then on.
+ *
+ * @throws Error where there is no Go, in which the load is written
+ */
+export async function measureOverload(servers: readonly Subject[], effort: Effort): Promise<OverloadRow[]> {
+  const go = servers.find((it) => it.key === 'grpc-go');
+  if (go === undefined) throw new Error('the load needs Go');
+  const program = join(dirname(go.command[0] ?? ''), 'load');
+  const subjects = servers
+    .filter(({ key }) => key === 'grpc-go' || key.startsWith('shipped'))
+    // The connections stand for many clients.
+    .map((it) => ({ ...it, env: { ...it.env, MAX_CALLS_PER_CLIENT: '1000000' } }));
+  const readings = new Map(
+    subjects.flatMap((subject) => factors.map((factor) => [{ subject, factor }, [] as Reading[]] as const)),
+  );
+  for (let count = 1; count <= effort.starts; count += 1) {
+    for (const subject of subjects) {
+      effort.say(`start ${count} of ${effort.starts}: ${subject.title}, more than it can do`);
+      await withServers([subject], effort.folder, async ([server]) => {
+        if (server === undefined) return;
+        const capacity = await capacityOf(server, effort);
+        for (const [it, values] of readings) {
+          if (it.subject !== subject) continue;
+          values.push(await overload(program, server, capacity, it.factor, effort));
+          server.forgetOutput();
+        }
+      });
+    }
+  }
+  return [...readings].map(([it, values]) => ({
+    ...it,
+    capacity: figureOf(values.map((one) => one.capacity)),
+    goodPart: figureOf(values.map(({ load, capacity }) => load.inTime / load.seconds / capacity)),
+    refusedPart: figureOf(values.map(({ load }) => load.refused / load.due)),
+    p50Ms: figureOf(values.map(({ load }) => load.p50Ms)),
+    p99Ms: figureOf(values.map(({ load }) => load.p99Ms)),
+    recoveredMs: figureOf(values.map(({ after }) => after.lastBadMs)),
+  }));
+}
+
+async function capacityOf(server: Running, { folder, isQuick, seconds }: Effort): Promise<number> {
+  const [load] = unaryLoads;
+  await checkAnswers(server);
+  const answerBytes = await checkLoad(server, load);
+  const { rate } = await drive(server, load, isQuick ? 5_000 : warmUpCalls, answerBytes, folder);
+  if (isQuick) return rate;
+  return (await drive(server, load, Math.round(2 * seconds * rate), answerBytes, folder)).rate;
+}
+
+async function overload(
+  program: string,
+  { port }: Running,
+  capacity: number,
+  factor: number,
+  { folder, seconds }: Effort,
+): Promise<Reading> {
+  const [{ path, body }] = unaryLoads;
+  const file = join(folder, 'overload body');
+  writeFileSync(file, body);
+  const steps = [
+    [calm, calmSeconds],
+    [factor, lengthened * seconds],
+    [calm, calmSeconds],
+  ].map(([part = 1, time]) => `${Math.round(part * capacity)}:${time}`);
+  const address = `127.0.0.1:${port}`;
+  const args = ['-c', loadCore, program, address, path, file, String(connections), ...steps];
+  const { stdout } = await run('taskset', args, { maxBuffer: 2 ** 20 });
+  const [, load, after]: Step[] = JSON.parse(stdout);
+  if (load === undefined || after === undefined) throw new Error(`the load says ${stdout}`);
+  return { capacity, load, after };
+}

@@ -1,0 +1,177 @@
+import type { ConnectError } from '@connectrpc/connect';
+import { deadlineExceeded, overloaded } from '../errors.ts';
+import type { RpcLimits } from '../limits.ts';
+
+/** What admission knows of the event loop. */
+export interface LoopClock {
+  /** The time, on the clock of `performance.now()`. */
+  now(): number;
+  /** For how many ms the loop has had nothing to do so far. Reading it takes some 1 µs. */
+  idleMs(): number;
+  /** Calls back when this turn of the loop has read all that was there to be read. */
+  atEndOfTurn(done: () => void): void;
+}
+
+const nodeLoop: LoopClock = {
+  now: () => performance.now(),
+  idleMs: () => performance.eventLoopUtilization().idle,
+  atEndOfTurn: (done) => setImmediate(done),
+};
+
+/** A loop that has waited for less has not waited: what it reads next was there before. */
+const grainMs = 0.5;
+/** Fewer calls in a turn are no overload, however long they take: their clients wait for them before they send more. */
+const minCalls = 64;
+/** After a long turn, one that is longer by this much: more comes than is done. */
+const growing = 1.5;
+/** Turns that stay so many times as long as they should, for this time, show the same of what grows slowly. */
+const late = 5;
+const patienceMs = 1_000;
+/** A turn that is shorter than this part of the one before it: what has piled up goes by itself. */
+const shrinking = 0.9;
+/** The least part of the calls that is let in: it shows what calls take now. */
+const minShare = 0.02;
+/** How many more calls than planned a turn lets in where more come than expected, and how much longer it may take. */
+const slack = 2;
+/** Refused calls shall come again after this time, longer the fewer are let in. */
+const minPushbackMs = 100;
+
+/**
+ * Refuses calls at once when more come than can be done, before their bodies are read: answered late, they would all be
+ * in vain.
+ *
+ * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has waited
+ * for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself is none,
+ * as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before it, which
+ * was long already, without a wait between them; or when they stay long. From then on each turn takes on what can be done
+ * in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are is left to
+ * chance: sockets are read in the same order each time.
+ */
+export class Admission {
+  readonly #turnMs: number;
+  readonly #loop: LoopClock;
+  /** Whether the turn that has begun at `#turnAtMs` goes on. */
+  #isInTurn = false;
+  #turnAtMs = Number.NEGATIVE_INFINITY;
+  /** The loop's idle time when the turn had ended, if that was long. */
+  #idleMs: number | undefined;
+  /** How long the turn before was. */
+  #lengthMs = 0;
+  /** When the first of the long turns began, of which the turn before is the last; infinite if that was not long. */
+  #longSinceMs = Number.POSITIVE_INFINITY;
+  #isOverloaded = false;
+  /** Calls since the turn has begun. */
+  #arrived = 0;
+  #admitted = 0;
+  #maxAdmitted = 0;
+  /** The part of the calls that is let in. */
+  #share = 1;
+  /** What chance says of the next call. */
+  #refusesNext = false;
+  readonly #endOfTurn = () => {
+    this.#isInTurn = false;
+    const isLong = this.#isOverloaded || this.#loop.now() - this.#turnAtMs >= this.#turnMs / 2;
+    this.#idleMs = isLong ? this.#loop.idleMs() : undefined;
+  };
+
+  constructor({ overloadTurnMs }: Pick<RpcLimits, 'overloadTurnMs'>, loop: LoopClock = nodeLoop) {
+    this.#turnMs = overloadTurnMs;
+    this.#loop = loop;
+  }
+
+  /** The part of the calls that is let in. */
+  get share(): number {
+    return this.#share;
+  }
+
+  /** Whether `refusal` would refuse the next call as one too many. */
+  get refusesNext(): boolean {
+    if (!this.#isOverloaded) return false;
+    const nowMs = this.#loop.now();
+    this.#look(nowMs);
+    return this.#isTooMuch(nowMs);
+  }
+
+  /**
+   * Why a call must not begin: OVERLOADED, or DEADLINE_EXCEEDED where its time is up before it is answered. Call it once
+   * for each.
+   *
+   * @param nowMs on the clock of `performance.now()`
+   * @param timeoutMs what its client gives it; infinite for no deadline
+   */
+  refusal(nowMs: number, timeoutMs: number): ConnectError | undefined {
+    this.#look(nowMs);
+    if (this.#isTooMuch(nowMs)) return this.refuse();
+    this.#count();
+    // It has waited for half of a turn on average, and its answer waits for the other half.
+    if (this.#isOverloaded && timeoutMs < this.#lengthMs) return deadlineExceeded;
+    this.#admitted += 1;
+    return undefined;
+  }
+
+  /** Counts a call that is refused, for which `refusesNext` holds. Returns what it is told. */
+  refuse(): ConnectError {
+    this.#count();
+    // Spread, so that those who were refused together do not come again together.
+    return overloaded((minPushbackMs / this.#share) * (0.75 + Math.random() / 2));
+  }
+
+  #count(): void {
+    this.#arrived += 1;
+    if (this.#isOverloaded) this.#refusesNext = Math.random() >= this.#share;
+  }
+
+  #isTooMuch(nowMs: number): boolean {
+    if (!this.#isOverloaded) {
+      if (this.#longSinceMs > nowMs || this.#arrived < minCalls) return false;
+      if (nowMs - this.#turnAtMs < Math.max(slack * this.#turnMs, growing * this.#lengthMs)) return false;
+      this.#isOverloaded = true;
+      this.#share = minShare;
+    }
+    const isOverTime = nowMs - this.#turnAtMs > slack * this.#turnMs;
+    return this.#refusesNext || isOverTime || this.#admitted >= this.#maxAdmitted;
+  }
+
+  /** Turns that end sooner are no trouble, and not looked at one by one. */
+  #look(nowMs: number): void {
+    if (!this.#isInTurn && nowMs - this.#turnAtMs >= this.#turnMs / 4) this.#begin(nowMs);
+  }
+
+  #begin(nowMs: number): void {
+    const lengthMs = nowMs - this.#turnAtMs;
+    const hasWaited = this.#idleMs === undefined || this.#loop.idleMs() - this.#idleMs > grainMs;
+    const isLong = lengthMs >= this.#turnMs && this.#arrived >= minCalls;
+    if (hasWaited || !(isLong || this.#isOverloaded)) this.#keepUp();
+    else if (this.#isOverloaded || this.#isLate(nowMs, lengthMs)) this.#plan(lengthMs);
+    else this.#longSinceMs = Math.min(this.#longSinceMs, this.#turnAtMs);
+    this.#lengthMs = lengthMs;
+    this.#turnAtMs = nowMs;
+    this.#arrived = 0;
+    this.#admitted = 0;
+    this.#isInTurn = true;
+    this.#loop.atEndOfTurn(this.#endOfTurn);
+  }
+
+  /** Whether turns have been much too long for a time, and do not get shorter. */
+  #isLate(nowMs: number, lengthMs: number): boolean {
+    const isLong = lengthMs >= Math.max(late * this.#turnMs, shrinking * this.#lengthMs);
+    return isLong && nowMs - this.#longSinceMs >= patienceMs;
+  }
+
+  #keepUp(): void {
+    this.#isOverloaded = false;
+    this.#longSinceMs = Number.POSITIVE_INFINITY;
+    this.#share = 1;
+    this.#refusesNext = false;
+  }
+
+  /** As many calls again as fit into a turn, out of those that have come meanwhile, at the pace of the turn before. */
+  #plan(lengthMs: number): void {
+    const planned = Math.max(1, this.#admitted * Math.min(2, this.#turnMs / lengthMs));
+    const expected = (this.#arrived * lengthMs) / Math.max(this.#turnMs / 4, this.#lengthMs);
+    this.#isOverloaded = true;
+    this.#share = Math.min(1, Math.max(minShare, planned / Math.max(1, expected)));
+    this.#maxAdmitted = slack * planned;
+    this.#refusesNext = Math.random() >= this.#share;
+  }
+}

@@ -1,0 +1,64 @@
+import { ConnectionFault, errorCode, maxUint31 } from './frame.ts';
+import type { Http2Stream } from './http2-stream.ts';
+
+/** The streams of a connection that are open, by their ids. */
+export class OpenStreams {
+  readonly #byId = new Map<number, Http2Stream>();
+  readonly #onTold: () => void;
+  /** Streams that are over, whose calls hear of it at the end of the turn. */
+  #over: Http2Stream[] = [];
+
+  /** @param onTold calls have heard that their streams are over */
+  constructor(onTold: () => void) {
+    this.#onTold = onTold;
+  }
+
+  get size(): number {
+    return this.#byId.size;
+  }
+
+  get(streamId: number): Http2Stream | undefined {
+    return this.#byId.get(streamId);
+  }
+
+  all(): Iterable<Http2Stream> {
+    return this.#byId.values();
+  }
+
+  add(stream: Http2Stream): void {
+    this.#byId.set(stream.id, stream);
+  }
+
+  /** A stream is over. Its call hears of it in a turn of its own. */
+  remove(stream: Http2Stream): void {
+    this.#byId.delete(stream.id);
+    if (this.#over.push(stream) === 1) setImmediate(() => this.#tellOver());
+  }
+
+  /**
+   * The client takes more or less of each response. That holds for streams that are open too, and a window may become
+   * negative (RFC 9113 section 6.9.2).
+   *
+   * @throws ConnectionFault if a window becomes too large
+   */
+  openSendWindows(bytes: number): void {
+    for (const stream of this.#byId.values()) {
+      stream.sendWindow += bytes;
+      if (stream.sendWindow > maxUint31) {
+        throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
+      }
+    }
+  }
+
+  /** The connection is gone. */
+  loseAll(): void {
+    for (const stream of this.#byId.values()) stream.close();
+  }
+
+  #tellOver(): void {
+    const over = this.#over;
+    this.#over = [];
+    for (const stream of over) stream.tellClosed();
+    this.#onTold();
+  }
+}

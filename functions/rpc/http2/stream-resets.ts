@@ -1,0 +1,76 @@
+import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
+import type { ConnectionEnd } from './connection-end.ts';
+import type { FloodGuard } from './flood-guard.ts';
+import { ConnectionFault, type ErrorCode, errorCode } from './frame.ts';
+import type { Http2Stream } from './http2-stream.ts';
+import type { Outbox } from './outbox.ts';
+
+/** Streams that we have reset lately may still get frames: a client cancels so many at once at the most. */
+const maxRemembered = 1_000;
+
+/** What resets need of their connection. */
+export interface ResettingConnection {
+  readonly counts: ConnectionCounts;
+  readonly outbox: Outbox;
+  readonly end: ConnectionEnd;
+  readonly lastStreamId: number;
+}
+
+/** Resets of ours, and what still comes for streams that are over, or never were (RFC 9113 section 5.1). */
+export class StreamResets {
+  readonly #owner: ResettingConnection;
+  readonly #guard: FloodGuard;
+  /** Streams that we have reset lately: what was on its way for them means nothing. */
+  #lately: Set<number> | undefined;
+
+  constructor(owner: ResettingConnection, guard: FloodGuard) {
+    this.#owner = owner;
+    this.#guard = guard;
+  }
+
+  /** Ends a stream for a fault of the client. */
+  refuse(stream: Http2Stream, code: ErrorCode): void {
+    this.#guard.reset();
+    stream.reset(code);
+  }
+
+  /** The same, of a stream that is not open. */
+  refuseUnopened(streamId: number, code: ErrorCode): void {
+    this.#guard.reset();
+    this.#owner.counts.resetsSent += 1;
+    this.#owner.outbox.resetStream(streamId, code);
+    this.remember(streamId);
+    this.#owner.outbox.checkAnswers();
+  }
+
+  /** What still comes for a stream, up to its last frame, is no fault of its client. */
+  remember(streamId: number): void {
+    this.#lately ??= new Set();
+    this.#lately.add(streamId);
+    if (this.#lately.size <= maxRemembered) return;
+    for (const oldest of this.#lately) return void this.#lately.delete(oldest);
+  }
+
+  /**
+   * A frame has come of a stream whose request is over, or that never was.
+   *
+   * @param stream `undefined` if it is not open
+   * @param isLast it is the last DATA of the stream: no more is expected
+   * @throws ConnectionFault where that is no fault of a stream alone
+   */
+  late(streamId: number, stream: Http2Stream | undefined, isHeaders = false, isLast = false): void {
+    const { end, lastStreamId } = this.#owner;
+    if (end.isCrossing(streamId)) return;
+    if (streamId % 2 === 0 || streamId > lastStreamId) {
+      throw new ConnectionFault(errorCode.protocolError, 'a frame is of a stream that never was');
+    }
+    if (stream !== undefined) return this.refuse(stream, errorCode.streamClosed);
+    // It was on its way when we reset the stream. Its block was decoded all the same.
+    if (isLast ? this.#lately?.delete(streamId) : this.#lately?.has(streamId)) {
+      return isHeaders ? this.#guard.glitch() : undefined;
+    }
+    if (isHeaders)
+      throw new ConnectionFault(errorCode.streamClosed, 'a request begins on a stream that is over');
+    this.refuseUnopened(streamId, errorCode.streamClosed);
+  }
+}

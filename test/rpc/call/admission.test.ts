@@ -1,0 +1,107 @@
+// Proves that nothing is refused while the loop can do what comes, also where it is held up for a while; that of more
+// than it can do, most of what it can is answered soon; that this ends as the load does; that what a call's deadline
+// does not reach is not begun; and that nothing is refused where that is off. The clock is the test's own.
+import assert from 'node:assert/strict';
+import { describe, it } from 'node:test';
+import { Code, type ConnectError } from '@connectrpc/connect';
+import fc from 'fast-check';
+import { Admission } from '../../../functions/rpc/call/admission.ts';
+import { rpcLimits } from '../../../functions/rpc/index.ts';
+import { simulate } from './simulated-loop.ts';
+
+const callMs = 0.02;
+const refusalMs = 0.002;
+const capacity = 1 / callMs;
+
+describe('what the loop can do', () => {
+  it('is never refused, whatever a call takes, though the loop is held up once', () => {
+    const loads = fc.array(
+      fc.record({
+        durationMs: fc.integer({ min: 1, max: 400 }),
+        part: fc.double({ min: 0.01, max: 0.5, noNaN: true }),
+      }),
+      { minLength: 1, maxLength: 5 },
+    );
+    const work = fc.double({ min: 0.005, max: 5, noNaN: true });
+    const hold = fc.record({
+      atTurn: fc.integer({ min: 0, max: 400 }),
+      ms: fc.integer({ min: 0, max: 400 }),
+    });
+    fc.assert(
+      fc.property(loads, work, hold, (some, oneMs, { atTurn, ms }) => {
+        const phases = some.map(({ durationMs, part }) => ({ durationMs, callsPerMs: part / oneMs }));
+        const held = (turn: number) => (turn === atTurn ? ms : 0);
+        const came = simulate(phases, { callMs: oneMs, refusalMs: oneMs / 10, hold: held }, rpcLimits);
+        assert.equal(came.filter((it) => it.isRefused).length, 0);
+      }),
+      { numRuns: 60 },
+    );
+  });
+});
+
+for (const factor of [1.2, 2, 3, 5]) {
+  it(`of ${factor} times as much, most is answered soon of what can be done`, () => {
+    const [calm, much, after] = [0.5, factor, 0.5].map((part, index) => ({
+      durationMs: index === 1 ? 6_000 : 1_000,
+      callsPerMs: part * capacity,
+    }));
+    assert.ok(calm && much && after);
+    const came = simulate([calm, much, after], { callMs, refusalMs }, rpcLimits);
+    // It takes a moment to see that this is no burst, and longer where it grows slowly.
+    const seenAtMs = factor < 1.5 ? 4_000 : 2_300;
+    const loaded = came.filter(({ atMs }) => atMs >= seenAtMs && atMs < 8_000);
+    const answered = loaded.filter((it) => !it.isRefused);
+    const took = answered.map((it) => it.tookMs).sort((a, b) => a - b);
+    const p99Ms = took[Math.floor(took.length * 0.99)] ?? Number.NaN;
+    assert.ok(p99Ms <= 100, `p99 is ${p99Ms} ms`);
+    // What refusing the others leaves, less what it takes to see what comes.
+    const possible = (1 - factor * (refusalMs / callMs)) / (1 - refusalMs / callMs);
+    const part = answered.filter((it) => it.tookMs <= 100).length / ((8_000 - seenAtMs) * capacity);
+    assert.ok(part > 0.85 * Math.min(1, possible), `${part} of ${possible}`);
+    const late = came.filter(({ atMs, isRefused }) => atMs >= 8_100 && isRefused);
+    assert.equal(late.length, 0, 'refused after the load');
+  });
+}
+
+it('refusals say when to come again, and later the fewer are let in', () => {
+  const pushback = (factor: number) => {
+    const phases = [{ durationMs: 500, callsPerMs: factor * capacity }];
+    const told: number[] = [];
+    simulate(phases, { callMs, refusalMs, told: (error) => told.push(pushbackOf(error)) }, rpcLimits);
+    const late = told.slice(-1_000);
+    return late.reduce((sum, it) => sum + it, 0) / late.length;
+  };
+  const [some, many] = [pushback(2), pushback(6)];
+  assert.ok(some >= 100 && many > 1.5 * some && many <= 1_500, `${some} ${many}`);
+});
+
+it('a call whose deadline is nearer than the loop is behind ends at once', () => {
+  let nowMs = 1_000;
+  let done = () => {};
+  const loop = {
+    now: () => nowMs,
+    idleMs: () => 0,
+    atEndOfTurn(end: () => void) {
+      done = end;
+    },
+  };
+  const admission = new Admission(rpcLimits, loop);
+  const turn = (ms: number) => {
+    for (let call = 0; call < 100; call++) {
+      admission.refusal(nowMs, Number.POSITIVE_INFINITY);
+      nowMs += ms / 100;
+    }
+    done();
+  };
+  turn(10);
+  turn(30);
+  turn(60);
+  // The turn before took 60 ms.
+  const codes = new Set(Array.from({ length: 200 }, () => admission.refusal(nowMs, 20)?.code));
+  assert.ok(codes.has(Code.DeadlineExceeded), [...codes].join());
+  assert.ok(!codes.has(undefined), 'one was let in');
+});
+
+function pushbackOf(error: ConnectError): number {
+  return Number(error.metadata.get('grpc-retry-pushback-ms'));
+}
