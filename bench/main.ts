@@ -20,6 +20,13 @@ import {
   measureWorkers,
 } from './parts.ts';
 import { picture } from './picture.ts';
+import { writeCallCosts } from './stores/call-costs.ts';
+import { measureStores } from './stores/measure.ts';
+import { simulate, simulatedSize } from './stores/simulation.ts';
+import { measureSqliteSizes } from './stores/sqlite-size.ts';
+import { onSqlite } from './stores/subjects.ts';
+import { simulationTable, sizeTable, storeTables } from './stores/tables.ts';
+import { sizeTargets, storeTargets } from './stores/targets.ts';
 import { root, subjects, subjectsAt } from './subjects.ts';
 import {
   cancelTable,
@@ -41,14 +48,17 @@ import { wanTable } from './wan/table.ts';
 
 const usage = `npm run bench -- [PART…] [--starts N] [--rounds N] [--seconds N] [--only SERVER,…] [--write]
 
-PART      unary, streams, tls, protocols, cancels, cold, memory, policies, workers, wan, overload; all when none is named
+PART      unary, streams, tls, protocols, cancels, cold, memory, policies, workers, wan, overload, stores, capacity;
+          all when none is named
 --starts  how often the servers are started (default 2)
 --rounds  how often each is under each load after a start (default 3)
 --seconds how long it is each time (default 0.6)
 --quick   a look at whether everything runs: its figures mean nothing
---only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpc-go-policies, grpcio
+--only    some of shipped, bare, raw, grpc-js, connect-node, grpc-go, grpc-go-policies, grpcio; of stores memory,
+          sqlite, dynamodb, grpc-go, connect-node
 --against a commit: shipped and bare as they were then take turns with the others
 --mbit    the rate of the path of wan in each direction (default: no bound)
+--sizes   with stores: SQLite with up to 2,000,000 users besides, some minutes more
 --write   writes the parts that were measured into docs/performance.md, and their pictures; needs all servers`;
 
 const parts = [
@@ -63,9 +73,13 @@ const parts = [
   'workers',
   'wan',
   'overload',
+  'stores',
+  'capacity',
 ];
 const { values, positionals } = readArgs();
 const asked = new Set(positionals.length > 0 ? positionals : parts);
+/** Stores have a machine's line and targets of their own. */
+const isOfStores = [...asked].every((it) => it === 'stores' || it === 'capacity');
 if (values.write && (values.only ?? values.against) !== undefined) fail('--write needs all servers of today');
 if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
 
@@ -150,7 +164,15 @@ async function run(): Promise<void> {
       process.exitCode = 1;
     }
   }
-  show('targets', [targetTable(targetsOf(results))]);
+  const stores = asked.has('stores') ? await measureStores(effort, values.against, only) : [];
+  if (stores.length > 0) show('stores', [...storeTables(stores), targetTable(storeTargets(stores))]);
+  if (asked.has('stores') && values.sizes) {
+    const sizes = await measureSqliteSizes([await onSqlite(effort.folder)], effort);
+    show('sizes', [sizeTable(sizes), targetTable(sizeTargets(sizes))]);
+  }
+  if (asked.has('capacity')) show('capacity', [simulationTable(await simulate(simulatedSize))]);
+  if (!isOfStores) show('targets', [targetTable(targetsOf(results))]);
+  if (values.write && stores.length > 0) writeCallCosts(stores);
   if (values.write) write(tables, results);
 }
 
@@ -160,7 +182,8 @@ function write(tables: Readonly<Record<string, Table[]>>, { unary, streams, over
   const figures = new Map(
     Object.entries(tables).map(([part, some]) => [part, some.map(toMarkdown).join('\n\n')]),
   );
-  figures.set('machine', describeMachine());
+  if (!isOfStores) figures.set('machine', describeMachine());
+  if (asked.has('stores')) figures.set('storesMachine', describeMachine(true));
   const page = readFileSync(path, 'utf8').replace(
     /(<!-- figures: (\w+) -->\n)[\s\S]*?(<!-- end -->)/g,
     (place: string, begin: string, name: string, end: string) => {
@@ -191,6 +214,7 @@ function readArgs() {
         only: { type: 'string' },
         against: { type: 'string' },
         mbit: { type: 'string', default: '0' },
+        sizes: { type: 'boolean', default: false },
         write: { type: 'boolean', default: false },
         help: { type: 'boolean', default: false },
       },

@@ -33,7 +33,8 @@ export const root = fileURLToPath(new URL('..', import.meta.url));
 
 const node = process.execPath;
 const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
-const inNode = (key: string, title: string, path = `servers/${key}.ts`): Subject => ({
+/** A server of the folder `servers`. */
+export const inNode = (key: string, title: string, path = `servers/${key}.ts`): Subject => ({
   key,
   title,
   command: [node, here(path)],
@@ -49,7 +50,8 @@ function shippedIn(folder: string): Subject {
   return { key: 'shipped', title: 'ours as shipped', command, env: asShipped };
 }
 
-const shipped = shippedIn(root);
+/** Ours as they are today. */
+export const shipped = shippedIn(root);
 
 /** Ours on SQLite, as one process and as two on the same two cores. */
 export const workerSubjects: readonly Subject[] = [1, 2].map((count) => ({
@@ -220,7 +222,8 @@ export function withTokens(policy: 'jwt' | 'fresh jwt', algorithm: TokenAlgorith
   };
 }
 
-function built(
+/** A server that a command builds, which prints where it is; none, and why is said, if it can't. */
+export function built(
   key: string,
   title: string,
   [program, ...options]: readonly [string, ...string[]],

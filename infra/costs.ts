@@ -2,8 +2,10 @@
 
 import { healthCheck } from './lifetimes.ts';
 import {
+  callWireBytes,
   indexWriteUnits,
   logLineBytes,
+  lookUpReadUnits,
   monthHours,
   prices,
   signUpWriteUnits,
@@ -28,10 +30,6 @@ export const made = {
 
 /** What a call is taken to need. */
 const call = {
-  /** A small call in both directions, headers included. */
-  wireBytes: 1000,
-  /** A look-up is one consistent read of under 4 KB for each user. */
-  lookUpReadUnits: 1,
   /** Users on a page, and bytes of each in the index, where names have some 12 characters. */
   listedUsers: 100,
   listedUserBytes: 70,
@@ -74,7 +72,7 @@ const perMonth: readonly Row[] = [
   ],
 ];
 
-const millionCalls = (call.wireBytes * 1e6) / 1e9;
+const millionCalls = (callWireBytes * 1e6) / 1e9;
 const logGigabytes = (logLineBytes * 1e6) / 1e9;
 const anyCall: readonly Row[] = [
   [
@@ -102,16 +100,16 @@ function onTable(what: string, units: { reads?: number; writes?: number; indexWr
   ];
 }
 const signUp = onTable('CreateUser', { writes: signUpWriteUnits, indexWrites: indexWriteUnits });
-const lookUp = onTable('GetUsers of one user', { reads: call.lookUpReadUnits });
+const lookUp = onTable('GetUsers of one user', { reads: lookUpReadUnits });
 /** A name or an address leads to the user's item: two reads. */
-const account = 2 * call.lookUpReadUnits;
+const account = 2 * lookUpReadUnits;
 /** An index is read for half the price, by 4 KB. */
 const pageUnits = Math.ceil((call.listedUsers * call.listedUserBytes) / 4096) / 2;
 const others: readonly Row[] = [
   onTable('CheckPassword or GetAccount, by name or e-mail', { reads: account }),
   // It looks for its request_id and keeps it, the user and both names.
   onTable('UpdateUser of a name, with request_id', {
-    reads: account + call.lookUpReadUnits,
+    reads: account + lookUpReadUnits,
     writes: 4 * writtenItemUnits,
     indexWrites: 2 * indexWriteUnits,
   }),
@@ -122,6 +120,9 @@ const others: readonly Row[] = [
   }),
   onTable(`ListUsers, ${call.listedUsers} of one prefix`, { reads: pageUnits }),
 ];
+
+/** What watches over a deployment, and its key, cost a month. */
+export const watchedDollars = perMonth.slice(-2).reduce((total, [, , dollars]) => total + dollars, 0);
 
 const sum = (rows: readonly Row[]) => rows.reduce((total, [, , dollars]) => total + dollars, 0);
 const endpoints = made.endpoints * made.zones * monthHours * prices.interfaceEndpointHour;

@@ -47,3 +47,15 @@ export const signUpWriteUnits = 4 * writtenItemUnits;
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html#GSI.ThroughputConsiderations.Writes
  */
 export const indexWriteUnits = 1;
+
+/** A small call in both directions, headers included. */
+export const callWireBytes = 1000;
+
+/** A look-up is one consistent read of under 4 KB for each user. */
+export const lookUpReadUnits = 1;
+
+/** What the four items of a sign-up take in the table, 100 bytes each that DynamoDB adds included. */
+export const signUpStoredBytes = 1000;
+
+/** The same of its name in the index. */
+export const indexedBytes = 200;

@@ -1,5 +1,13 @@
 import { limits } from '../functions/limits.ts';
-import { indexWriteUnits, logLineBytes, prices, signUpWriteUnits, writtenItemUnits } from './prices.ts';
+import {
+  indexedBytes,
+  indexWriteUnits,
+  logLineBytes,
+  prices,
+  signUpStoredBytes,
+  signUpWriteUnits,
+  writtenItemUnits,
+} from './prices.ts';
 
 /** What bounds the bill of a deployment: options and limits. `Infinity` is no bound. */
 export interface Bounds {
@@ -62,10 +70,6 @@ const call = {
   sentBytesPerVcpuSecond: 13_400_000,
   /** A request with its headers, as small as it gets. */
   requestBytes: 100,
-  /** What the four items of a sign-up take in the table, 100 bytes each that DynamoDB adds included. */
-  signUpStoredBytes: 1000,
-  /** The same of its name in the index. */
-  indexedBytes: 200,
   /**
    * What a change of a user writes at the most: its item, the request_id, and for name and e-mail the old and the new.
    */
@@ -104,7 +108,7 @@ export function worstDay(bounds: Bounds, spender: Spender): Item[] {
   // A page of few users asks every partition of the index for one token: the ceiling alone bounds it.
   const indexReads = bounds.hasIndex && metered > 0 ? bounds.maxReadUnits : 0;
   const indexWrites = bounds.hasIndex ? writes * call.indexWritesPerWrite : 0;
-  const signUpBytes = call.signUpStoredBytes + (bounds.hasIndex ? call.indexedBytes : 0);
+  const signUpBytes = signUpStoredBytes + (bounds.hasIndex ? indexedBytes : 0);
   const units = (perSecond: number, price: number) => ((perSecond * daySeconds) / 1e6) * price;
   return [
     [

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { costs, made } from '../../infra/costs.ts';
+import { assumed } from '../../infra/capacity-model.ts';
+import { costs, made, watchedDollars } from '../../infra/costs.ts';
 import { telemetryCosts, told } from '../../infra/telemetry-costs.ts';
 import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
 import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
@@ -17,6 +18,10 @@ test('the costs are those that are calculated', () => {
     assert(page.includes(tables), 'run `node infra/costs.ts` and put its tables into docs/operating.md');
   for (const dollars of Object.values(unbounded))
     assert(page.includes(`$${dollars.toFixed(2)}`), `${dollars}`);
+});
+
+test('docs/capacity.md takes the same of a month', () => {
+  assert.equal(assumed.watchedDollars.toFixed(2), watchedDollars.toFixed(2));
 });
 
 test('what bounds the worst bill is what the template has', () => {

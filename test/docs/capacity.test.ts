@@ -1,0 +1,26 @@
+// Proves that docs/capacity.md and its picture are those that infra/capacity.ts calculates.
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { withTables } from '../../infra/capacity.ts';
+import { needsOf } from '../../infra/capacity-model.ts';
+import { capacityPicture } from '../../infra/capacity-picture.ts';
+import { page } from './tables.ts';
+
+test('the page and the picture are calculated', () => {
+  const text = page('capacity.md');
+  const picture = readFileSync(new URL('../../docs/capacity.svg', import.meta.url), 'utf8');
+  const stale = 'run `npx node infra/capacity.ts --write`';
+  assert.equal(withTables(text), text, stale);
+  assert.equal(capacityPicture(), picture, stale);
+});
+
+test('more calls never take less', () => {
+  const steps = Array.from({ length: 40 }, (_, step) => 10 ** (step / 8));
+  const needs = steps.map((callsPerSecond) => needsOf({ callsPerSecond, users: 1e6 }));
+  for (const [place, { dollars, tasks, taskVcpu, connections }] of needs.entries()) {
+    const before = needs[place - 1];
+    assert.ok(before === undefined || dollars.total > before.dollars.total);
+    assert.ok(tasks * taskVcpu >= 0.5 && connections >= tasks);
+  }
+});
