@@ -148,7 +148,7 @@ export abstract class Call implements CallRecord, Payer {
     this.#isFlushing = true;
     // A watch whose request has not come has not begun: only its request is late.
     const hasWatched = this.isUntimed && performance.now() >= this.deadlineAtMs;
-    this.fail(hasWatched ? watchEnded : deadlineExceeded);
+    this.fail(hasWatched ? watchEnded() : deadlineExceeded());
     if (!this.#isClosed) this.#expireAt(performance.now() + this.policy.limits.flushTimeoutMs);
   }
 
@@ -160,7 +160,7 @@ export abstract class Call implements CallRecord, Payer {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
     let refused: unknown = this.#isMalformed ? rpcError('BAD_TIMEOUT') : refusal;
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
-    if (refused === undefined && this.timeoutMs <= 1) refused = deadlineExceeded;
+    if (refused === undefined && this.timeoutMs <= 1) refused = deadlineExceeded();
     let admission: Promise<void> | undefined;
     if (refused === undefined) {
       try {
@@ -208,7 +208,7 @@ export abstract class Call implements CallRecord, Payer {
    * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: what it holds then nobody would give back
    */
   hold(bytes: number): void {
-    if (this.#isClosed) throw canceled;
+    if (this.#isClosed) throw canceled();
     if (!this.#share.hold(bytes)) throw rpcError('MEMORY_EXHAUSTED');
   }
 
@@ -219,7 +219,7 @@ export abstract class Call implements CallRecord, Payer {
    * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: such work is not begun
    */
   holdApart(bytes: number): () => void {
-    if (this.#isClosed) throw canceled;
+    if (this.#isClosed) throw canceled();
     const giveBack = this.#share.holdApart(bytes);
     if (giveBack === undefined) throw rpcError('MEMORY_EXHAUSTED');
     return giveBack;
@@ -256,7 +256,7 @@ export abstract class Call implements CallRecord, Payer {
     this.#share.giveBack();
     this.#isClosed = true;
     this.#slot?.delete(this);
-    if (!this.isOver) this.#settle(canceled);
+    if (!this.isOver) this.#settle(canceled());
   }
 
   /** The call is let in: its work begins. Called at once unless the gate takes its time. */
@@ -311,8 +311,8 @@ export abstract class Call implements CallRecord, Payer {
   #excess(): ConnectError | undefined {
     const { quota } = this.policy;
     const share = this.#share;
-    if (share.hasTooManyCalls && !this.#isFree) return tooManyCalls;
-    if (this.isUntimed && !share.watch()) return tooManyWatches;
+    if (share.hasTooManyCalls && !this.#isFree) return tooManyCalls();
+    if (this.isUntimed && !share.watch()) return tooManyWatches();
     return quota === undefined || this.#isFree ? undefined : quota.begin(share.name);
   }
 
