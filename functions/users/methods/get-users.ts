@@ -6,19 +6,19 @@ import {
   GetUsersResultSchema,
   type User,
 } from '../../../proto/gen/users_types_pb.js';
-import { spend } from '../../rpc/index.ts';
+import { inParts, spend } from '../../rpc/index.ts';
 import { costOfGetUsers } from '../costs.ts';
 import type { StoredUser } from '../store.ts';
 import { checkGetUsers } from '../validation.ts';
 import type { MethodParts } from './method.ts';
-import { readAhead, readChunk, released } from './read-ahead.ts';
+import { type Chunk, readAhead, readChunk, released } from './read-ahead.ts';
 
 /** `GetUsers` of `proto/users.proto`. It takes the users out of its request as it answers them. */
 export function getUsersMethod({ store, limits }: Pick<MethodParts, 'store' | 'limits'>) {
-  return async function* getUsers(
+  async function* read(
     request: GetUsersRequest,
     context: HandlerContext,
-  ): AsyncGenerator<GetUsersResult, void, undefined> {
+  ): AsyncGenerator<Iterable<GetUsersResult>, void, undefined> {
     checkGetUsers(request, limits);
     spend(context, costOfGetUsers(request));
     const { user: users } = request;
@@ -27,16 +27,25 @@ export function getUsersMethod({ store, limits }: Pick<MethodParts, 'store' | 'l
     // Most requests are one chunk, and there is nothing to read ahead.
     const isOneChunk = users.length <= limits.readChunkUsers;
     const chunks = isOneChunk ? [await readChunk(users, options)] : readAhead(users, options);
-    for await (const { asked, found } of chunks) {
-      let place = 0;
-      for (const user of asked) {
-        if (context.signal.aborted) throw context.signal.reason;
-        asked[place] = released;
-        yield resultOf(user, found[place]);
-        place += 1;
-      }
-    }
+    for await (const chunk of chunks) yield resultsOf(chunk, context.signal);
+  }
+
+  return function getUsers(request: GetUsersRequest, context: HandlerContext): AsyncIterable<GetUsersResult> {
+    return inParts(read(request, context));
   };
+}
+
+function* resultsOf(
+  { asked, found }: Chunk,
+  signal: AbortSignal,
+): Generator<GetUsersResult, void, undefined> {
+  let place = 0;
+  for (const user of asked) {
+    if (signal.aborted) throw signal.reason;
+    asked[place] = released;
+    yield resultOf(user, found[place]);
+    place += 1;
+  }
 }
 
 function resultOf(asked: User, found: StoredUser | undefined): GetUsersResult {
