@@ -18,6 +18,7 @@ import { clientKey, clientName } from './client-name.ts';
 import { ClientShare } from './client-share.ts';
 import type { Connection } from './connection.ts';
 import { clampDeadlineMs } from './deadline.ts';
+import { CallGateRequest } from './gate-request.ts';
 import type { CallPolicy } from './policy.ts';
 import { type Payer, payerKey } from './quota.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
@@ -325,25 +326,8 @@ export abstract class Call implements CallRecord, Payer {
     return this.protocol === 'local';
   }
 
-  #gateRequest() {
-    const call = this;
-    const { protocol, method: path, headers, connection, requestId: id } = this;
-    return {
-      protocol,
-      path,
-      method: this.#descriptor,
-      headers,
-      requestId: id,
-      peer: connection.peer,
-      client: this.#share.address,
-      get tls() {
-        return connection.tls;
-      },
-      get values() {
-        return call.values;
-      },
-      identify: (caller: Caller) => call.#identify(caller),
-    };
+  #gateRequest(): CallGateRequest {
+    return new CallGateRequest(this, this.#descriptor, this.#share.address, (it) => this.#identify(it));
   }
 
   #identify(caller: Caller): void {
