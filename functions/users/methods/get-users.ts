@@ -1,10 +1,10 @@
-import { create } from '@bufbuild/protobuf';
 import type { HandlerContext } from '@connectrpc/connect';
 import {
   type GetUsersRequest,
   type GetUsersResult,
   GetUsersResultSchema,
   type User,
+  UserSchema,
 } from '../../../proto/gen/users_types_pb.js';
 import { inParts, spend } from '../../rpc/index.ts';
 import { costOfGetUsers } from '../costs.ts';
@@ -48,8 +48,15 @@ function* resultsOf(
   }
 }
 
+/** All that `create` would make of them: a literal is quicker, and the compiler tells of a field that is missing. */
 function resultOf(asked: User, found: StoredUser | undefined): GetUsersResult {
-  return create(GetUsersResultSchema, {
-    result: found ? { case: 'user', value: found } : { case: 'missing', value: asked },
-  });
+  if (found === undefined) return { $typeName: resultType, result: { case: 'missing', value: asked } };
+  const { username, userId } = found;
+  return {
+    $typeName: resultType,
+    result: { case: 'user', value: { $typeName: userType, username, userId } },
+  };
 }
+
+const resultType = GetUsersResultSchema.typeName;
+const userType = UserSchema.typeName;
