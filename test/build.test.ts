@@ -1,8 +1,9 @@
 // Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
-// it, that source maps lead back to the sources, and that a bundle over its budget is told of.
+// it, and of Node only what gRPC needs, that source maps lead back to the sources, and that a bundle over its budget is
+// told of.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
@@ -47,6 +48,33 @@ test('the server serves and drains, without the files that only DynamoDB, OTLP o
   }
   await server.stop();
   bundles = await build(folder);
+});
+
+test('a server that serves gRPC and drains loads none of the modules of Node that it does not need', async () => {
+  const probe = join(folder, 'probe.cjs');
+  const list = join(folder, 'modules.json');
+  writeFileSync(
+    probe,
+    `process.on('exit', () =>
+      require('fs').writeFileSync(${JSON.stringify(list)}, JSON.stringify(process.moduleLoadList)));`,
+  );
+  await using server = new ServerProcess({
+    args: ['--require', probe, 'main.mjs'],
+    folder: users,
+    settings: { USERS_STORE: 'memory' },
+  });
+  {
+    using client = createUsersClient({ endpoint: await server.url() });
+    await client.createUser({ username: 'bundled' });
+  }
+  await server.stop();
+  const modules: unknown = JSON.parse(readFileSync(list, 'utf8'));
+  assert.ok(Array.isArray(modules) && modules.includes('NativeModule net'));
+  const late = ['http', 'http2', 'tls', 'zlib', 'internal/deps/undici/undici'];
+  assert.deepEqual(
+    late.filter((it) => modules.includes(`NativeModule ${it}`)),
+    [],
+  );
 });
 
 test("on DynamoDB it loads the client, and says in one line that the table can't be read", async () => {

@@ -5,7 +5,6 @@ import { type AuthConfig, authKinds } from './auth-settings.ts';
 import type { ServerConfig } from './server-settings.ts';
 
 const own = hostname().toLowerCase();
-const foreignHost = rpcError('FOREIGN_HOST');
 
 /**
  * The gate of a server that its own machine alone reaches, and there everybody: also the pages of a browser. A page may
@@ -30,7 +29,7 @@ export function localHostsOnly(): Gate {
   return ({ protocol, headers }) => {
     const authority = headers[':authority'] ?? headers.host;
     if (authority === undefined || authority === lastLocal || protocol === 'local') return undefined;
-    if (!namesThisMachine(authority)) throw foreignHost;
+    if (!namesThisMachine(authority)) throw rpcError('FOREIGN_HOST');
     lastLocal = authority;
     return undefined;
   };

@@ -109,25 +109,25 @@ export function rpcError(reason: RpcErrorReason, detail?: string, cause?: unknow
 
 /**
  * Reasons of aborted signals. They are shared by all calls: building an error with its
- * stack and headers costs more than the rest of a small call.
+ * stack and headers costs more than the rest of a small call. Each is made when it is first needed: its `Headers` would
+ * load all of Node's `fetch`, which no start needs.
  */
-export const deadlineExceeded = rpcError('DEADLINE_EXCEEDED');
+export const deadlineExceeded = shared(() => rpcError('DEADLINE_EXCEEDED'));
 /** @see deadlineExceeded */
-export const canceled = rpcError('CANCELED');
+export const canceled = shared(() => rpcError('CANCELED'));
 /** @see deadlineExceeded */
-export const draining = rpcError('DRAINING');
+export const draining = shared(() => rpcError('DRAINING'));
 /** @see deadlineExceeded */
-export const watchEnded = rpcError('WATCH_ENDED');
+export const watchEnded = shared(() => rpcError('WATCH_ENDED'));
 /** @see deadlineExceeded */
-export const stalled = rpcError('STALLED');
+export const stalled = shared(() => rpcError('STALLED'));
 /** @see deadlineExceeded */
-export const noCredentials = authError('NO_CREDENTIALS', 'Bearer');
+export const noCredentials = shared(() => authError('NO_CREDENTIALS', 'Bearer'));
 /** @see deadlineExceeded */
-export const badCredentials = authError('BAD_CREDENTIALS', 'Bearer error="invalid_token"');
+export const badCredentials = shared(() => authError('BAD_CREDENTIALS', 'Bearer error="invalid_token"'));
 /** @see deadlineExceeded */
-export const expiredCredentials = authError(
-  'EXPIRED_CREDENTIALS',
-  'Bearer error="invalid_token", error_description="expired"',
+export const expiredCredentials = shared(() =>
+  authError('EXPIRED_CREDENTIALS', 'Bearer error="invalid_token", error_description="expired"'),
 );
 const refusedTokens = new Map<string, ConnectError>();
 
@@ -145,12 +145,12 @@ export function badToken(why: string): ConnectError {
 /**
  * INTERNAL, as https://github.com/grpc/grpc/blob/master/doc/compression.md has it, and yet the client's own mistake.
  */
-export const unexpectedCompression = rpcError('UNEXPECTED_COMPRESSION');
+export const unexpectedCompression = shared(() => rpcError('UNEXPECTED_COMPRESSION'));
 
 /** @see deadlineExceeded */
-export const tooManyCalls = lasting(reasonedError('TOO_MANY_CALLS'));
+export const tooManyCalls = shared(() => lasting(reasonedError('TOO_MANY_CALLS')));
 /** @see deadlineExceeded */
-export const tooManyWatches = lasting(rpcError('TOO_MANY_WATCHES'));
+export const tooManyWatches = shared(() => lasting(rpcError('TOO_MANY_WATCHES')));
 
 /** The times after which callers without tokens are told to come again: few, so that one error of each can last. */
 const retryStepsMs = [
@@ -159,12 +159,14 @@ const retryStepsMs = [
   ...[1, 2, 5, 10, 20, 30].map((minutes) => minutes * 60_000),
   ...[1, 2, 3, 4, 6, 8, 12].map((hours) => hours * 3_600_000),
 ];
-const quotaErrors = retryStepsMs.map((stepMs) => ({ stepMs, error: quotaErrorOf(stepMs) }));
-const longestQuotaError = quotaErrorOf(24 * 3_600_000);
+const quotaErrors = retryStepsMs.map((stepMs) => ({ stepMs, error: shared(() => quotaErrorOf(stepMs)) }));
+const longestQuotaError = { error: shared(() => quotaErrorOf(24 * 3_600_000)) };
 
-/** What a known caller lacks. */
-export function missingScope(scope: string): ConnectError {
-  return authError('MISSING_SCOPE', `Bearer error="insufficient_scope", scope="${scope}"`, scope);
+/** What a known caller lacks. @see deadlineExceeded */
+export function missingScope(scope: string): () => ConnectError {
+  return shared(() =>
+    authError('MISSING_SCOPE', `Bearer error="insufficient_scope", scope="${scope}"`, scope),
+  );
 }
 
 /**
@@ -174,6 +176,15 @@ function authError(reason: RpcErrorReason, challenge: string, scope?: string): C
   const error = reasonedError(reason, scope === undefined ? {} : { scope }, scope);
   error.metadata.set('www-authenticate', challenge);
   return lasting(error);
+}
+
+/** Makes an error when it is first needed, and only once. */
+function shared(make: () => ConnectError): () => ConnectError {
+  let error: ConnectError | undefined;
+  return () => {
+    error ??= make();
+    return error;
+  };
 }
 
 function lasting(error: ConnectError): ConnectError {
@@ -186,7 +197,8 @@ function lasting(error: ConnectError): ConnectError {
  * too (RFC 9110 section 10.2.3).
  */
 export function quotaExceeded(retryAfterMs: number): ConnectError {
-  return quotaErrors.find(({ stepMs }) => retryAfterMs <= stepMs)?.error ?? longestQuotaError;
+  const { error } = quotaErrors.find(({ stepMs }) => retryAfterMs <= stepMs) ?? longestQuotaError;
+  return error();
 }
 
 function quotaErrorOf(retryAfterMs: number): ConnectError {
@@ -198,9 +210,11 @@ function quotaErrorOf(retryAfterMs: number): ConnectError {
 
 /** The times after which calls that are too much are told to come again. */
 const pushbackStepsMs = [100, 125, 150, 200, 250, 300, 400, 500, 600, 800, 1_000, 1_200];
-const overloadErrors = pushbackStepsMs.map((stepMs) => ({ stepMs, error: overloadErrorOf(stepMs) }));
-const longestOverloadError = overloadErrorOf(1_500);
-const isOverloadError = new WeakSet([longestOverloadError, ...overloadErrors.map(({ error }) => error)]);
+const overloadErrors = pushbackStepsMs.map((stepMs) => ({
+  stepMs,
+  error: shared(() => overloadErrorOf(stepMs)),
+}));
+const longestOverloadError = { error: shared(() => overloadErrorOf(1_500)) };
 
 /**
  * More comes than can be done: nothing was done of this call. The time is rounded up, to 1.5 s at most. It is told as
@@ -208,12 +222,13 @@ const isOverloadError = new WeakSet([longestOverloadError, ...overloadErrors.map
  * (https://github.com/grpc/proposal/blob/master/A6-client-retries.md#pushback).
  */
 export function overloaded(retryAfterMs: number): ConnectError {
-  return overloadErrors.find(({ stepMs }) => retryAfterMs <= stepMs)?.error ?? longestOverloadError;
+  const { error } = overloadErrors.find(({ stepMs }) => retryAfterMs <= stepMs) ?? longestOverloadError;
+  return error();
 }
 
 /** Whether a call was refused as one too many. */
 export function isOverload(error: ConnectError | undefined): boolean {
-  return error !== undefined && isOverloadError.has(error);
+  return error !== undefined && reasonOf(error) === 'OVERLOADED';
 }
 
 function overloadErrorOf(retryAfterMs: number): ConnectError {

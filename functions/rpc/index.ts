@@ -21,6 +21,7 @@ export { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './http
 export { type Http2EngineName, http2Engines } from './http2/engine.ts';
 export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
+export { inParts } from './message/parts.ts';
 export type { TlsOptions } from './port/port.ts';
 export { RpcServer } from './server.ts';
 export type { RpcServerOptions, ServerFacts, TelemetryOptions, Usage } from './server-options.ts';

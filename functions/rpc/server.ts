@@ -142,9 +142,9 @@ export class RpcServer {
   }
 
   /** Ends every running call; with `untimedOnly`, only those that last as long as their client wants. */
-  #abort(reason: ConnectError, untimedOnly: boolean): void {
+  #abort(reason: () => ConnectError, untimedOnly: boolean): void {
     for (const it of this.#policy.wheel.list()) {
-      if (it instanceof Call && (it.isUntimed || !untimedOnly)) it.abort(reason);
+      if (it instanceof Call && (it.isUntimed || !untimedOnly)) it.abort(reason());
     }
   }
 }

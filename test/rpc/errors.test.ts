@@ -46,7 +46,7 @@ describe('the error of a quota', () => {
 
 describe('errors of too much', () => {
   it('last', () => {
-    for (const error of [tooManyCalls, tooManyWatches]) assert.ok(lastingErrors.has(error));
+    for (const error of [tooManyCalls(), tooManyWatches()]) assert.ok(lastingErrors.has(error));
   });
 
   for (const wire of wires) {

@@ -41,7 +41,8 @@ export function authGate(
   if (ways.length === 0) return undefined;
 
   function admit(request: GateRequest, access: Access, caller: Caller | undefined): void {
-    if (caller === undefined) throw bearerOf(request.headers) === undefined ? noCredentials : badCredentials;
+    if (caller === undefined)
+      throw bearerOf(request.headers) === undefined ? noCredentials() : badCredentials();
     // Known also where it may not call: the log says who tried.
     request.identify(caller);
     const refusal = access.refuse(caller);
@@ -63,7 +64,7 @@ export function authGate(
   return (request) => {
     const access = table.get(request.path);
     // What is not in the table is refused by the router, before a gate.
-    if (access === undefined) throw noCredentials;
+    if (access === undefined) throw noCredentials();
     if (access.isOpen) return undefined;
     if (request.protocol === 'local') {
       const caller = callerOf(request);

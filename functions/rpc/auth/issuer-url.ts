@@ -10,9 +10,8 @@ export function isIssuerUrl(text: string): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
 }
 
-const loopback = new BlockList();
-loopback.addSubnet('127.0.0.0', 8);
-loopback.addAddress('::1', 'ipv6');
+/** Of IPv6, where one address has many spellings. Made at the first one: its code is not loaded by Node's own start. */
+let loopback: BlockList | undefined;
 
 /**
  * Whether only this machine can reach a host, which may be in brackets as in a URL. Of names that is `localhost` alone:
@@ -22,5 +21,11 @@ export function isLoopback(host: string): boolean {
   const address = host.replace(/^\[(.*)\]$/, '$1');
   const version = isIP(address);
   if (version === 0) return host.toLowerCase() === 'localhost';
-  return loopback.check(address, version === 6 ? 'ipv6' : 'ipv4');
+  if (version === 4) return address.startsWith('127.');
+  if (loopback === undefined) {
+    loopback = new BlockList();
+    loopback.addAddress('::1', 'ipv6');
+    loopback.addSubnet('127.0.0.0', 8); // as in ::ffff:127.0.0.1
+  }
+  return loopback.check(address, 'ipv6');
 }

@@ -25,7 +25,7 @@ export function checkClaims(claims: JWTPayload, expected: Expected, nowMs: numbe
   if (!Number.isFinite(exp)) throw badToken('exp is missing, or no number');
   if (nbf !== undefined && !Number.isFinite(nbf)) throw badToken('nbf is no number');
   const nowSeconds = Math.floor(nowMs / 1000);
-  if (Number(exp) <= nowSeconds - skewSeconds) throw expiredCredentials;
+  if (Number(exp) <= nowSeconds - skewSeconds) throw expiredCredentials();
   if (nbf !== undefined && nbf > nowSeconds + skewSeconds) throw badToken('nbf has not come');
   if (textOf(claims.sub) === undefined && clientOf(claims) === undefined) throw badToken('it names nobody');
   return (Math.ceil(Number(exp)) + skewSeconds) * 1000;

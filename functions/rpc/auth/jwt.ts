@@ -82,7 +82,7 @@ export function jwtWay(options: JwtOptions): Way {
       return await verify(token, name, looks);
     } catch (error) {
       if (error instanceof ConnectError) throw error;
-      if (error instanceof errors.JWTExpired) throw expiredCredentials; // while its key was fetched
+      if (error instanceof errors.JWTExpired) throw expiredCredentials(); // while its key was fetched
       isBad = true;
       throw badToken('the signature is wrong');
     } finally {

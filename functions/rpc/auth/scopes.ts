@@ -35,13 +35,13 @@ export function accessTable(paths: Iterable<string>, scopes: ScopeTable): Readon
 
 function accessOf(row: readonly string[] | 'open'): Access {
   if (row === 'open') return { isOpen: true, refuse: () => undefined };
-  // Made once: a refusal must be cheap.
+  // Each is made once: a refusal must be cheap.
   const errors = new Map(row.map((scope) => [scope, missingScope(scope)]));
   return {
     isOpen: false,
     refuse({ scopes }) {
       if (scopes.has(everything)) return undefined;
-      for (const [scope, error] of errors) if (!scopes.has(scope)) return error;
+      for (const [scope, error] of errors) if (!scopes.has(scope)) return error();
       return undefined;
     },
   };

@@ -104,7 +104,7 @@ export class Admission {
     if (this.#isTooMuch(nowMs)) return this.refuse();
     this.#count();
     // It has waited for half of a turn on average, and its answer waits for the other half.
-    if (this.#isOverloaded && timeoutMs < this.#lengthMs) return deadlineExceeded;
+    if (this.#isOverloaded && timeoutMs < this.#lengthMs) return deadlineExceeded();
     this.#admitted += 1;
     return undefined;
   }

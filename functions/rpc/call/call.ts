@@ -18,6 +18,7 @@ import { clientKey, clientName } from './client-name.ts';
 import { ClientShare } from './client-share.ts';
 import type { Connection } from './connection.ts';
 import { clampDeadlineMs } from './deadline.ts';
+import { CallGateRequest } from './gate-request.ts';
 import type { CallPolicy } from './policy.ts';
 import { type Payer, payerKey } from './quota.ts';
 import { requestId, requestIdHeader } from './request-id.ts';
@@ -151,7 +152,7 @@ export abstract class Call implements CallRecord, Payer {
     this.#isFlushing = true;
     // A watch whose request has not come has not begun: only its request is late.
     const hasWatched = this.isUntimed && performance.now() >= this.deadlineAtMs;
-    this.fail(hasWatched ? watchEnded : deadlineExceeded);
+    this.fail(hasWatched ? watchEnded() : deadlineExceeded());
     if (!this.#isClosed) this.#expireAt(performance.now() + this.policy.limits.flushTimeoutMs);
   }
 
@@ -163,7 +164,7 @@ export abstract class Call implements CallRecord, Payer {
     this.#expireAt(Math.min(this.deadlineAtMs, requestDueAtMs));
     let refused: unknown = this.#isMalformed ? rpcError('BAD_TIMEOUT') : refusal;
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
-    if (refused === undefined && this.timeoutMs <= 1) refused = deadlineExceeded;
+    if (refused === undefined && this.timeoutMs <= 1) refused = deadlineExceeded();
     let admission: Promise<void> | undefined;
     if (refused === undefined) {
       try {
@@ -211,7 +212,7 @@ export abstract class Call implements CallRecord, Payer {
    * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: what it holds then nobody would give back
    */
   hold(bytes: number): void {
-    if (this.#isClosed) throw canceled;
+    if (this.#isClosed) throw canceled();
     if (!this.#share.hold(bytes)) throw rpcError('MEMORY_EXHAUSTED');
   }
 
@@ -222,7 +223,7 @@ export abstract class Call implements CallRecord, Payer {
    * @throws MEMORY_EXHAUSTED; CANCELED once it is gone: such work is not begun
    */
   holdApart(bytes: number): () => void {
-    if (this.#isClosed) throw canceled;
+    if (this.#isClosed) throw canceled();
     const giveBack = this.#share.holdApart(bytes);
     if (giveBack === undefined) throw rpcError('MEMORY_EXHAUSTED');
     return giveBack;
@@ -259,7 +260,7 @@ export abstract class Call implements CallRecord, Payer {
     this.#share.giveBack();
     this.#isClosed = true;
     this.#slot?.delete(this);
-    if (!this.isOver) this.#settle(canceled);
+    if (!this.isOver) this.#settle(canceled());
   }
 
   /** The call is let in: its work begins. Called at once unless the gate takes its time. */
@@ -314,8 +315,8 @@ export abstract class Call implements CallRecord, Payer {
   #excess(): ConnectError | undefined {
     const { quota, admission } = this.policy;
     const share = this.#share;
-    if (share.hasTooManyCalls && !this.#isFree) return tooManyCalls;
-    if (this.isUntimed && !share.watch()) return tooManyWatches;
+    if (share.hasTooManyCalls && !this.#isFree) return tooManyCalls();
+    if (this.isUntimed && !share.watch()) return tooManyWatches();
     if ((quota === undefined && admission === undefined) || this.#isFree) return undefined;
     const unpaid = quota?.begin(share.name);
     if (unpaid !== undefined || admission === undefined || this.#isWatch) return unpaid;
@@ -331,25 +332,8 @@ export abstract class Call implements CallRecord, Payer {
     return this.protocol === 'local';
   }
 
-  #gateRequest() {
-    const call = this;
-    const { protocol, method: path, headers, connection, requestId: id } = this;
-    return {
-      protocol,
-      path,
-      method: this.#descriptor,
-      headers,
-      requestId: id,
-      peer: connection.peer,
-      client: this.#share.address,
-      get tls() {
-        return connection.tls;
-      },
-      get values() {
-        return call.values;
-      },
-      identify: (caller: Caller) => call.#identify(caller),
-    };
+  #gateRequest(): CallGateRequest {
+    return new CallGateRequest(this, this.#descriptor, this.#share.address, (it) => this.#identify(it));
   }
 
   #identify(caller: Caller): void {

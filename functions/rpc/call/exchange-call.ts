@@ -141,7 +141,7 @@ export abstract class ExchangeCall extends Call implements Receiver {
 
   #beginStall(): void {
     if (this.#stall !== undefined) return;
-    const timed = { expire: () => this.drop(stalled) };
+    const timed = { expire: () => this.drop(stalled()) };
     const slot = this.policy.wheel.add(timed, performance.now() + this.policy.limits.stallTimeoutMs);
     this.#stall = { timed, slot };
   }

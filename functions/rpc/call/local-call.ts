@@ -130,7 +130,7 @@ export class LocalCall extends Call {
     } catch (thrown) {
       throw this.#failed(thrown);
     } finally {
-      if (!this.isOver) this.abort(canceled); // its reader has stopped
+      if (!this.isOver) this.abort(canceled()); // its reader has stopped
       // Not awaited: an iterator that hangs in next() would never come back from return().
       messages?.return?.()?.catch(() => {});
       this.#end();
@@ -211,7 +211,7 @@ export class LocalCall extends Call {
 
   readonly #onAbort = (): void => {
     const reason: unknown = this.#signal?.reason;
-    this.abort(reason instanceof ConnectError ? reason : canceled);
+    this.abort(reason instanceof ConnectError ? reason : canceled());
   };
 }
 

@@ -74,7 +74,7 @@ const faultCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code
  * make one.
  */
 export function isFault(error: ConnectError | undefined): boolean {
-  if (error === undefined || error === unexpectedCompression) return false;
+  if (error === undefined || error === unexpectedCompression()) return false;
   return faultCodes.has(error.code) || (error.code === Code.Unavailable && error.cause !== undefined);
 }
 

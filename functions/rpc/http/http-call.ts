@@ -135,7 +135,7 @@ export class HttpCall extends ExchangeCall implements HttpRequest, HttpResponse 
 
   protected override ended(error: ConnectError | undefined): void {
     // Also of a good end: calls of its own that it has not read to their end would go on.
-    this.#controller.abort(error ?? canceled);
+    this.#controller.abort(error ?? canceled());
     this.roomAgain();
   }
 

@@ -154,7 +154,7 @@ export class JsonCodec implements Codec {
 function nextTurn(turns: Turns, call: Ending): Promise<void> | undefined {
   if (!turns.isOver) return undefined;
   return turns.next().then(() => {
-    if (call.isOver) throw canceled;
+    if (call.isOver) throw canceled();
   });
 }
 

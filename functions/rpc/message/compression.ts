@@ -1,13 +1,10 @@
 import { promisify } from 'node:util';
-import { gunzip, gzip } from 'node:zlib';
+import { gunzip, gzip, type ZlibOptions } from 'node:zlib';
 import type { ConnectError } from '@connectrpc/connect';
 import { rpcError } from '../errors.ts';
 
 /** The compression that this server knows, on every protocol. */
 export const gzipEncoding = 'gzip';
-
-const compressBytes = promisify<Uint8Array, Buffer>(gzip);
-const inflateBytes = promisify<Uint8Array, { maxOutputLength: number }, Buffer>(gunzip);
 
 /** What a client and this server agree on for one call. */
 export interface Compressions {
@@ -47,7 +44,7 @@ export function negotiate(encoding: string | undefined, accepted: string | undef
 
 /** Compresses with gzip, beside the event loop. */
 export function compress(bytes: Uint8Array): Promise<Buffer> {
-  return compressBytes(bytes);
+  return promisify<Uint8Array, Buffer>(gzip)(bytes);
 }
 
 /** What a compressed message may become. */
@@ -87,7 +84,9 @@ export function inflatedBytes(bytes: Uint8Array, maxBytes: number, limits: Infla
  */
 export async function inflate(bytes: Uint8Array, inflated: number): Promise<Buffer> {
   try {
-    return await inflateBytes(bytes, { maxOutputLength: Math.max(1, inflated) });
+    return await promisify<Uint8Array, ZlibOptions, Buffer>(gunzip)(bytes, {
+      maxOutputLength: Math.max(1, inflated),
+    });
   } catch {
     throw rpcError('BAD_COMPRESSION');
   }

@@ -1,5 +1,5 @@
 import { rpcError } from '../errors.ts';
-import { eachOfBatch } from './batch.ts';
+import { frameSmall, placeOf } from './batch.ts';
 import { ByteBuffer } from './byte-buffer.ts';
 import { messageTooLarge } from './compression.ts';
 
@@ -96,18 +96,18 @@ export class FrameWriter {
     this.#messages += 1;
   }
 
-  /** Adds messages that were serialized together. */
+  /** Adds messages that were serialized together, whose buffer is given away. */
   appendBatch(batch: Uint8Array): void {
-    eachOfBatch(batch, (start, end) => {
-      const length = end - start;
-      this.#messages += 1;
-      let at = this.#buffer.length + framePrefixBytes;
-      const target = this.#buffer.reserve(framePrefixBytes + length);
-      writePrefix(target, at - framePrefixBytes, 0, length);
-      // A view of its own for a few bytes takes longer than copying them.
-      if (length > 128) target.set(batch.subarray(start, end), at);
-      else for (let from = start; from < end; from += 1) target[at++] = batch[from] ?? 0;
-    });
+    let at = 0;
+    while (at < batch.length) {
+      const { end, messages } = frameSmall(batch, at);
+      if (messages > 0) this.#buffer.append(batch.subarray(at, end));
+      this.#messages += messages;
+      if (end === batch.length) return;
+      const { from, to } = placeOf(batch, end);
+      this.append(0, batch.subarray(from, to));
+      at = to;
+    }
   }
 
   /** Gives away what has been collected. */

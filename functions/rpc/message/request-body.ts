@@ -143,7 +143,7 @@ export class RequestBody {
 
   #decode({ flags, payload }: Frame): Message | Promise<Message> {
     if (flags !== compressedFlag) return this.#parse(payload);
-    if (!this.#wire.compressions.request) throw unexpectedCompression;
+    if (!this.#wire.compressions.request) throw unexpectedCompression();
     // Nothing, compressed, is nothing: some clients send it so.
     return payload.length === 0 ? this.#parse(payload) : this.#inflate(payload);
   }
@@ -154,7 +154,7 @@ export class RequestBody {
     const release = this.#call.holdApart(inflateBytes + inflateCopies * bytes);
     try {
       const inflated = await inflate(payload, bytes);
-      if (this.#call.isOver) throw canceled;
+      if (this.#call.isOver) throw canceled();
       return await this.#parse(inflated);
     } finally {
       release();
@@ -170,7 +170,7 @@ export class RequestBody {
   async #parseInTurns(bytes: Uint8Array): Promise<Message> {
     const { turns } = this.#policy;
     if (turns.isOver) await turns.next();
-    if (this.#call.isOver) throw canceled;
+    if (this.#call.isOver) throw canceled();
     this.#hold(await this.#codec.measureInTurns(bytes, this.#method, turns, this.#call));
     return this.#codec.parseInTurns(bytes, turns, this.#call);
   }

@@ -1,6 +1,7 @@
 import { create, type DescMessage, type Message } from '@bufbuild/protobuf';
 import type { Turns } from '../call/turns.ts';
 import type { MessageEncoder } from './message-encoder.ts';
+import { partsOf } from './parts.ts';
 import { ResponseBatch, type SentCount } from './response-batch.ts';
 
 /** Where the responses of a streaming method go. */
@@ -32,6 +33,7 @@ export class ResponseStream {
   readonly #type: DescMessage;
   readonly #turns: Turns;
   readonly #batch: ResponseBatch;
+  #messages = 0;
   #isFlushDue = false;
   #mustWait = false;
   #wake: (() => void) | undefined;
@@ -53,28 +55,49 @@ export class ResponseStream {
 
   /** Runs the method to its end, or until the call is over. Never rejects. */
   async run(output: AsyncIterable<Message> | Promise<AsyncIterable<Message>>): Promise<void> {
-    let messages = 0;
     try {
-      // Leaving this loop calls return(), which ends the method's generator.
-      for await (const message of await output) {
-        if (this.#sink.isOver) return;
-        const added = this.#batch.add(create(this.#type, message));
-        if (added !== undefined) await added;
-        if (this.#batch.isFull) this.#send();
-        else if (!this.#isFlushDue) {
-          // Runs when the promises that are ready have run: messages that are ready together leave together.
-          this.#isFlushDue = true;
-          process.nextTick(flush, this);
+      const messages = await output;
+      const parts = partsOf(messages);
+      // Leaving a loop calls return(), which ends the method's generator.
+      if (parts === undefined) {
+        for await (const message of messages) {
+          if (this.#sink.isOver) return;
+          const pause = this.#add(message);
+          if (pause !== undefined) await pause;
+          if (this.#sink.isOver) return;
         }
-        if (this.#mustWait) await this.#room();
-        messages += 1;
-        if (messages % sliceMessages === 0 && this.#turns.isOver) await this.#turns.next();
-        if (this.#sink.isOver) return;
+      } else {
+        for await (const part of parts) {
+          for (const message of part) {
+            if (this.#sink.isOver) return;
+            const pause = this.#add(message);
+            if (pause !== undefined) await pause;
+          }
+          if (this.#sink.isOver) return;
+        }
       }
       this.#sink.finish(this.#sink.isOver ? undefined : this.#batch.take());
     } catch (thrown) {
       this.#fail(thrown);
     }
+  }
+
+  /** Returns a promise if the next message has to wait. */
+  #add(message: Message): Promise<void> | undefined {
+    const added = this.#batch.add(create(this.#type, message));
+    return added === undefined ? this.#added() : added.then(() => this.#added());
+  }
+
+  #added(): Promise<void> | undefined {
+    this.#messages += 1;
+    if (this.#batch.isFull) this.#send();
+    else if (!this.#isFlushDue) {
+      // Runs when the promises that are ready have run: messages that are ready together leave together.
+      this.#isFlushDue = true;
+      process.nextTick(flush, this);
+    }
+    if (this.#mustWait) return this.#room();
+    return this.#messages % sliceMessages === 0 && this.#turns.isOver ? this.#turns.next() : undefined;
   }
 
   /** Sends what is ready, unless that has happened in the meantime. */

@@ -19,7 +19,10 @@ interface Line {
 export class Http1Server {
   readonly #limits: RpcLimits;
   readonly #memory: MemoryBudget;
-  readonly #server: http.Server;
+  readonly #onExchange: (exchange: NodeExchange) => void;
+  readonly #refusals: RefusalLog;
+  /** Made for the first connection: calls of gRPC come by HTTP/2, and loading Node's takes 4 ms of a start. */
+  #server: http.Server | undefined;
   readonly #connections = new Map<Socket, Connection>();
   readonly #lines = new Map<Socket, Line>();
   /** Responses that are under way. */
@@ -34,42 +37,8 @@ export class Http1Server {
   ) {
     this.#limits = limits;
     this.#memory = memory;
-    const options = {
-      maxHeaderSize: limits.maxHeaderBytes,
-      // Node takes no longer time for the headers than for the request.
-      headersTimeout: Math.min(limits.handshakeTimeoutMs, limits.requestTimeoutMs),
-      requestTimeout: limits.requestTimeoutMs,
-      keepAliveTimeout: limits.idleTimeoutMs,
-      connectionsCheckingInterval: 1000,
-    };
-    const onRequest = (req: http.IncomingMessage, res: http.ServerResponse) => {
-      const { socket } = req;
-      const connection = this.#connections.get(socket);
-      if (connection === undefined) return void socket.destroy();
-      const start = () => this.#start(req, res, connection, onExchange);
-      const line = this.#lines.get(socket);
-      if (line === undefined) {
-        this.#lines.set(socket, { waiting: [] });
-        start();
-      } else this.#wait(socket, connection, line, start);
-    };
-    this.#server = http.createServer(options, onRequest);
-    // Node would answer 417 by itself, past the gate and the log; an expectation may be ignored (RFC 9110 section
-    // 10.1.1).
-    this.#server.on('checkExpectation', onRequest);
-    this.#server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
-      refusals.note(
-        this.#connections.get(socket)?.peer,
-        'bad_http1',
-        `HTTP/1.1: ${error.code ?? error.message}`,
-      );
-      if (socket.writable) socket.end(answerTo(error.code));
-      else socket.destroy();
-    });
-    this.#server.on('connect', (_req, socket) => {
-      refusals.note(undefined, 'connect', 'HTTP/1.1: CONNECT');
-      socket.destroy();
-    });
+    this.#onExchange = onExchange;
+    this.#refusals = refusals;
   }
 
   /** Takes over a connection. */
@@ -79,15 +48,11 @@ export class Http1Server {
       this.#connections.delete(socket);
       this.#leave(socket, connection);
     });
+    this.#server ??= this.#createServer();
     this.#server.emit('connection', socket);
     // Without a listener node's parser reads below the stream, where no pause holds: what is to wait in the socket
     // would be read, and what is decrypted already would fail with "Parse Error: Paused".
     socket.on('data', () => {});
-  }
-
-  /** Call it once the port listens: a server that does not listen itself enforces its timeouts only then. */
-  begin(): void {
-    this.#server.emit('listening');
   }
 
   /**
@@ -101,17 +66,54 @@ export class Http1Server {
 
   /** After `close`, cuts the connections whose requests are not there: node's own timeouts end here with its server. */
   cutIdle(): void {
-    this.#server.close();
+    this.#server?.close();
     const busy = new Set([...this.#responses].map(({ socket }) => socket));
     for (const socket of this.#connections.keys()) if (!busy.has(socket)) socket.destroy();
   }
 
-  #start(
-    req: http.IncomingMessage,
-    res: http.ServerResponse,
-    connection: Connection,
-    onExchange: (exchange: NodeExchange) => void,
-  ): void {
+  #createServer(): http.Server {
+    const options = {
+      maxHeaderSize: this.#limits.maxHeaderBytes,
+      // Node takes no longer time for the headers than for the request.
+      headersTimeout: Math.min(this.#limits.handshakeTimeoutMs, this.#limits.requestTimeoutMs),
+      requestTimeout: this.#limits.requestTimeoutMs,
+      keepAliveTimeout: this.#limits.idleTimeoutMs,
+      connectionsCheckingInterval: 1000,
+    };
+    const onRequest = (req: http.IncomingMessage, res: http.ServerResponse) => {
+      const { socket } = req;
+      const connection = this.#connections.get(socket);
+      if (connection === undefined) return void socket.destroy();
+      const start = () => this.#start(req, res, connection);
+      const line = this.#lines.get(socket);
+      if (line === undefined) {
+        this.#lines.set(socket, { waiting: [] });
+        start();
+      } else this.#wait(socket, connection, line, start);
+    };
+    const server = http.createServer(options, onRequest);
+    // Node would answer 417 by itself, past the gate and the log; an expectation may be ignored (RFC 9110 section
+    // 10.1.1).
+    server.on('checkExpectation', onRequest);
+    server.on('clientError', (error: NodeJS.ErrnoException, socket: Socket) => {
+      this.#refusals.note(
+        this.#connections.get(socket)?.peer,
+        'bad_http1',
+        `HTTP/1.1: ${error.code ?? error.message}`,
+      );
+      if (socket.writable) socket.end(answerTo(error.code));
+      else socket.destroy();
+    });
+    server.on('connect', (_req, socket) => {
+      this.#refusals.note(undefined, 'connect', 'HTTP/1.1: CONNECT');
+      socket.destroy();
+    });
+    // A server that does not listen itself enforces its timeouts only from then on.
+    server.emit('listening');
+    return server;
+  }
+
+  #start(req: http.IncomingMessage, res: http.ServerResponse, connection: Connection): void {
     const { socket } = req;
     this.#responses.add(res);
     if (this.#isClosing || this.#isTooOld(connection)) res.shouldKeepAlive = false;
@@ -120,7 +122,7 @@ export class Http1Server {
       if (this.#isClosing) socket.end();
       this.#next(socket, connection);
     });
-    onExchange(new NodeExchange(req, res, connection, this.#limits));
+    this.#onExchange(new NodeExchange(req, res, connection, this.#limits));
   }
 
   #isTooOld({ openedAtMs }: Connection): boolean {

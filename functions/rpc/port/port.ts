@@ -103,7 +103,6 @@ export class Port {
     });
     // Such as EMFILE: the connection is lost, and the others must not be.
     listener.on('error', (err) => this.#options.log?.error({ err }, 'a connection could not be accepted'));
-    this.#http1.begin();
     this.#http2.begin();
     const address = listener.address();
     // Of a socket of this machine it is the path.

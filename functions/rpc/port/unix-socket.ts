@@ -1,4 +1,4 @@
-import { lstat, unlink } from 'node:fs/promises';
+import fs from 'node:fs';
 import net from 'node:net';
 
 /** A host that begins so is the path of a socket of this machine, as gRPC's clients write it. */
@@ -16,10 +16,10 @@ export function unixSocketPath(host: string): string | undefined {
  * @throws the system's error if it may not be removed
  */
 export async function removeStaleSocket(path: string): Promise<void> {
-  const found = await lstat(path).catch(() => undefined);
+  const found = await fs.promises.lstat(path).catch(() => undefined);
   // A file that is no socket refuses connections too.
   if (!found?.isSocket() || !(await isRefused(path))) return;
-  await unlink(path);
+  await fs.promises.unlink(path);
 }
 
 async function isRefused(path: string): Promise<boolean> {

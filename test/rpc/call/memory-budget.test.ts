@@ -185,7 +185,7 @@ describe('what calls hold', () => {
             case 'close':
               return exchange.cut();
             case 'abort':
-              if (receiver instanceof Call) receiver.abort(draining);
+              if (receiver instanceof Call) receiver.abort(draining());
               return;
             case 'read':
               for (const go of reads.splice(0)) go();

@@ -239,7 +239,7 @@ describe('while a message is read in turns', () => {
           return turns.looks >= 5;
         },
       };
-      await assert.rejects(codec.parseInTurns(bytes, turns, call), canceled);
+      await assert.rejects(codec.parseInTurns(bytes, turns, call), canceled());
       assert.equal(turns.looks, 5);
     });
   }
