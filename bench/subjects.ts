@@ -129,7 +129,7 @@ export function coldSubjects(say: (line: string) => void): Subject[] {
   };
   if (!existsSync(bundle)) say('the bundle is left out: `npm run build` makes it');
   return [
-    inNode('floor', 'node:http2, an empty answer'),
+    inNode('floor', 'node:http2, an empty answer', 'servers/floor.mjs'),
     ...(existsSync(bundle) ? [bundled] : []),
     ...image(say),
     { ...shipped, key: 'sources', title: 'ours as shipped, sources' },
