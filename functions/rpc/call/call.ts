@@ -83,6 +83,8 @@ export abstract class Call implements CallRecord, Payer {
   #slot: Set<{ expire(): void }> | undefined;
   /** The gate takes its time: the request waits. */
   #isAtGate = false;
+  /** What has come of the body meanwhile. */
+  #keptBytes = 0;
   /** The call is over, and waits only for its client to read what is left. */
   #isFlushing = false;
   #isClosed = false;
@@ -295,9 +297,17 @@ export abstract class Call implements CallRecord, Payer {
     }
   }
 
+  /** The body comes though the gate still takes its time: how much, its client decides. */
+  kept(bytes: number): void {
+    if (!this.#isAtGate || this.isOver) return;
+    if (!this.#share.hold(bytes)) return this.#refuseMemory();
+    this.#keptBytes += bytes;
+  }
+
   #leaveGate(): void {
     if (!this.#isAtGate) return;
     this.#isAtGate = false;
+    this.release(this.#keptBytes);
     this.resume();
   }
 

@@ -62,6 +62,7 @@ export class TextExchange implements Exchange {
         rest = text.slice(end);
         read(text.slice(0, end));
       },
+      kept: (bytes) => receiver.kept?.(bytes),
       receivedAll: () => {
         // The last of them may come without padding.
         if (rest !== '') read(rest);

@@ -58,6 +58,8 @@ export const requestEndGraceMs = 50;
 export interface Receiver {
   /** Bytes of the request's body, in any portion. */
   received(chunk: Buffer): void;
+  /** Bytes of the request's body wait in memory, since the receiver has paused. Default: it need not know. */
+  kept?(bytes: number): void;
   /** The request is complete. */
   receivedAll(): void;
   /** The body is not what its content type says: nothing more of it will be received. */

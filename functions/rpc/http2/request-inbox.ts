@@ -119,10 +119,12 @@ export class RequestInbox {
     this.#held ??= [];
     this.#held.push(this.isPaused || !isLast ? ownPart(bytes) : bytes);
     this.#smallHeld = bytes.length < smallBytes && this.isPaused ? this.#smallHeld + 1 : 0;
-    if (this.#smallHeld < maxSmallHeld) return;
-    this.#smallHeld = 0;
-    const parts = this.#held.splice(-maxSmallHeld).filter((it) => it !== endOfRequest);
-    this.#held.push(Buffer.concat(parts));
+    if (this.#smallHeld >= maxSmallHeld) {
+      this.#smallHeld = 0;
+      const parts = this.#held.splice(-maxSmallHeld).filter((it) => it !== endOfRequest);
+      this.#held.push(Buffer.concat(parts));
+    }
+    this.#receiver?.kept?.(bytes.length);
   }
 }
 
