@@ -1,14 +1,13 @@
 import { LatencyLimit } from '../rpc/index.ts';
 import type { UsersLimits } from './limits.ts';
 import type { UserStore } from './store.ts';
-import { type StoreOperation, writes } from './store-watch.ts';
 
 /** What the limit of a store is made of. */
 export type StoreLimits = Pick<UsersLimits, 'minStoreCalls' | 'maxStoreCalls' | 'storeSlowAfterMs'>;
 
 /**
  * The same store, for which fewer calls wait when it is slow: the others end with OVERLOADED at once, before the store
- * has heard of them. What reads and what writes is counted apart.
+ * has heard of them. Reads, pages and writes are counted apart, as they take their own times.
  */
 export function limitedStore(store: UserStore, limits: StoreLimits): UserStore {
   if (limits.storeSlowAfterMs === 0) return store;
@@ -17,19 +16,21 @@ export function limitedStore(store: UserStore, limits: StoreLimits): UserStore {
     maxCalls: Math.max(limits.minStoreCalls, limits.maxStoreCalls),
     slowAfterMs: limits.storeSlowAfterMs,
   };
-  const [reading, writing] = [new LatencyLimit(options), new LatencyLimit(options)];
-  const within = <T>(operation: StoreOperation, call: () => Promise<T>) =>
-    (writes.has(operation) ? writing : reading).run(call);
+  const [reads, pages, changes] = [
+    new LatencyLimit(options),
+    new LatencyLimit(options),
+    new LatencyLimit(options),
+  ];
   return {
     system: store.system,
-    precheck: (candidate, signal) => within('precheck', () => store.precheck(candidate, signal)),
-    signUp: (signUp, signal) => within('signUp', () => store.signUp(signUp, signal)),
-    find: (wanted, signal) => within('find', () => store.find(wanted, signal)),
-    account: (key, signal) => within('account', () => store.account(key, signal)),
-    change: (change, signal) => within('change', () => store.change(change, signal)),
-    recall: (requestId, signal) => within('recall', () => store.recall(requestId, signal)),
-    remove: (removal, signal) => within('remove', () => store.remove(removal, signal)),
-    list: (listing, signal) => within('list', () => store.list(listing, signal)),
+    precheck: (candidate, signal) => reads.run(() => store.precheck(candidate, signal), signal),
+    find: (wanted, signal) => reads.run(() => store.find(wanted, signal), signal),
+    account: (key, signal) => reads.run(() => store.account(key, signal), signal),
+    recall: (requestId, signal) => reads.run(() => store.recall(requestId, signal), signal),
+    list: (listing, signal) => pages.run(() => store.list(listing, signal), signal),
+    signUp: (signUp, signal) => changes.run(() => store.signUp(signUp, signal), signal),
+    change: (change, signal) => changes.run(() => store.change(change, signal), signal),
+    remove: (removal, signal) => changes.run(() => store.remove(removal, signal), signal),
     all: (signal) => store.all(signal),
     probe: (signal) => store.probe(signal),
     close: () => store.close(),

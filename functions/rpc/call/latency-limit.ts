@@ -31,8 +31,9 @@ const pushbackMs = 500;
  * it used to, some calls fail at once instead of all of them late, and it gets less to do.
  *
  * The limit is that of Gradient2 in https://github.com/Netflix/concurrency-limits: what is in use, times the usual
- * time by the time of now, and room for a queue of its square root. Two things differ. It begins with the most, since a
- * store that is quick needs no limit; and it follows the quickest quarter of the calls.
+ * time by the time of now, and room for a queue of its square root. Three things differ. It begins with the most, since a
+ * store that is quick needs no limit, and doubles once it is quick again; it follows the quickest quarter of the calls; and
+ * while fewer than `minCalls` wait, nothing is limited, so that they say nothing.
  */
 export class LatencyLimit {
   readonly #options: LatencyLimitOptions;
@@ -65,8 +66,13 @@ export class LatencyLimit {
     return this.#waiting;
   }
 
-  /** Waits for work, if that may begin. @throws OVERLOADED, or as the work does */
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  /**
+   * Waits for work, if that may begin.
+   *
+   * @param signal of the call. Work that fails once it is aborted has told nothing: it would have taken longer
+   * @throws OVERLOADED, or as the work does
+   */
+  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const startedAtMs = this.#now();
     if (startedAtMs - this.#windowAtMs >= windowMs) this.#endWindow(startedAtMs);
     if (this.#waiting >= this.#limit) throw overloaded(pushbackMs);
@@ -74,12 +80,15 @@ export class LatencyLimit {
     this.#waiting += 1;
     if (this.#waiting > this.#mostWaiting) this.#mostWaiting = this.#waiting;
     try {
-      return await work();
+      const result = await work();
+      this.#lastEndMs = this.#now();
+      if (this.#samples.length < maxSamples) this.#samples.push(this.#lastEndMs - startedAtMs);
+      return result;
+    } catch (error) {
+      if (!signal?.aborted) this.#lastEndMs = this.#now();
+      throw error;
     } finally {
       this.#waiting -= 1;
-      const endedAtMs = this.#now();
-      this.#lastEndMs = endedAtMs;
-      if (this.#samples.length < maxSamples) this.#samples.push(endedAtMs - startedAtMs);
     }
   }
 
@@ -99,10 +108,15 @@ export class LatencyLimit {
     if (this.#longMs > 2 * shortMs) this.#longMs *= 0.95;
     const usualMs = Math.max(slowAfterMs, this.#longMs);
     const gradient = Math.max(0.5, Math.min(1, (tolerance * usualMs) / shortMs));
+    this.#limit = Math.min(maxCalls, Math.max(minCalls, this.#wanted(gradient, mostWaiting, shortMs)));
+  }
+
+  #wanted(gradient: number, mostWaiting: number, shortMs: number): number {
+    const { minCalls, slowAfterMs } = this.#options;
+    const limit = this.#limit;
+    if (shortMs <= slowAfterMs) return 2 * limit;
+    if (gradient < 1) return mostWaiting < minCalls ? limit : gradient * Math.min(limit, mostWaiting);
     // A limit that nobody reaches says nothing.
-    if (gradient === 1 && mostWaiting < this.#limit / 2) return;
-    const base = gradient < 1 ? Math.min(this.#limit, Math.max(1, mostWaiting)) : this.#limit;
-    const wanted = base * gradient + (gradient < 1 ? 0 : Math.sqrt(base));
-    this.#limit = Math.min(maxCalls, Math.max(minCalls, wanted));
+    return mostWaiting < limit / 2 ? limit : limit + Math.sqrt(limit);
   }
 }

@@ -150,6 +150,7 @@ export class Http2Connection
     if (streamId === 0 || streamId > this.lastStreamId) {
       throw new ConnectionFault(errorCode.protocolError, 'RST_STREAM is of a stream that never was');
     }
+    if (this.resets.crosses(streamId)) return;
     this.#guard.reset();
     const stream = this.streams.get(streamId);
     if (stream === undefined) return;
@@ -236,18 +237,20 @@ export class Http2Connection
 
   /** As `block`, while more comes than can be done. */
   #openOrShed(streamId: number, bytes: Buffer, from: number, to: number, isLast: boolean): void {
-    list.clear();
+    list.clear(); // unless a block was broken, it is
     this.#decoder.decode(bytes, from, to, list);
     const refused = this.end.isEnding ? undefined : this.#options.shedder?.refuse(list);
     if (refused === undefined) {
       const fields = new RequestHeaders(false, this.limits.maxHeaderBytes, this.limits.maxHeaderPairs);
       list.replay(fields);
+      list.clear();
       return this.#open(streamId, fields, isLast);
     }
     this.isUsed = true;
     this.lastStreamId = streamId;
     // What still comes of the request means nothing, as after a reset.
     if (!isLast) this.resets.remember(streamId);
+    list.clear();
     this.outbox.lastingHeaders(streamId, refused);
   }
 

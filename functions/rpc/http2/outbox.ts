@@ -33,6 +33,8 @@ export class Outbox {
   readonly #owner: OutboxOwner;
   #buffer: Buffer | undefined;
   #length = 0;
+  /** How many of them answer PINGs and SETTINGS, or reset streams. */
+  #answerBytes = 0;
   #isScheduled = false;
   #isWriting = false;
   /** Whether the encoder has to say first that it uses no table (RFC 7541 section 4.2). */
@@ -61,7 +63,7 @@ export class Outbox {
    * @throws ConnectionFault
    */
   checkAnswers(): void {
-    if (this.#length > maxAnswerBytes) {
+    if (this.#answerBytes > maxAnswerBytes) {
       throw new ConnectionFault(errorCode.enhanceYourCalm, 'the client asks, and does not read the answers');
     }
   }
@@ -143,15 +145,18 @@ export class Outbox {
 
   settingsAck(): void {
     this.#begin(0, frameType.settings, flag.ack, 0);
+    this.#answerBytes += frameHeaderBytes;
   }
 
   /** `payload`: eight bytes. */
   ping(payload: Buffer, isAck: boolean): void {
     const buffer = this.#begin(8, frameType.ping, isAck ? flag.ack : 0, 0);
+    if (isAck) this.#answerBytes += frameHeaderBytes + 8;
     this.#length += payload.copy(buffer, this.#length, 0, 8);
   }
 
   resetStream(streamId: number, code: ErrorCode): void {
+    this.#answerBytes += frameHeaderBytes + 4;
     this.#number(frameType.resetStream, streamId, code);
   }
 
@@ -184,6 +189,7 @@ export class Outbox {
     const bytes = buffer.subarray(0, this.#length);
     this.#buffer = undefined;
     this.#length = 0;
+    this.#answerBytes = 0;
     this.#isWriting = true;
     this.#socket.write(bytes, (error) => {
       this.#isWriting = false;

@@ -128,8 +128,11 @@ export class RequestInbox {
   }
 }
 
-/** A small part alone: its buffer holds all that came with it, which a request that goes on would keep. */
+/** A part alone, if it is little of its buffer: that holds all that came with it, which a request that goes on would keep. */
 function ownPart(bytes: Buffer): Buffer {
-  const isSmall = bytes.length < smallBytes && bytes.length * 4 < bytes.buffer.byteLength;
-  return isSmall ? Buffer.from(bytes) : bytes;
+  if (bytes.length * 4 >= bytes.buffer.byteLength) return bytes;
+  // Not in Node's pool, which others' bytes would keep.
+  const own = Buffer.allocUnsafeSlow(bytes.length);
+  bytes.copy(own);
+  return own;
 }

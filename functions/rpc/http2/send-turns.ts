@@ -41,7 +41,7 @@ export class SendTurns {
     if (this.windowBytes > maxUint31) {
       throw new ConnectionFault(errorCode.flowControlError, 'a window is too large');
     }
-    this.sendAll();
+    if (!this.sendAll()) this.idleUpdate();
   }
 
   /** The client takes more of one response. */
@@ -57,17 +57,23 @@ export class SendTurns {
     if (++this.#idleUpdates > 2 * this.sentParts) this.#guard.glitch();
   }
 
-  /** Streams take turns, a frame each, so that none holds up the others. */
-  sendAll(): void {
+  /**
+   * Streams take turns, a frame each, so that none holds up the others. Returns false if all that wait still do, though
+   * they were looked at.
+   */
+  sendAll(): boolean {
     const blocked = this.#blocked;
-    if (blocked === undefined || blocked.size === 0) return;
+    if (blocked === undefined || blocked.size === 0) return true;
+    let hasMoved = false;
     for (let isMoving = true; isMoving; ) {
       isMoving = false;
       for (const stream of [...blocked]) {
-        if (this.windowBytes <= 0 || this.#outbox.room === 0) return;
+        if (this.windowBytes <= 0 || this.#outbox.room === 0) return true;
         if (this.#sendOne(stream, blocked)) isMoving = true;
       }
+      if (isMoving) hasMoved = true;
     }
+    return hasMoved;
   }
 
   /** Sends a frame of a stream, which then stands at the end of the line. Returns whether there was one to send. */

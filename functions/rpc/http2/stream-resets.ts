@@ -51,6 +51,11 @@ export class StreamResets {
     for (const oldest of this.#lately) return void this.#lately.delete(oldest);
   }
 
+  /** The client ends a stream. Returns whether we have ended it before: then this costs the client nothing. */
+  crosses(streamId: number): boolean {
+    return this.#lately?.delete(streamId) ?? false;
+  }
+
   /**
    * A frame has come of a stream whose request is over, or that never was.
    *

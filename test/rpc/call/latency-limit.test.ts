@@ -80,3 +80,46 @@ it('work that fails frees its place', async () => {
   }
   assert.equal(limit.waiting, 0);
 });
+
+/** A limit whose clock is the test's, and what makes its work take a time. */
+function clocked() {
+  const clock = { nowMs: 0 };
+  const limit = new LatencyLimit(options, () => clock.nowMs);
+  /** Makes so many calls at once, which take so long; returns how many were refused. */
+  const burst = async (calls: number, ms: number, signal?: AbortSignal) => {
+    const end = Promise.withResolvers<void>();
+    const work = () => end.promise.then(() => signal?.throwIfAborted());
+    const running = Array.from({ length: calls }, () => limit.run(work, signal));
+    clock.nowMs += ms;
+    end.resolve();
+    const outcomes = await Promise.allSettled(running);
+    return outcomes.filter((it) => it.status === 'rejected' && it.reason instanceof ConnectError).length;
+  };
+  return { limit, clock, burst };
+}
+
+it('one slow call, or few, limit nobody', async () => {
+  const { burst } = clocked();
+  for (const calls of [1, 5, options.minCalls - 1]) {
+    assert.equal(await burst(calls, 500), 0);
+    assert.equal(await burst(1_000, 5), 0);
+  }
+});
+
+it('a store that is quick again has room for all soon, though few ask meanwhile', async () => {
+  const { limit, burst } = clocked();
+  for (let count = 0; count < 20; count++) await burst(500, 2_000);
+  assert.ok(limit.limit < 50, `${limit.limit}`);
+  for (let count = 0; count < 30; count++) await burst(1, 100);
+  assert.equal(await burst(1_000, 5), 0);
+});
+
+it('calls that are given up do not make a slow store look quick', async () => {
+  const { limit, burst } = clocked();
+  const gone = AbortSignal.abort(new Error('given up'));
+  for (let count = 0; count < 20; count++) {
+    await burst(400, 40, gone);
+    await burst(100, 2_000);
+  }
+  assert.ok(limit.limit < 50, `${limit.limit}`);
+});
