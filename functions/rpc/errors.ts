@@ -135,8 +135,11 @@ const refusedTokens = new Map<string, ConnectError>();
 export function badToken(why: string): ConnectError {
   let error = refusedTokens.get(why);
   if (error === undefined) {
-    error = authError('BAD_CREDENTIALS', 'Bearer error="invalid_token"');
-    error.cause = Object.assign(new Error(why), { stack: undefined });
+    error = withoutStack(() => {
+      const refused = authError('BAD_CREDENTIALS', 'Bearer error="invalid_token"');
+      refused.cause = Object.assign(new Error(why), { stack: undefined });
+      return refused;
+    });
     refusedTokens.set(why, error);
   }
   return error;
@@ -182,9 +185,20 @@ function authError(reason: RpcErrorReason, challenge: string, scope?: string): C
 function shared(make: () => ConnectError): () => ConnectError {
   let error: ConnectError | undefined;
   return () => {
-    error ??= make();
+    error ??= withoutStack(make);
     return error;
   };
+}
+
+/** A stack keeps what it was captured in: the call that was the first to need the error, with its connection. */
+function withoutStack(make: () => ConnectError): ConnectError {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = 0;
+  try {
+    return make();
+  } finally {
+    Error.stackTraceLimit = stackTraceLimit;
+  }
 }
 
 function lasting(error: ConnectError): ConnectError {
