@@ -1,6 +1,6 @@
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build as esbuild, type Metafile, type Plugin } from 'esbuild';
@@ -69,6 +69,24 @@ const extras: readonly (readonly [BundleFile['loaded'], entry: string])[] = [
   ['with telemetry', 'otlp/otlp.ts'],
 ];
 
+/** The Node that the bundles are for, which an older one says before it fails somewhere in a package. */
+const nodeMajor = 24;
+const needsNode = `if (parseInt(process.versions.node) < ${nodeMajor}) {
+  console.error('needs Node ${nodeMajor}: npx node ' + process.argv[1]);
+  process.exit(1);
+}
+`;
+
+/** Has an entry point look at its Node before anything that it imports runs. */
+async function lookAtNode(path: string): Promise<void> {
+  const [code, map] = await Promise.all([readFile(path, 'utf8'), readFile(`${path}.map`, 'utf8')]);
+  await writeFile(join(dirname(path), 'needs-node.mjs'), needsNode);
+  await writeFile(path, `import './needs-node.mjs';\n${code}`);
+  // A line before all others, which no source has: https://tc39.es/ecma426/ begins each with a semicolon.
+  const { mappings, ...rest } = JSON.parse(map);
+  await writeFile(`${path}.map`, JSON.stringify({ ...rest, mappings: `;${mappings}` }));
+}
+
 const root = fileURLToPath(new URL('.', import.meta.url));
 
 /** Modules of Node that no gRPC call in plain text needs. Together they take some 8 ms to load. */
@@ -113,7 +131,7 @@ const options: BuildOptions = {
   sourcesContent: false,
   format: 'esm',
   platform: 'node',
-  target: 'node24',
+  target: `node${nodeMajor}`,
   // AWS's packages load what they may not need by import() in their ES modules alone.
   mainFields: ['module', 'main'],
   outExtension: { '.js': '.mjs' }, // an ES module by its name: no package.json goes into the image
@@ -176,6 +194,7 @@ async function bundle(
     chunkNames: 'chunks/[name]-[hash]',
   });
   const outputs = result.metafile?.outputs ?? {};
+  if (name === 'users') await Promise.all(['main.mjs', 'data.mjs'].map((it) => lookAtNode(join(outdir, it))));
   const entryOf = (end: string) =>
     Object.keys(outputs).find((path) => outputs[path]?.entryPoint?.endsWith(end));
   const start = staticClosure(outputs, entryOf(entry) ?? '');

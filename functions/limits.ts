@@ -1,7 +1,7 @@
-import type { LimitRanges } from './process/limit-settings.ts';
+import type { LimitPairs, LimitRanges } from './process/limit-settings.ts';
 import { type ProcessLimits, processLimitRanges, processLimits } from './process/limits.ts';
-import { type RpcLimits, rpcLimitRanges, rpcLimits } from './rpc/index.ts';
-import { type UsersLimits, usersLimitRanges, usersLimits } from './users/limits.ts';
+import { type RpcLimits, rpcLimitPairs, rpcLimitRanges, rpcLimits } from './rpc/index.ts';
+import { type UsersLimits, usersLimitPairs, usersLimitRanges, usersLimits } from './users/limits.ts';
 
 /**
  * Every limit and default of the service, each with its unit in its name.
@@ -24,3 +24,6 @@ export const limitRanges: LimitRanges<Limits> = {
   ...processLimitRanges,
   ...usersLimitRanges,
 };
+
+/** Limits of which the first can't be above the second where both are set. */
+export const limitPairs: LimitPairs<Limits> = [...rpcLimitPairs, ...usersLimitPairs];

@@ -40,6 +40,9 @@ async function start(): Promise<Running> {
   const config = readConfig(process.env, tlsProblems);
   const log = await createLog(config.log);
   for (const slip of config.slips) log.warn(slip);
+  if (config.http2Engine === 'node') {
+    log.warn('HTTP2_ENGINE=node goes with the next release: tell us what our own engine does wrong');
+  }
   const metrics = new Metrics();
   const isCollected = config.admin !== undefined || config.telemetry.otlp !== undefined;
   // Counting takes some 2 µs of a call, and the runtime's timer wakes the process a hundred times a second.
@@ -101,7 +104,19 @@ async function start(): Promise<Running> {
     const adminPort = admin?.address.port;
     const auth = authKinds(config.auth).join() || 'open';
     log.info(
-      { pid: process.pid, host: address.address, port, adminPort, auth, store: config.store.kind, memoryMiB },
+      {
+        ...{
+          pid: process.pid,
+          host: address.address,
+          port,
+          adminPort,
+          auth,
+          store: config.store.kind,
+          memoryMiB,
+        },
+        // Ours is no news.
+        http2Engine: config.http2Engine === 'own' ? undefined : config.http2Engine,
+      },
       'listening',
     );
   }

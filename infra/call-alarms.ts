@@ -21,6 +21,7 @@ interface Condition {
 /** Refusals that say that the service can't, whoever asks. All others say something of a caller. */
 export const refusalsOfNeed: readonly string[] = [
   'MEMORY_EXHAUSTED',
+  'OVERLOADED',
   'HASHING_OVERLOADED',
   'STORE_UNAVAILABLE',
   'ISSUER_UNAVAILABLE',

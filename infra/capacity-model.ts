@@ -26,6 +26,9 @@ export const scales: readonly Scale[] = [1, 1e3, 1e5].flatMap((callsPerSecond) =
 /** What a call is taken to be: a look-up of one user, or of every hundred one a sign-up, without a password. */
 export const signUpShare = 0.01;
 
+/** What auto scaling gives a task: with more, it starts another, whatever their CPU does. */
+export const taskCallsPerSecond = 6_000 / 60;
+
 /** What is taken of machines and of DynamoDB. */
 export const assumed = {
   /** Of a task's CPU, so that one may fail, and a burst finds room. A vCPU counts as a core of the machine that measured. */
@@ -99,9 +102,13 @@ function between(measured: readonly (Cost & { readonly inFlight: number })[], in
   return { cpuMicros: mix(from.cpuMicros, to.cpuMicros), requests: mix(from.requests, to.requests) };
 }
 
-/** What tasks of a size need; calls share requests, so the more of them each task has, the less each call costs. */
+/**
+ * The tasks of a size that run: as many as the CPU needs, or as auto scaling starts for so many calls, up to the default
+ * of `maxTasks`. Calls share requests, so the more of them each task has, the less each call costs.
+ */
 function tasksFor(callsPerSecond: number, vcpu: number): { tasks: number; requests: number } {
-  let tasks = assumed.minTasks;
+  const { minTasks, smallTask } = assumed;
+  let tasks = Math.max(minTasks, Math.min(smallTask.most, Math.ceil(callsPerSecond / taskCallsPerSecond)));
   // Each round adds tasks until they are enough: with more of them, calls cost more, never less.
   for (;;) {
     const inFlight = Math.max(1, (callsPerSecond / tasks) * (assumed.requestMs / 1000));

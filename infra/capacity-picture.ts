@@ -21,13 +21,14 @@ const y = (value: number) =>
   ((Math.log10(value) - dollars.from) / (dollars.to - dollars.from)) * (height - top - bottom);
 const px = (value: number) => value.toFixed(1);
 
-const parts: readonly (readonly [keyof Dollars, string])[] = [
-  ['total', 'in all'],
-  ['log', 'log'],
-  ['reads', 'reads'],
-  ['writes', 'writes'],
-  ['tasks', 'tasks'],
-  ['balancer', 'balancer'],
+/** Each line with its name, its colour and its dashes: by either, they can be told apart. */
+const parts: readonly (readonly [keyof Dollars, name: string, color: string, dashes: string])[] = [
+  ['total', 'in all', '#2f6fde', 'none'],
+  ['log', 'log', '#7c3aed', 'none'],
+  ['reads', 'reads', '#0f766e', '8 3'],
+  ['writes', 'writes', '#b45309', '2 3'],
+  ['tasks', 'tasks', '#be185d', '8 3 2 3'],
+  ['balancer', 'balancer', '#4b5563', '5 5'],
 ];
 
 /** Draws what a month costs by calls a second, and the walls on the way, both axes by powers of ten, as SVG. */
@@ -41,8 +42,9 @@ export function capacityPicture(): string {
   .number { fill: #c2410c; text-anchor: middle }
   .y { text-anchor: end }
   .x { text-anchor: middle }
-  polyline { fill: none; stroke: #8a94a6; stroke-width: 1.5 }
-  .total { stroke: #2f6fde; stroke-width: 3 }
+  polyline { fill: none; stroke-width: 1.8 }
+  .total { stroke-width: 3 }
+  .name { font-weight: 600 }
 </style>
 <rect width="${width}" height="${height}" fill="#fff"/>
 ${drawn.join('\n')}
@@ -62,6 +64,8 @@ function axes(): string[] {
     result.push(`<line class="grid" x1="${left}" x2="${width - right}" y1="${at}" y2="${at}"/>`);
     result.push(text(left - 8, y(10 ** power) + 4, `$${(10 ** power).toLocaleString('en-US')}`, 'y'));
   }
+  const middle = px((top + height - bottom) / 2);
+  result.push(`<text class="x" transform="rotate(-90)" x="-${middle}" y="14">$ a month</text>`);
   result.push(text((left + width - right) / 2, height - 10, 'calls a second, with 10,000,000 users', 'x'));
   return result;
 }
@@ -86,7 +90,7 @@ function walls(): string[] {
 function lines(): string[] {
   const steps = Array.from({ length: 61 }, (_, step) => 10 ** (calls.from + step / 10));
   const named: number[] = [];
-  return parts.flatMap(([part, name]) => {
+  return parts.flatMap(([part, name, color, dashes]) => {
     const points = steps
       .map((callsPerSecond) => [callsPerSecond, needsOf({ callsPerSecond, users }).dollars[part]] as const)
       .filter(([, value]) => value >= 10 ** dollars.from);
@@ -95,7 +99,11 @@ function lines(): string[] {
     let nameY = Math.max(top, y(last)) + 4;
     while (named.some((other) => Math.abs(other - nameY) < 14)) nameY += 2;
     named.push(nameY);
-    return [`<polyline class="${part}" points="${line}"/>`, text(width - right + 8, nameY, name, 'name')];
+    const nameX = px(width - right + 8);
+    return [
+      `<polyline class="${part}" stroke="${color}" stroke-dasharray="${dashes}" points="${line}"/>`,
+      `<text class="name" x="${nameX}" y="${px(nameY)}" style="fill: ${color}">${name}</text>`,
+    ];
   });
 }
 

@@ -1,4 +1,12 @@
-import { assumed, callCost, newTable, partition, signUpShare, userIds } from './capacity-model.ts';
+import {
+  assumed,
+  callCost,
+  newTable,
+  partition,
+  signUpShare,
+  taskCallsPerSecond,
+  userIds,
+} from './capacity-model.ts';
 import { lookUpReadUnits, signUpStoredBytes, signUpWriteUnits } from './prices.ts';
 import { defaultBounds } from './worst-bill.ts';
 
@@ -17,8 +25,7 @@ export interface Wall {
  */
 const tableQuotaUnits = 40_000;
 
-/** What auto scaling gives a task, and the tasks that `infra/` makes at the most. */
-const taskCallsPerSecond = 6_000 / 60;
+/** The tasks that `infra/` makes at the most. */
 const mostTasks = 100;
 
 /** How many ids a sign-up draws, and how often at the most it may find none that is free. */

@@ -72,6 +72,14 @@ function sqliteTable(): string {
   );
 }
 
+/** What is printed above each table; on the page a heading is. */
+const titles: ReadonlyMap<string, string> = new Map([
+  ['needs', 'What is needed'],
+  ['dollars', 'Where the money of a month goes, in dollars'],
+  ['sqlite', 'One process on SQLite, without AWS, half of its core busy'],
+  ['walls', 'Walls, as calls and then users meet them'],
+]);
+
 /** The tables of docs/capacity.md, by the names of their places. */
 export function capacityTables(): ReadonlyMap<string, string> {
   const all = scales.map((scale) => [scale, needsOf(scale)] as const);
@@ -84,7 +92,7 @@ export function capacityTables(): ReadonlyMap<string, string> {
           'users',
           'tasks',
           'read units a second',
-          'write units a second',
+          'write units a second, of the table',
           'partitions',
           'connections',
           '$ a month',
@@ -129,7 +137,7 @@ export function withTables(page: string): string {
 }
 
 if (import.meta.main) {
-  for (const text of capacityTables().values()) console.log(`${text}\n`);
+  for (const [name, text] of capacityTables()) console.log(`${titles.get(name)}\n\n${text}\n`);
   if (process.argv.includes('--write')) {
     const page = new URL('../docs/capacity.md', import.meta.url);
     writeFileSync(page, withTables(readFileSync(page, 'utf8')));

@@ -1,5 +1,5 @@
 // Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
-// it, and of Node only what gRPC needs, that source maps lead back to the sources, and that a bundle over its budget is
+// it, and of Node only what gRPC needs, that an older Node is told of, that source maps lead back to the sources, and that a bundle over its budget is
 // told of.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -117,6 +117,19 @@ test('it has the console ready, and loads it only where that is on', async () =>
   assert.match(await get('/console/service.json'), /^\{"title":"Users service"/);
   assert.equal(JSON.parse(await get('/console/live')).figures.store.kind, 'memory');
   await server.stop();
+});
+
+test('on an older Node it says which one it needs, and no more', async () => {
+  const older =
+    "Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '22.1.0' } })";
+  for (const entry of ['main.mjs', 'data.mjs']) {
+    const args = ['--import', `data:text/javascript,${older}`, entry];
+    await assert.rejects(run(process.execPath, args, { cwd: users, env }), {
+      code: 1,
+      stdout: '',
+      stderr: `needs Node 24: npx node ${join(users, entry)}\n`,
+    });
+  }
 });
 
 test('the certificate function has its handler', async () => {

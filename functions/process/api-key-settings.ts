@@ -59,7 +59,11 @@ function readEntries(
   scopesText: string,
 ): ApiKey[] {
   const list = parsed(text);
-  if (!Array.isArray(list) || list.length === 0) {
+  if (Array.isArray(list) && list.length === 0) {
+    settings.problem(`${setting}: the list is empty: did \`users key new\` fail?`);
+    return [];
+  }
+  if (!Array.isArray(list)) {
     settings.problem(
       `${setting} must be a list in JSON of {"name","scopes","sha256"}, as \`users key new\` prints them`,
     );

@@ -1,4 +1,4 @@
-import type { RpcLimits } from '../rpc/index.ts';
+import { type RpcLimits, rpcLimitPairs } from '../rpc/index.ts';
 import type { Settings } from './settings.ts';
 
 /** The values that a limit may be set to, both ends included. */
@@ -9,6 +9,9 @@ export interface LimitRange {
 
 /** What is different for a limit whose values are not the usual ones: `from` is usually 1, `to` 2^31 - 1. */
 export type LimitRanges<L> = { readonly [Name in keyof L]?: Partial<LimitRange> };
+
+/** Pairs of limits: the first can't be above the second, which holds for all that the first is a part of. */
+export type LimitPairs<L> = readonly (readonly [part: keyof L, whole: keyof L])[];
 
 /** Node fires a timer of more ms at once, and takes no larger sizes. */
 const usualRange: LimitRange = { from: 1, to: 2 ** 31 - 1 };
@@ -24,16 +27,31 @@ export function limitRange<L>(name: keyof L, ranges: LimitRanges<L>): LimitRange
 }
 
 /**
- * Reads the limits: those that the settings set, else the defaults. A value that is out of range, or contradicts
- * another, becomes a problem of the settings.
+ * Reads the limits: those that the settings set, else the defaults. A value that is out of range becomes a problem of the
+ * settings, and so do two that contradict each other.
+ *
+ * @param pairs looked at where both are set: one that is set alone may be beyond the default of the other, as ever, and
+ * then the smaller one bounds both
  */
-export function readLimits<L extends RpcLimits>(settings: Settings, defaults: L, ranges: LimitRanges<L>): L {
+export function readLimits<L extends RpcLimits>(
+  settings: Settings,
+  defaults: L,
+  ranges: LimitRanges<L>,
+  pairs: LimitPairs<L> = rpcLimitPairs,
+): L {
   const changed: Partial<Record<keyof L, number>> = {};
   for (const name in defaults) {
     const value = settings.wholeNumber(limitVariable(name), limitRange(name, ranges));
     if (value !== undefined) changed[name] = value;
   }
   const limits: L = { ...defaults, ...changed };
+  for (const [part, whole] of pairs) {
+    const [ofPart, ofWhole] = [changed[part], changed[whole]];
+    if (ofPart === undefined || ofWhole === undefined || ofPart <= ofWhole) continue;
+    settings.problem(
+      `${limitVariable(String(part))} (${ofPart}) must not be above ${limitVariable(String(whole))} (${ofWhole})`,
+    );
+  }
   const { defaultDeadlineMs, maxDeadlineMs, handshakeTimeoutMs, requestTimeoutMs } = limits;
   // A part can't take longer than the whole; node refuses it.
   if (handshakeTimeoutMs > requestTimeoutMs) {

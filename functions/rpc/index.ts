@@ -19,7 +19,7 @@ export { type RpcErrorReason, retryInfo, rpcError, rpcErrors } from './errors.ts
 export type { ErrorResponse, HttpRequest, HttpResource, HttpResponse } from './http/http-resource.ts';
 export { acceptsHtml, escapeHtml, pageEnd, pageHeaders, pageStart } from './http/page.ts';
 export { type Http2EngineName, http2Engines } from './http2/engine.ts';
-export { type RpcLimits, rpcLimitRanges, rpcLimits } from './limits.ts';
+export { type RpcLimits, rpcLimitPairs, rpcLimitRanges, rpcLimits } from './limits.ts';
 export type { ElementLimit } from './message/measure.ts';
 export { inParts } from './message/parts.ts';
 export type { TlsOptions } from './port/port.ts';

@@ -176,3 +176,11 @@ export const rpcLimitRanges = {
   maxRemoteSampledPerSecond: { from: 0 },
   maxFaultTracesPerSecond: { from: 0 },
 } satisfies { [Name in keyof RpcLimits]?: { from?: number; to?: number } };
+
+/** Limits of which the first can't be above the second where both are set. */
+export const rpcLimitPairs = [
+  ['streamWindowBytes', 'connectionWindowBytes'],
+  ['maxStreamWindowBytes', 'maxConnectionWindowBytes'],
+  // A window that is not read is held memory: a connection could never have all of it.
+  ['maxConnectionWindowBytes', 'maxHeldBytesPerConnection'],
+] as const satisfies readonly (readonly [keyof RpcLimits, keyof RpcLimits])[];

@@ -1,4 +1,4 @@
-import { type Limits, limits as limitDefaults, limitRanges } from '../limits.ts';
+import { type Limits, limits as limitDefaults, limitPairs, limitRanges } from '../limits.ts';
 import { type AdminConfig, readAdminSettings } from '../process/admin-settings.ts';
 import { type AuthConfig, readAuthSettings } from '../process/auth-settings.ts';
 import { readLimits } from '../process/limit-settings.ts';
@@ -54,7 +54,7 @@ export function readConfig(
   if (hasConsole)
     refuseWorkers(settings, 'CONSOLE=1', 'it would show the calls of one worker alone; set CONSOLE=0');
   const defaults = { ...limitDefaults, ...heldMemoryWithin(memoryLimitBytes(), limitDefaults) };
-  const limits = readLimits(settings, defaults, limitRanges);
+  const limits = readLimits(settings, defaults, limitRanges, limitPairs);
   const auth = readAuthSettings(settings, server, scopeNames, limits);
   const telemetry = readTelemetrySettings(settings, 'users');
   if (store.kind === 'dynamodb' && limits.readChunkUsers > 100) {
@@ -77,7 +77,7 @@ export type StoreSettings = Pick<Config, 'store' | 'limits' | 'slips'>;
 export function readStoreSettings(env: Environment): StoreSettings {
   const settings = new Settings(env);
   const store = readStore(settings);
-  const limits = readLimits(settings, limitDefaults, limitRanges);
+  const limits = readLimits(settings, limitDefaults, limitRanges, limitPairs);
   settings.check();
   return { store, limits, slips: settings.slips() };
 }

@@ -105,3 +105,9 @@ export const usersLimitRanges = {
   storeSlowAfterMs: { from: 0, to: 60_000 },
   dynamoMaxReadWaitMs: { from: 0 },
 } satisfies { [Name in keyof UsersLimits]?: { from?: number; to?: number } };
+
+/** Limits of which the first can't be above the second where both are set. */
+export const usersLimitPairs = [
+  ['minStoreCalls', 'maxStoreCalls'],
+  ['maxQueuedHashesPerClient', 'maxQueuedHashes'],
+] as const satisfies readonly (readonly [keyof UsersLimits, keyof UsersLimits])[];

@@ -13,7 +13,7 @@ export function limitedStore(store: UserStore, limits: StoreLimits): UserStore {
   if (limits.storeSlowAfterMs === 0) return store;
   const options = {
     minCalls: limits.minStoreCalls,
-    maxCalls: Math.max(limits.minStoreCalls, limits.maxStoreCalls),
+    maxCalls: limits.maxStoreCalls,
     slowAfterMs: limits.storeSlowAfterMs,
   };
   const [reads, pages, changes] = [

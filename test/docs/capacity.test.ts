@@ -1,4 +1,5 @@
-// Proves that docs/capacity.md and its picture are those that infra/capacity.ts calculates.
+// Proves that docs/capacity.md and its picture are those that infra/capacity.ts calculates, and that they count the
+// tasks that run, not only those whose CPU is needed.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -23,4 +24,15 @@ test('more calls never take less', () => {
     assert.ok(before === undefined || dollars.total > before.dollars.total);
     assert.ok(tasks * taskVcpu >= 0.5 && connections >= tasks);
   }
+});
+
+test('auto scaling starts tasks that their CPU would not need, and they are paid for', () => {
+  const users = 10_000;
+  const at = (callsPerSecond: number) => needsOf({ callsPerSecond, users });
+  assert.equal(at(1_000).tasks, 10);
+  assert.equal(at(700).tasks, 7);
+  assert.ok(
+    Math.abs(at(1_000).dollars.tasks - 5 * at(100).dollars.tasks) < 0.01,
+    'ten cost what five times two do',
+  );
 });

@@ -186,10 +186,11 @@ describe('refuses', () => {
         { ...env, AUTH: 'none' },
         `AUTH lets everybody call, but ${name} says who may: remove one of them`,
       ]),
-    ...['no', '{}', '[]', 'null', '"usk_"'].map((text): [Environment, string] => [
+    ...['no', '{}', 'null', '"usk_"'].map((text): [Environment, string] => [
       { API_KEYS: text },
       `API_KEYS ${list}`,
     ]),
+    [{ API_KEYS: '[]' }, 'API_KEYS: the list is empty: did `users key new` fail?'],
     [{ API_KEYS: '[null]' }, 'API_KEYS, entry 1: name must be a text of 1 to 128 visible characters'],
     [
       keysOf(entry, { ...entry, name: 'a b' }),

@@ -2,7 +2,7 @@
 // that contradictions between the limits of serving RPCs are told, or resolved where the wish is clear.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import { limits as defaults, limitRanges } from '../../functions/limits.ts';
+import { limits as defaults, limitPairs, limitRanges } from '../../functions/limits.ts';
 import { limitRange, limitVariable, readLimits } from '../../functions/process/limit-settings.ts';
 import { ConfigError, type Environment, Settings } from '../../functions/process/settings.ts';
 import { rpcLimitRanges, rpcLimits } from '../../functions/rpc/limits.ts';
@@ -11,7 +11,7 @@ const keysOf = <T extends object>(object: T) => Object.keys(object) as (keyof T)
 
 function limitsOf(env: Environment) {
   const settings = new Settings(env);
-  const limits = readLimits(settings, defaults, limitRanges);
+  const limits = readLimits(settings, defaults, limitRanges, limitPairs);
   settings.check();
   return limits;
 }
@@ -82,6 +82,17 @@ describe('what can not be is told', () => {
   ];
   for (const [env, problem] of bad) it(problem, () => assert.deepEqual(problemsOf(env), [problem]));
 });
+
+for (const [part, whole] of limitPairs) {
+  it(`${part} above ${whole} is told where both are set, and works as ever where one is`, () => {
+    const [ofPart, ofWhole] = [limitVariable(part), limitVariable(whole)];
+    const problem = `${ofPart} (2000000) must not be above ${ofWhole} (1000000)`;
+    assert.deepEqual(problemsOf({ [ofPart]: '2000000', [ofWhole]: '1000000' }), [problem]);
+    assert.deepEqual(problemsOf({ [ofPart]: '1000000', [ofWhole]: '1000000' }), []);
+    assert.deepEqual(problemsOf({ [ofPart]: '2000000000' }), []);
+    assert.deepEqual(problemsOf({ [ofWhole]: '1' }), []);
+  });
+}
 
 it('lowers the default deadline with a cap that is set alone', () => {
   const { defaultDeadlineMs, maxDeadlineMs } = limitsOf({ MAX_DEADLINE_MS: '1000' });

@@ -146,6 +146,19 @@ describe('shares are counted by the client that TRUSTED_PROXIES name:', () => {
   }
 });
 
+it("says that it speaks HTTP/2 by Node's engine, and that this goes; of ours it says nothing", async (t) => {
+  const main = runMain(t, { HTTP2_ENGINE: 'node' });
+  assert.equal((await main.line('listening')).http2Engine, 'node');
+  assert.ok(
+    main.lines().some(({ level, msg }) => level === 40 && String(msg).startsWith('HTTP2_ENGINE=node goes')),
+  );
+  await main.stop();
+  const other = runMain(t);
+  assert.ok(!('http2Engine' in (await other.line('listening'))));
+  assert.ok(!other.printed().includes('HTTP2_ENGINE'));
+  await other.stop();
+});
+
 it('listens at a socket of this machine, for our client and for curl', async (t) => {
   const path = join(await folder(t), 'users.sock');
   const main = runMain(t, { HOST: `unix:${path}` });

@@ -14,8 +14,8 @@ const headersOf = onceIfLasting((error) => [
 ]);
 
 /**
- * Refuses calls of gRPC that are more than can be done, before a stream or a `Call` is made of them. That takes a tenth of
- * a call, so that most of the time goes into calls that are answered. It comes before the gate: to look for a credential
+ * Refuses calls of gRPC that are more than can be done, before a stream or a `Call` is made of them. That takes a
+ * small part of a call, so that most of the time goes into calls that are answered. It comes before the gate: to look for a credential
  * would cost more than the refusal. Such an answer has no `x-request-id`, and observers are told of all of a turn at once.
  */
 export class GrpcShedder implements Shedder {

@@ -20,10 +20,13 @@ export type FigureSources = Pick<ServerFacts, 'health' | 'usage'> & {
 /** The event loop's delay is measured as the time between the ticks of a timer. */
 const tickMs = 10;
 const nsPerMs = 1e6;
+/** What holds the loop up in this time is the start, which says nothing of how the server does. */
+const startMs = 1_000;
 
 /** Counts calls, and watches the event loop, from when it is made until it is closed. */
 export class Figures implements CallObserver {
   readonly #delay = monitorEventLoopDelay({ resolution: tickMs });
+  readonly #start: NodeJS.Timeout;
   readonly #latencies = new Latencies();
   #ended = 0;
   #faults = 0;
@@ -33,7 +36,7 @@ export class Figures implements CallObserver {
   #loop = { atMs: Number.NEGATIVE_INFINITY, delayMs: 0, utilization: 0 };
 
   constructor() {
-    this.#delay.enable();
+    this.#start = setTimeout(() => this.#delay.enable(), startMs).unref();
   }
 
   begun(): void {
@@ -73,6 +76,7 @@ export class Figures implements CallObserver {
 
   /** Watches no longer. */
   close(): void {
+    clearTimeout(this.#start);
     this.#delay.disable();
   }
 
