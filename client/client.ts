@@ -1,8 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { MessageInitShape } from '@bufbuild/protobuf';
+import { type DescMethod, isMessage, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import type { CallOptions, Client } from '@connectrpc/connect';
 import { Users } from '../proto/gen/users_pb.js';
-import type { ListUsersRequestSchema, User } from '../proto/gen/users_types_pb.js';
+import {
+  CreateUserRequestSchema,
+  DeleteUserRequestSchema,
+  type ListUsersRequestSchema,
+  UpdateUserRequestSchema,
+  type User,
+} from '../proto/gen/users_types_pb.js';
 import { CallError } from './call/call-error.ts';
 import { type ClientOptions, type Connected, openClient } from './call/service-client.ts';
 import { defaults } from './defaults.ts';
@@ -24,7 +30,7 @@ export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 're
 
 /**
  * Calls the Users service. Options of a call are connect's: `timeoutMs` (0 means no deadline), `headers`, `signal`,
- * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError. All calls are retried: each says why that is safe.
+ * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError. Calls are retried: each says why, or when, that is safe.
  */
 export interface UsersClient extends Client<typeof Users>, Connected {
   /**
@@ -51,7 +57,8 @@ export interface UsersClient extends Client<typeof Users>, Connected {
   updateUser: Client<typeof Users>['updateUser'];
   /**
    * Removes a user. Once it is gone, a repeat returns an empty result: so may a call whose first attempt removed the
-   * user and was answered by nobody.
+   * user and was answered by nobody. A request that names neither a `user_id` nor an `etag` is sent once, unless no
+   * server has begun it: a name or an address may be another user's by the next attempt.
    */
   deleteUser: Client<typeof Users>['deleteUser'];
   /** Returns one page of users, in the order of their names. `listAllUsers` reads all pages. */
@@ -76,7 +83,7 @@ export class UsersError extends CallError {
 
 /**
  * A client of the Users service; it connects with its first call. The methods of other services that are called over
- * its `transport` must be repeatable, as all of Users are: reads, a removal, and what has a `request_id`.
+ * its `transport` must be repeatable: they are retried as reads are.
  *
  * @throws TypeError for options that can't be meant, and UsersError INVALID_ARGUMENT or RESOURCE_EXHAUSTED for metadata
  * that can't be sent.
@@ -85,7 +92,7 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
   const { call, ...connected } = openClient(Users, {
     ...options,
     endpoint: options.endpoint ?? defaults.endpoint,
-    repeatable: () => true,
+    repeatable: isRepeatable,
     errorClass: UsersError,
   });
   return {
@@ -104,4 +111,14 @@ export function createUsersClient(options: UsersClientOptions = {}): UsersClient
       } while (pageToken !== '');
     },
   };
+}
+
+/** Whether a second try of a request can't do more than the first one may have done. */
+function isRepeatable(_: DescMethod, request: Message): boolean {
+  if (isMessage(request, CreateUserRequestSchema)) return request.requestId !== '';
+  if (isMessage(request, UpdateUserRequestSchema)) return request.requestId !== '' || request.etag !== '';
+  // A server may free a name at once (DELETED_NAME_HOLD_MS), and whose it is then is removed by the second try.
+  if (isMessage(request, DeleteUserRequestSchema))
+    return request.key?.key.case === 'userId' || request.etag !== '';
+  return true;
 }

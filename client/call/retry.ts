@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { DescMethod, MessageInitShape } from '@bufbuild/protobuf';
+import { create, type DescMethod, type Message, type MessageInitShape } from '@bufbuild/protobuf';
 import { Code, type StreamResponse, type Transport } from '@connectrpc/connect';
 import { createAsyncIterable } from '@connectrpc/connect/protocol';
 import { fateOf } from '../connection/fate.ts';
@@ -32,6 +32,8 @@ interface Call {
   readonly timeoutMs: number | undefined;
   readonly header: Metadata;
   readonly span: CallSpan | undefined;
+  /** What is sent; of a stream that is not sent again, nothing. */
+  readonly request?: MessageInitShape<DescMethod['input']> | undefined;
 }
 
 /** One call over the wire; it may take so many ms, or for ever. */
@@ -39,8 +41,8 @@ type Attempt<T> = (remainingMs: number | undefined, metadata: Headers) => Promis
 
 /** What holds for all calls of a client. */
 export interface CallPolicy extends RetryPolicy {
-  /** Whether a call of the method may be sent again when it may have been carried out already. */
-  readonly repeatable: (method: DescMethod) => boolean;
+  /** Whether this request of the method may be sent again when it may have been carried out already. */
+  readonly repeatable: (method: DescMethod, request: Message) => boolean;
   /** The deadline of calls that set none; 0 means none. */
   readonly deadlineMs: number;
   /** Checked already; for keys that a call does not have. */
@@ -55,7 +57,7 @@ export interface CallPolicy extends RetryPolicy {
  * A transport whose calls are tried again while that is safe, within their one deadline.
  *
  * UNAVAILABLE is retried, so is any other code if the server sends RetryInfo, and a stream that was reset with
- * ENHANCE_YOUR_CALM before it was answered: if no server can have begun the call, or its method is repeatable. What a
+ * ENHANCE_YOUR_CALM before it was answered: if no server can have begun the call, or it is repeatable. What a
  * server has refused to begin is sent again at once the first time, and does not count as an attempt ("transparent
  * retry", https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
  *
@@ -72,7 +74,8 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
   return {
     async unary(method, signal, timeoutMs, header, input, contextValues) {
       const span = policy.beginSpan?.(method);
-      const response = await run({ method, signal, timeoutMs, header, span }, (remainingMs, metadata) =>
+      const call = { method, signal, timeoutMs, header, span, request: input };
+      const response = await run(call, (remainingMs, metadata) =>
         next.unary(method, signal, remainingMs, metadata, input, contextValues),
       );
       span?.end();
@@ -89,7 +92,7 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
       }
       const requests: MessageInitShape<typeof method.input>[] = [];
       for await (const request of input) requests.push(request);
-      return run(call, async (remainingMs, metadata) => {
+      return run({ ...call, request: requests[0] }, async (remainingMs, metadata) => {
         const again = createAsyncIterable(requests);
         const response = await next.stream(method, signal, remainingMs, metadata, again, contextValues);
         return begin(response, timeoutMs ?? policy.deadlineMs, span);
@@ -125,7 +128,7 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
             continue;
           }
           if (++attempts >= maxAttempts || throttle.isThrottling) throw error;
-          if (!last.neverSent && !refused && !policy.repeatable(method)) throw error;
+          if (!last.neverSent && !refused && !isRepeatable(call)) throw error;
           const waitMs = retryDelayMs(error, attempts, policy);
           // Waiting past the deadline would only replace the cause by DEADLINE_EXCEEDED.
           if (waitMs === undefined || (deadline && waitMs >= deadline.remainingMs())) throw error;
@@ -138,6 +141,10 @@ export function retrying(next: Transport, policy: CallPolicy): Transport {
       call.span?.end(failure);
       throw failure;
     }
+  }
+
+  function isRepeatable({ method, request }: Call): boolean {
+    return policy.repeatable(method, create(method.input, request));
   }
 
   /** Waits for the first message, or the end: until then the call may be repeated. */

@@ -1,4 +1,4 @@
-import type { DescMethod, DescService } from '@bufbuild/protobuf';
+import type { DescMethod, DescService, Message } from '@bufbuild/protobuf';
 import { MethodOptions_IdempotencyLevel as Idempotency } from '@bufbuild/protobuf/wkt';
 import {
   type CallOptions,
@@ -51,10 +51,10 @@ export interface ClientOptions {
    */
   readonly retry?: Partial<RetryPolicy>;
   /**
-   * Whether a call of this method may be sent again when it may have been carried out already. Default: what the proto
-   * file marks with `idempotency_level`. A call that no server has begun is always sent again.
+   * Whether this request of the method may be sent again when it may have been carried out already. Default: what the
+   * proto file marks with `idempotency_level`. A call that no server has begun is always sent again.
    */
-  readonly repeatable?: (method: DescMethod) => boolean;
+  readonly repeatable?: (method: DescMethod, request: Message) => boolean;
   /** How long a connection may take to open. Default 5 s. */
   readonly connectTimeoutMs?: number;
   /** How long a connection stays open without a call. Default 50 s: an ALB closes it after 60 s. */
@@ -133,7 +133,8 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
     maxBackoffMs: options.retry?.maxBackoffMs ?? defaults.maxBackoffMs,
     maxTokens: options.retry?.maxTokens ?? defaults.maxRetryTokens,
     tokenRatio: options.retry?.tokenRatio ?? defaults.retryTokenRatio,
-    repeatable: (method) => method.parent.typeName === Health.typeName || repeatable(method),
+    repeatable: (method, request) =>
+      method.parent.typeName === Health.typeName || repeatable(method, request),
     deadlineMs,
     metadata,
     beginSpan: tracer && spansBy(tracer, options.protocol ?? 'grpc', address),

@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import { test } from 'node:test';
-import { Code, ConnectError, type Interceptor } from '@connectrpc/connect';
+import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { retryDelayMs } from '../../client/call/retry.ts';
 import { createUsersClient, openClient, type UsersClientOptions, UsersError } from '../../client/client.ts';
 import { RetryInfoSchema } from '../../proto/gen/google/rpc/error_details_pb.js';
@@ -323,6 +323,64 @@ test('a call that may have arrived once is not taken for one that was never sent
     rawMessage: /ECONNREFUSED/,
     neverSent: false,
   });
+});
+
+const byName = { key: { key: { case: 'username', value: 'tom' } } } as const;
+const byEmail = { key: { key: { case: 'email', value: 'tom@example.com' } } } as const;
+const byId = { key: { key: { case: 'userId', value: 7 } } } as const;
+for (const [what, request, attempts] of [
+  ['a name', byName, 1],
+  ['an address', byEmail, 1],
+  ['a name and an etag', { ...byName, etag: 'e-1' }, 2],
+  ['a user_id', byId, 2],
+] as const) {
+  test(`a removal by ${what} whose connection is lost is sent ${attempts} times: a name may be a newcomer's`, async () => {
+    const here = new Set(['tom']);
+    let seen = 0;
+    await using server = await startServer({
+      deleteUser() {
+        seen++;
+        here.delete('tom');
+        if (seen > 1) return {};
+        // Somebody else signs up with the name, before the answer is lost.
+        here.add('tom');
+        server.sockets[0]?.resetAndDestroy();
+        return {};
+      },
+    });
+    using client = connect(server.endpoint);
+    const call = client.deleteUser(request);
+    if (attempts > 1) await call;
+    else await assert.rejects(call, { code: Code.Unavailable, neverSent: false });
+    assert.equal(seen, attempts);
+    if (attempts === 1) assert.ok(here.has('tom'), 'the newcomer stays');
+  });
+}
+
+test('a removal by name is sent again where no server has begun it', async () => {
+  let seen = 0;
+  await using server = await startRawServer((stream, _, call) => {
+    seen = call;
+    if (call === 1) stream.close(refused);
+    else answer(stream);
+  });
+  using client = connect(server.endpoint);
+  await client.deleteUser(byName);
+  assert.equal(seen, 2);
+});
+
+test('over the transport, a sign-up or a change without request_id is not repeated', async () => {
+  let seen = 0;
+  const away = () => {
+    seen++;
+    throw unavailable();
+  };
+  await using server = await startServer({ createUser: away, updateUser: away });
+  using client = connect(server.endpoint);
+  const users = createClient(Users, client.transport);
+  await assert.rejects(users.createUser({ username: 'tom' }), { code: Code.Unavailable });
+  await assert.rejects(users.updateUser(byName), { code: Code.Unavailable });
+  assert.equal(seen, 2);
 });
 
 test('a push-back of the server decides when the next attempt is made, and whether', () => {
