@@ -15,6 +15,10 @@ export const rpcErrors = {
   METHOD_NOT_ALLOWED: [Code.Unimplemented, 'this HTTP method is not possible here'],
   UNKNOWN_CONTENT_TYPE: [Code.Unimplemented, 'the method takes no such content type'],
   NEEDS_HTTP2: [Code.Unimplemented, 'the method has streams in both directions, which takes HTTP/2'],
+  GRPC_NEEDS_HTTP2: [
+    Code.Unimplemented,
+    'gRPC needs HTTP/2 from end to end, and this request came over HTTP/1.1: use Connect or gRPC-Web here, or a server that HTTP/2 reaches, such as the container',
+  ],
   BAD_TIMEOUT: [
     Code.InvalidArgument,
     'the timeout must be digits and one of H M S m u n in grpc-timeout, digits alone in connect-timeout-ms',

@@ -14,6 +14,7 @@ import { HttpCall } from './http/http-call.ts';
 import type { HttpResource } from './http/http-resource.ts';
 import {
   badHost,
+  grpcNeedsHttp2,
   headersTooLarge,
   methodNotAllowed,
   needsHttp2,
@@ -51,6 +52,7 @@ export class Router {
     if (exchange.lacksHeaders)
       return this.#refuse(exchange, headersTooLarge(exchange, pathOf(exchange), grpc));
     if (grpc !== undefined) {
+      if (!exchange.isDuplex) return this.#refuse(exchange, grpcNeedsHttp2(grpc, pathOf(exchange)));
       // gRPC's paths have no query, and its clients run in no browser.
       const method = this.#methods.get(exchange.url);
       if (method === undefined) this.#refuse(exchange, this.#unknown(grpc, pathOf(exchange)));
@@ -80,7 +82,7 @@ export class Router {
     const wire = this.#wire(exchange, kind === 'unary');
     if (wire !== undefined) return new MethodCall(wire, method, this.#policy).start();
     const isStreaming = kind !== 'unary';
-    const taken = `${isStreaming ? streamTypes : 'application/proto, application/json'}, ${grpcTypes}`;
+    const taken = `${isStreaming ? streamTypes : 'application/proto, application/json'}, ${exchange.isDuplex ? grpcTypes : grpcWebTypes}`;
     this.#refuse(exchange, unsupportedMediaType(exchange, path, taken, isStreaming));
   }
 
@@ -113,6 +115,7 @@ export class Router {
 
 const streamTypes = 'application/connect+proto, application/connect+json';
 const grpcTypes = 'application/grpc, application/grpc-web, application/grpc-web-text';
+const grpcWebTypes = 'application/grpc-web, application/grpc-web-text';
 
 function pathOf(exchange: Exchange): string {
   return exchange.url.split(/[?#;]/, 1)[0] ?? '';

@@ -81,8 +81,12 @@ describe('docs/errors.md', () => {
         {
           'accept-post':
             'application/connect+proto, application/connect+json, ' +
-            'application/grpc, application/grpc-web, application/grpc-web-text',
+            'application/grpc-web, application/grpc-web-text',
         },
+      ],
+      GRPC_NEEDS_HTTP2: [
+        { path: '/Users/GetUsers', headers: { 'content-type': 'application/grpc' } },
+        { 'grpc-status': '12', 'content-type': 'application/grpc+proto' },
       ],
       NEEDS_HTTP2: [{ path: reflection, headers: stream }, { connection: 'close' }],
     };

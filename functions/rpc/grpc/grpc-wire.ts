@@ -14,10 +14,10 @@ import { parseGrpcTimeoutMs } from './timeout.ts';
  */
 const grpcContentType = /^application\/grpc(?:\+(?:proto|(json)))?[ \t]*(?:;.*)?$/i;
 
-/** gRPC over HTTP/2, if the request is that. */
+/** gRPC, if the request is that. Over HTTP/1.1, which has no trailers for us, its wire can only fail. */
 export function grpcWire(exchange: Exchange): GrpcWire | undefined {
   const contentType = exchange.headers['content-type'];
-  if (contentType === undefined || !exchange.isDuplex || exchange.method !== 'POST') return undefined;
+  if (contentType === undefined || exchange.method !== 'POST') return undefined;
   if (contentType === 'application/grpc' || contentType === 'application/grpc+proto') {
     return new GrpcWire(exchange, true);
   }

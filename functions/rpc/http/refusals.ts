@@ -26,6 +26,17 @@ export function unknownMethod(wire: Wire, path: string, similar: string | undefi
   return { protocol, path, error: rpcError('UNKNOWN_METHOD', similar), answer };
 }
 
+/**
+ * gRPC over HTTP/1.1: a proxy in front has made it of HTTP/2, or the client is none of gRPC. A response that is nothing
+ * but headers (Trailers-Only in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md#responses) passes the
+ * way back whole, so that every client of gRPC shows the status and its words.
+ */
+export function grpcNeedsHttp2(wire: Wire, path: string): Refusal {
+  const { protocol } = wire;
+  const error = rpcError('GRPC_NEEDS_HTTP2');
+  return { protocol, path, error, answer: (requestId) => wire.fail(requestId, error, nothingSent) };
+}
+
 /** A request whose headers are more than the server takes. `wire`: of gRPC, which has its own words for that. */
 export function headersTooLarge(exchange: Exchange, path: string, wire: Wire | undefined): Refusal {
   const error = rpcError('HEADERS_TOO_LARGE');
