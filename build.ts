@@ -26,6 +26,8 @@ export const budgets = {
    * without the credential sources it does not use.
    */
   serverDynamoBytes: 162_000,
+  /** What a Web Function of AWS Lambda loads besides: what suits that home. */
+  serverFunctionBytes: 2_500,
   /**
    * What `data.mjs` loads besides, which no server does: backup, restore, export and import. 3 kB of it keep them off
    * the users file, and say what is wrong; 0.1 kB takes Node's modules without import statements.
@@ -50,13 +52,14 @@ interface BundleFile {
   readonly bytes: number;
   readonly gzipBytes: number;
   /**
-   * When it is loaded: with the entry point, with DynamoDB's client, with OTLP, by something none of them needs, or by
-   * a browser.
+   * When it is loaded: with the entry point, with DynamoDB's client, with OTLP, in that home, by something none of them
+   * needs, or by a browser.
    */
   readonly loaded:
     | 'at start'
     | 'with DynamoDB'
     | 'with telemetry'
+    | 'in a Web Function'
     | 'with data.mjs'
     | 'on demand'
     | 'by browsers';
@@ -67,6 +70,7 @@ const extras: readonly (readonly [BundleFile['loaded'], entry: string])[] = [
   ['with data.mjs', 'users/data/main.ts'],
   ['with DynamoDB', 'stores/dynamodb.ts'],
   ['with telemetry', 'otlp/otlp.ts'],
+  ['in a Web Function', 'process/web-function.ts'],
 ];
 
 /** The Node that the bundles are for, which an older one says before it fails somewhere in a package. */
@@ -249,6 +253,7 @@ export function overBudget(bundles: readonly Bundle[], limits: typeof budgets = 
     ['serverStartBytes', weigh('users', 'at start')],
     ['serverDynamoBytes', weigh('users', 'with DynamoDB')],
     ['serverTelemetryBytes', weigh('users', 'with telemetry')],
+    ['serverFunctionBytes', weigh('users', 'in a Web Function')],
     ['serverDataBytes', weigh('users', 'with data.mjs')],
     ['certificateBytes', weigh('certificate')],
     ['consoleGzipBytes', weigh('console', undefined, 'gzipBytes')],

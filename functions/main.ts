@@ -3,6 +3,7 @@ import { Users } from '../proto/gen/users_pb.js';
 import { authKinds } from './process/auth-settings.ts';
 import { authWays } from './process/auth-ways.ts';
 import { buildInfo } from './process/build-info.ts';
+import { homeEnvironment } from './process/home.ts';
 import { pageGate } from './process/local-hosts.ts';
 import { createLog } from './process/log.ts';
 import { keepNewObjectsYoung, memoryLimitBytes } from './process/memory.ts';
@@ -37,7 +38,7 @@ await runWorkersUntilSignal(start, (error) => describeStartFailure(error, proces
 
 /** Composes the Users function from its settings, and says how it is ended once it listens. */
 async function start(): Promise<Running> {
-  const config = readConfig(process.env, tlsProblems);
+  const config = readConfig(await homeEnvironment(process.env), tlsProblems);
   const log = await createLog(config.log);
   for (const slip of config.slips) log.warn(slip);
   if (config.http2Engine === 'node') {
@@ -85,6 +86,7 @@ async function start(): Promise<Running> {
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    requestIdHeader: config.requestIdHeader,
     http2Engine: config.http2Engine,
     http: (local, facts) => [
       usersResource(createClient(Users, local)),

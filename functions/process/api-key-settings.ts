@@ -87,6 +87,8 @@ function readEntries(
 
 /** Plain keys, as Secrets Manager keeps one: several while it is replaced. */
 function readPlainKeys(settings: Settings): ApiKey[] {
+  // What it names is in API_KEY by now (`home.ts`).
+  settings.text('API_KEY_SECRET');
   const keys = (settings.text('API_KEY') ?? '').split(/\s+/).filter((it) => it !== '');
   if (keys.some((it) => it.length < minKeyCharacters || !bearerToken.test(it))) {
     settings.problem(

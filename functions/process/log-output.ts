@@ -28,7 +28,18 @@ export interface LogOutputOptions {
   readonly format: (line: string) => string;
   /** Whether somebody is watching: each line is written at once. */
   readonly isImmediate: boolean;
+  /** The names of what each line has, for lines of its own. Default: those of pino. */
+  readonly names?: LineNames;
 }
+
+/** What the time and the text of a line are called, and how a level is written. */
+export interface LineNames {
+  readonly timeKey: string;
+  readonly textKey: string;
+  level(number: number): string | number;
+}
+
+const pinoNames: LineNames = { timeKey: 'time', textKey: 'msg', level: (number) => number };
 
 /**
  * Writes lines to standard output in large portions. (pino's own destination measures all that waits anew with every
@@ -40,6 +51,7 @@ export class LogOutput {
   readonly #sink: Sink;
   readonly #format: LogOutputOptions['format'];
   readonly #portionCharacters: number;
+  readonly #names: LineNames;
   #waiting = '';
   #writingCharacters = 0;
   #lostLines = 0;
@@ -48,9 +60,10 @@ export class LogOutput {
   /** Callers of `flush`, to be told once nothing waits. */
   #flushed: (() => void)[] = [];
 
-  constructor({ format, isImmediate }: LogOutputOptions) {
+  constructor({ format, isImmediate, names = pinoNames }: LogOutputOptions) {
     this.#sink = standardOutput();
     this.#format = format;
+    this.#names = names;
     this.#portionCharacters = isImmediate ? 1 : portionCharacters;
     setInterval(() => this.#flush(), flushIntervalMs).unref();
     process.on('exit', () => this.#writeRest());
@@ -127,8 +140,11 @@ export class LogOutput {
   }
 
   #lostNotice(): string {
-    const fields = { level: 40, time: new Date().toISOString(), lines: this.#lostLines };
-    const notice = this.#format(`${JSON.stringify({ ...fields, msg: 'lines of the log were lost' })}\n`);
+    const { timeKey, textKey, level } = this.#names;
+    const fields = { level: level(40), [timeKey]: new Date().toISOString(), lines: this.#lostLines };
+    const notice = this.#format(
+      `${JSON.stringify({ ...fields, [textKey]: 'lines of the log were lost' })}\n`,
+    );
     return this.#isTorn ? `\n${notice}` : notice;
   }
 

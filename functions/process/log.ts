@@ -5,7 +5,7 @@ import { loggedError } from './shown-error.ts';
 import { thisWorker } from './worker.ts';
 
 export const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'] as const;
-export const logFormats = ['json', 'pretty'] as const;
+export const logFormats = ['json', 'lambda', 'pretty'] as const;
 
 /** What is logged, and how. */
 export interface LogConfig {
@@ -14,8 +14,8 @@ export interface LogConfig {
 }
 
 /**
- * Makes the log on standard output: JSON lines for machines, or one readable line each (`pretty`), which needs the
- * package pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in
+ * Makes the log on standard output: JSON lines for machines, with the names that AWS Lambda has for level, time and
+ * text (`lambda`), or one readable line each (`pretty`), which needs the package pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in
  * both, whatever it comes from. What waits to be written is written when the process exits. The lines of one of several
  * workers have its number (`worker`).
  *
@@ -32,9 +32,26 @@ export async function openLog({ level, format }: LogConfig): Promise<{ log: Logg
     const output = new LogOutput({ format: printableJson, isImmediate: false });
     return { log: pino({ level, base, timestamp, serializers }, output), output };
   }
+  if (format === 'lambda') {
+    const output = new LogOutput({ format: printableJson, isImmediate: false, names: lambdaNames });
+    const { textKey: messageKey, level: nameOf } = lambdaNames;
+    const formatters = { level: (_: string, number: number) => ({ level: nameOf(number) }) };
+    const options = { level, base, messageKey, formatters, timestamp: lambdaTimestamp, serializers };
+    return { log: pino(options, output), output };
+  }
   const output = new LogOutput({ format: await prettyFormat(), isImmediate: true });
   return { log: pino({ level, base, serializers }, output), output };
 }
+
+/**
+ * A line that is JSON is kept as it is, and filtered by these names
+ * (https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs-advanced.html).
+ */
+const lambdaNames = {
+  timeKey: 'timestamp',
+  textKey: 'message',
+  level: (number: number) => pino.levels.labels[number]?.toUpperCase() ?? 'INFO',
+};
 
 const serializers = { err: loggedError };
 
@@ -80,6 +97,11 @@ function printableValue(key: string, value: unknown): unknown {
 
 let formattedMs = 0;
 let formatted = '';
+
+/** The same by the name that AWS Lambda has for it. */
+function lambdaTimestamp(): string {
+  return timestamp().replace('"time"', '"timestamp"');
+}
 
 /** As pino's `isoTime`, but the lines of one millisecond share the work. */
 function timestamp(): string {

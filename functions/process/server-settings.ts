@@ -17,6 +17,8 @@ export interface ServerConfig {
   readonly corsOrigins: readonly string[];
   /** How many proxies stand in front and add to `x-forwarded-for`. None: that header says nothing. */
   readonly trustedProxies: number;
+  /** The header in which who stands in front names each request. */
+  readonly requestIdHeader: string;
   /** What speaks HTTP/2. */
   readonly http2Engine: Http2EngineName;
   readonly log: LogConfig;
@@ -25,12 +27,14 @@ export interface ServerConfig {
 /** Where a server listens by default. */
 export const defaultAddress = { host: '127.0.0.1', port: 50051 };
 
+const defaultRequestIdHeader = 'x-request-id';
+
 /** No chain of proxies is that long. */
 const maxTrustedProxies = 16;
 
 /**
  * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0),
- * HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
+ * REQUEST_ID_HEADER (x-request-id), HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
  * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
  * @param checkTls returns what is wrong with the TLS files that are named, a line each. Default: nothing is checked
@@ -53,9 +57,17 @@ export function readServerSettings(
       'origins such as https://example.com',
     ),
     trustedProxies: settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0,
+    requestIdHeader: readRequestIdHeader(settings),
     http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
     tls: readTlsSettings(settings, checkTls),
   };
+}
+
+function readRequestIdHeader(settings: Settings): string {
+  const name = settings.text('REQUEST_ID_HEADER') ?? defaultRequestIdHeader;
+  // A token (RFC 9110 section 5.6.2); Node has the names of headers in lower case.
+  if (!/^[\w!#$%&'*+.^`|~-]+$/.test(name)) settings.refuse('REQUEST_ID_HEADER', 'the name of a header');
+  return name.toLowerCase();
 }
 
 function readTlsSettings(

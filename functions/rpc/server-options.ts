@@ -64,6 +64,11 @@ export interface RpcServerOptions {
    * one that the outermost proxy saw. Default: none, and the header is ignored.
    */
   readonly trustedProxies?: number;
+  /**
+   * The header in which who stands in front names each request, in lower case: those names are taken where they are
+   * there, so that all logs agree. Default: `x-request-id`, which is taken in any case.
+   */
+  readonly requestIdHeader?: string;
   /** The clock of quotas, in ms. Default: `performance.now`. */
   readonly now?: () => number;
   /**

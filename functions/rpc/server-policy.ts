@@ -7,6 +7,7 @@ import { DeadlineWheel } from './call/deadline-wheel.ts';
 import { MemoryBudget } from './call/memory-budget.ts';
 import type { CallPolicy } from './call/policy.ts';
 import { Quota } from './call/quota.ts';
+import { requestIdHeader } from './call/request-id.ts';
 import { Turns } from './call/turns.ts';
 import type { RpcLimits } from './limits.ts';
 import type { RpcServerOptions } from './server-options.ts';
@@ -27,6 +28,7 @@ export function createPolicy(options: RpcServerOptions, limits: RpcLimits): Call
     interceptors,
     keepsMessages,
     trustedProxies,
+    requestIdHeader: options.requestIdHeader ?? requestIdHeader,
     limits,
     observers: [
       ...(accessLog ? [accessLog] : []),

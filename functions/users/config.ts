@@ -1,6 +1,7 @@
 import { type Limits, limits as limitDefaults, limitPairs, limitRanges } from '../limits.ts';
 import { type AdminConfig, readAdminSettings } from '../process/admin-settings.ts';
 import { type AuthConfig, readAuthSettings } from '../process/auth-settings.ts';
+import { webFunctionVariable } from '../process/home.ts';
 import { readLimits } from '../process/limit-settings.ts';
 import { heldMemoryWithin, memoryLimitBytes } from '../process/memory.ts';
 import { readTelemetrySettings, type TelemetryConfig } from '../process/otlp/settings.ts';
@@ -83,7 +84,14 @@ export function readStoreSettings(env: Environment): StoreSettings {
 }
 
 function readStore(settings: Settings): StoreConfig {
-  const kind = settings.choice('USERS_STORE', storeKinds, 'sqlite');
+  const isWebFunction = settings.text(webFunctionVariable) !== undefined;
+  settings.text('FUNCTION_TIMEOUT_MS'); // which `web-function.ts` reads
+  const kind = settings.choice('USERS_STORE', storeKinds, isWebFunction ? 'dynamodb' : 'sqlite');
+  if (isWebFunction && kind !== 'dynamodb') {
+    settings.problem(
+      `USERS_STORE must be dynamodb in a Web Function, not ${kind}: what it keeps itself goes with each environment`,
+    );
+  }
   const isKnown = kind === (settings.text('USERS_STORE') ?? kind);
   const dataFolder = settings.text('USERS_DATA') ?? './data';
   const table = settings.text('USERS_TABLE');

@@ -42,6 +42,7 @@ it('names the defaults', () => {
     USERS_STORE: store.kind,
     USERS_DATA: store.kind === 'sqlite' ? store.dataFolder : '',
     TRUSTED_PROXIES: String(trustedProxies),
+    REQUEST_ID_HEADER: config.requestIdHeader,
     HTTP2_ENGINE: config.http2Engine,
     LOG_LEVEL: log.level,
     LOG_FORMAT: log.format,

@@ -1,8 +1,9 @@
 // A service that is not Users, composed of functions/process and functions/rpc alone. `ECHO_GREETING` is a setting of
 // its own; `ECHO_START=hang` never gets to listen, and `ECHO_START=mend` can't, which a person can mend, nor can it
 // while there is a file at `ECHO_HINDRANCE`. The request `exit` ends the process with code 7. A client stream is under
-// way for as long as its client wants, and is answered with the number of the process.
+// way for as long as its client wants, and is answered with the number of the process. A server stream is silent.
 import { existsSync } from 'node:fs';
+import { homeEnvironment } from '../../functions/process/home.ts';
 import { readLimits } from '../../functions/process/limit-settings.ts';
 import { createLog } from '../../functions/process/log.ts';
 import { readServerSettings } from '../../functions/process/server-settings.ts';
@@ -20,8 +21,8 @@ class GreetingError extends Error {}
 await runWorkersUntilSignal(start, (error) => describeStartFailure(error, process.env, [GreetingError]));
 
 async function start(): Promise<Running> {
-  const settings = new Settings(process.env);
-  const { host, port, tls, corsOrigins, trustedProxies, ...config } = readServerSettings(
+  const settings = new Settings(await homeEnvironment(process.env));
+  const { host, port, tls, corsOrigins, trustedProxies, requestIdHeader, ...config } = readServerSettings(
     settings,
     tlsProblems,
   );
@@ -50,6 +51,10 @@ async function start(): Promise<Running> {
           }
           return { text: `${greeting} ${text}` };
         },
+        async *serverStream() {
+          log.info({}, 'streaming');
+          await new Promise(() => {});
+        },
         async clientStream(requests) {
           for await (const { text } of requests) log.info({}, text);
           return { text: String(process.pid) };
@@ -60,6 +65,7 @@ async function start(): Promise<Running> {
     tls: tls && readTls(tls),
     corsOrigins,
     trustedProxies,
+    requestIdHeader,
   });
   const address = await server.listen({ host, port });
   log.info({ port: address.port || undefined, pid: process.pid }, 'listening');

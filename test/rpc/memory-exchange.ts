@@ -122,6 +122,7 @@ export function serveInMemory(
     limits: { ...rpcLimits, ...limits },
     keepsMessages: true,
     trustedProxies: 0,
+    requestIdHeader: 'x-request-id',
     observers: [
       {
         ended: (call, code) => {

@@ -75,9 +75,12 @@ export class ServerProcess implements AsyncDisposable {
   /** Waits for a line of the log in JSON with this message and these fields; fails when the process ends before. */
   async line(message: string, fields: Readonly<Record<string, unknown>> = {}): Promise<LogLine> {
     const wanted = Object.entries({ ...fields, msg: message });
-    return this.#found(message, () =>
-      this.lines().find((line) => wanted.every(([name, value]) => line[name] === value)),
-    );
+    return this.found(message, (line) => wanted.every(([name, value]) => line[name] === value));
+  }
+
+  /** Waits for a line of the log in JSON that matches; fails when the process ends before. `what`: for that failure. */
+  async found(what: string, matches: (line: LogLine) => boolean): Promise<LogLine> {
+    return this.#found(what, () => this.lines().find(matches));
   }
 
   /** The lines of its log in JSON so far. */

@@ -97,7 +97,7 @@ export abstract class Call implements CallRecord, Payer {
     this.headers = headers;
     this.connection = connection;
     this.policy = policy;
-    this.requestId = requestId(headers[requestIdHeader]);
+    this.requestId = requestId(headers[policy.requestIdHeader] ?? headers[requestIdHeader]);
     this.#isWatch = start.isUntimed;
     this.isUntimed = start.isUntimed && askedMs === undefined;
     this.#isMalformed = Number.isNaN(askedMs);

@@ -26,6 +26,8 @@ export interface CallPolicy {
   readonly keepsMessages: boolean;
   /** @see RpcServerOptions.trustedProxies */
   readonly trustedProxies: number;
+  /** @see RpcServerOptions.requestIdHeader */
+  readonly requestIdHeader: string;
   /** Who watches the calls, such as the log. */
   readonly observers: readonly CallObserver[];
   /** Records what happens in calls; `undefined` where nobody wants to know. */
