@@ -21,6 +21,7 @@ export {
   type ServiceClient,
 } from './call/service-client.ts';
 export type { Tracer, TracerSpan } from './call/tracing.ts';
+export type { AwsCredentials, IamOptions } from './transport/signing.ts';
 
 /** How to reach the Users service. Everything has a default; the endpoint's is where `npm run dev` serves. */
 export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 'repeatable' | 'errorClass'> {

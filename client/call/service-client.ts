@@ -14,6 +14,7 @@ import { parseAddress } from '../connection/address.ts';
 import type { Keepalive } from '../connection/keepalive.ts';
 import type { TlsOptions } from '../connection/trust.ts';
 import { defaults } from '../defaults.ts';
+import type { IamOptions } from '../transport/signing.ts';
 import { openTransport, type Protocol } from '../transport/transport.ts';
 import type { CallError } from './call-error.ts';
 import { toCallError } from './failure.ts';
@@ -39,6 +40,11 @@ export interface ClientOptions {
   readonly serverName?: string;
   /** A bearer token; a function is asked before every attempt. Sent over TLS, and without it to this machine only. */
   readonly token?: Token;
+  /**
+   * Signs each attempt for an endpoint of AWS that asks for IAM: for the region in its name, with the credentials that
+   * the AWS SDK finds, unless they are given. The protocol is connect or grpc-web, over HTTP/1.1. Default: no signature.
+   */
+  readonly iam?: IamOptions;
   /**
    * Metadata of every call; a call's own replaces it, key by key. Values of `-bin` keys are base64. 60 KiB at most,
    * both together.
@@ -112,6 +118,9 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
   if (token !== undefined && !address.secure && !address.isLocal) {
     throw new TypeError(`a token is not sent to ${address.origin}, where anybody could read it: use https`);
   }
+  if (token !== undefined && options.iam !== undefined) {
+    throw new TypeError('token and iam exclude each other: both are said in the header authorization');
+  }
   const metadata = acceptedMetadata(options.metadata, failure);
   const { transport: plain, close } = openTransport(address, {
     protocol: options.protocol ?? 'grpc',
@@ -125,6 +134,7 @@ export function openClient<S extends DescService>(service: S, options: ClientOpt
         whileIdle: options.keepalive?.whileIdle ?? false,
       },
     },
+    iam: options.iam,
     interceptors: [...(token === undefined ? [] : [bearer(token)]), ...(options.interceptors ?? [])],
   });
   const transport = retrying(plain, {

@@ -17,6 +17,7 @@ export interface GlobalOptions {
   readonly metadataFile?: readonly Pair[];
   readonly protocol: Protocol;
   readonly http1?: true;
+  readonly iam?: true;
   readonly ca?: string;
   readonly cert?: string;
   readonly key?: string;
@@ -61,6 +62,7 @@ export function addGlobalOptions(program: Command): Command {
       ),
     )
     .option('--token-file <file>', 'file with the bearer token (or set USERS_TOKEN)')
+    .option('--iam', 'sign calls for AWS (IAM), with the credentials that the AWS SDK finds')
     .option('--json', 'print what the method answers as JSON, a line each; list: a user each')
     .option('-v, --verbose', 'show headers and trailers; values that may be secrets are hidden')
     .addOption(new Option('--show-secrets', '--verbose with all values').implies({ verbose: true }));
@@ -86,6 +88,7 @@ export function openUsersClient(options: GlobalOptions): UsersClient {
       tls,
       serverName: options.serverName || undefined,
       token: token || undefined,
+      iam: options.iam && {},
       metadata: [...(options.metadataFile ?? []), ...(options.metadata ?? [])].map(([key, value]) => [
         key,
         value,

@@ -1,5 +1,5 @@
 import { Code, ConnectError, type Interceptor, type Transport } from '@connectrpc/connect';
-import type { UniversalClientFn } from '@connectrpc/connect/protocol';
+import type { UniversalClientFn, UniversalClientRequest } from '@connectrpc/connect/protocol';
 import { createTransport as createConnectTransport } from '@connectrpc/connect/protocol-connect';
 import { createTransport as createGrpcTransport } from '@connectrpc/connect/protocol-grpc';
 import { createTransport as createGrpcWebTransport } from '@connectrpc/connect/protocol-grpc-web';
@@ -12,6 +12,7 @@ import { fateOf } from '../connection/fate.ts';
 import type { SessionOptions } from '../connection/session.ts';
 import { defaults } from '../defaults.ts';
 import { judgeFailure } from './failed-answer.ts';
+import type { IamOptions } from './signing.ts';
 import { readableStatus } from './status.ts';
 import { trailersOnly } from './trailers-only.ts';
 
@@ -35,13 +36,17 @@ export function openTransport(
     readonly httpVersion: '1.1' | '2';
     readonly connection: SessionOptions;
     readonly interceptors: readonly Interceptor[];
+    /** Default: calls are not signed. */
+    readonly iam?: IamOptions | undefined;
   },
 ): OpenTransport {
   const { protocol, httpVersion } = init;
   if (protocol === 'grpc' && httpVersion === '1.1') {
     throw new TypeError('gRPC needs HTTP/2: choose the protocol grpc-web or connect for HTTP/1.1');
   }
-  const { client, close } = (httpVersion === '2' ? openHttp2 : openHttp1)(address, init.connection, protocol);
+  const opened = (httpVersion === '2' ? openHttp2 : openHttp1)(address, init.connection, protocol);
+  const { close } = opened;
+  const client = init.iam === undefined ? opened.client : signing(opened.client, address, init.iam);
   const options = {
     baseUrl: address.origin,
     interceptors: [judgeFailure, trailersOnly, exactTimeout, ...init.interceptors],
@@ -68,6 +73,22 @@ export function openTransport(
     case 'connect':
       return { transport: createConnectTransport({ ...options, httpClient: client }), close };
   }
+}
+
+/** Signs all requests; what does it is loaded with the first one, as nobody else needs it. */
+function signing(client: UniversalClientFn, address: Address, { region, credentials }: IamOptions) {
+  const given = region ?? regionOf(address.origin);
+  if (given === undefined) throw new TypeError(`iam needs a region: the name of ${address.origin} has none`);
+  let signer: Promise<UniversalClientFn> | undefined;
+  return async (request: UniversalClientRequest) => {
+    signer ??= import('./signing.ts').then(({ signed }) => signed(client, given, credentials));
+    return (await signer)(request);
+  };
+}
+
+/** The region in the name of an endpoint of AWS Lambda; undefined if it has none. */
+function regionOf(origin: string): string | undefined {
+  return /\.lambda-web\.([a-z]{2}(?:-[a-z]+)+-\d)\.on\.aws$/.exec(new URL(origin).hostname)?.[1];
 }
 
 /** Makes HTTP requests, and releases its connections. */
