@@ -1,13 +1,19 @@
 import type { Node } from 'constructs';
 import { s3Object } from './client-authority.ts';
 import { type Deployment, isPeer } from './grpc-service-props.ts';
+import { homeContradictions } from './home-contradictions.ts';
 import { defaultTraceRatio, type TelemetryOptions } from './telemetry.ts';
 
-/** Who may call: holders of a key, of a token (JWT), of a client certificate alone, or whoever can connect. */
-export type Auth = 'key' | 'jwt' | 'certificate' | 'none';
+/**
+ * Who may call: holders of a key, of a token (JWT), of a client certificate alone, whom AWS lets in (IAM), or whoever
+ * can connect.
+ */
+export type Auth = 'key' | 'jwt' | 'certificate' | 'iam' | 'none';
 
 /** What a deployment can be told: `npx cdk deploy -c NAME=VALUE`, or under `context` in cdk.json. */
 export interface Options {
+  /** What serves: containers behind a load balancer, a Web Function, or both with the same users. */
+  readonly home: 'container' | 'function' | 'both';
   /** The name that clients connect to, such as users.example.com. */
   readonly domainName?: string;
   /** The id of the Route 53 zone that the domain is in: certificate and DNS record are made there. */
@@ -48,6 +54,14 @@ export interface Options {
   readonly wafRatePerIp?: number;
   /** The container's base image, instead of the Dockerfile's. */
   readonly baseImage?: string;
+  /** Of a function: after how long the platform cuts a call. */
+  readonly timeoutSeconds?: number;
+  /** Of a function: how many environments there are at a time, at most. */
+  readonly maxEnvironments?: number;
+  /** Of a function: calls in a second, at most. */
+  readonly rateLimit?: number;
+  /** Of a function: regions that serve besides that of the stack, under one name. */
+  readonly regions?: readonly string[];
   /** The SNS topic that alarms are sent to. */
   readonly alarmTopicArn?: string;
   /** Metrics and traces, beside the log. */
@@ -107,13 +121,15 @@ export function readOptions(node: Node): Options {
     return items;
   };
 
-  const auth = text('auth', /^(key|jwt|none)$/, 'key, jwt or none');
+  const home = text('home', /^(container|function|both)$/, 'container, function or both');
+  const auth = text('auth', /^(key|jwt|iam|none)$/, 'key, jwt, iam or none');
   const clientCa = text('clientCa', s3Object, 'the authorities as PEM in S3, s3://BUCKET/KEY');
   const deployment = text('deployment', /^(rolling|canary)$/, 'rolling or canary');
   const telemetry = text('telemetry', /^(adot|otlp|none)$/, 'adot, otlp or none');
   const traceParents = text('traceParents', /^(follow|link)$/, 'follow or link');
   const traceRatio = ratio('traceRatio') ?? defaultTraceRatio;
   const options: Options = {
+    home: home === 'function' || home === 'both' ? home : 'container',
     domainName: text('domainName', /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'a name such as users.example.com'),
     hostedZone: text(
       'hostedZone',
@@ -148,6 +164,10 @@ export function readOptions(node: Node): Options {
     tokensPerSecond: number('tokensPerSecond'),
     wafRatePerIp: number('wafRatePerIp', 10),
     baseImage: text('baseImage'),
+    timeoutSeconds: number('timeoutSeconds', 3),
+    maxEnvironments: number('maxEnvironments'),
+    rateLimit: number('rateLimit'),
+    regions: list('regions', (it) => /^[a-z]{2}(-[a-z]+)+-\d$/.test(it), 'regions such as eu-central-1'),
     alarmTopicArn: text('alarmTopicArn', /^arn:[\w-]+:sns:.+$/, 'the ARN of an SNS topic'),
     telemetry:
       telemetry === 'adot' || telemetry === 'otlp'
@@ -178,13 +198,13 @@ export function readOptions(node: Node): Options {
   if (options.edge && !domainName) {
     problems.push('edge needs domainName: CloudFront trusts no self-issued certificate');
   }
-  problems.push(...contradictions(options, isGiven));
+  problems.push(...contradictions(options, isGiven), ...homeContradictions(options, isGiven));
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return options;
 }
 
 function authOf(given: string | undefined, hasClientCa: boolean): Auth {
-  if (given === 'jwt' || given === 'none' || given === 'key') return given;
+  if (given === 'jwt' || given === 'none' || given === 'key' || given === 'iam') return given;
   return hasClientCa ? 'certificate' : 'key';
 }
 

@@ -7,6 +7,7 @@ import type { Construct } from 'constructs';
 import { Alarms } from './alarms.ts';
 import { ApiKey } from './api-key.ts';
 import { CallQueries } from './call-queries.ts';
+import { callers } from './callers.ts';
 import { ClientAuthority } from './client-authority.ts';
 import type { Options } from './context.ts';
 import { Dashboard } from './dashboard.ts';
@@ -27,39 +28,26 @@ export interface UsersStackProps extends StackProps {
   readonly certificateCode?: string;
 }
 
-/** Tokens that a caller has on each task in a second; a call costs one for each of its users, a password 50. */
-export const defaultTokensPerSecond = 100;
-/** What a caller may save up: twenty of the largest calls. The day's bill hangs on the tokens per second alone. */
-const maxTokensPerCaller = 200_000;
-
-/** The settings that say who may call, and how much. */
-function callers(options: Options): Record<string, string> {
-  const { auth, authIssuer, authAudience, clientCa, clientScopes } = options;
-  const { tokensPerSecond = defaultTokensPerSecond } = options;
-  return {
-    TOKENS_PER_SECOND_PER_CALLER: String(tokensPerSecond),
-    MAX_TOKENS_PER_CALLER: String(maxTokensPerCaller),
-    ...(auth === 'none' ? { AUTH: 'none' } : {}),
-    ...(authIssuer && authAudience ? { AUTH_ISSUER: authIssuer, AUTH_AUDIENCE: authAudience } : {}),
-    ...(clientCa ? { TLS_CLIENT_HEADERS: 'alb' } : {}),
-    ...(clientScopes ? { TLS_CLIENTS: clientScopes } : {}),
-  };
-}
-
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Users service: its table, its containers behind a load balancer, and what watches them. */
 export class UsersStack extends Stack {
+  readonly users: UsersTable;
+  /** What callers show; `undefined` where they show something else. */
+  readonly key: ApiKey | undefined;
+
   constructor(scope: Construct, id: string, props: UsersStackProps) {
     super(scope, id, { description: 'The Users service: gRPC on Fargate', ...props });
     const { options, certificateCode = `${root}dist/certificate` } = props;
     const { domainName, hostedZone, certificateArn } = options;
     const { disposable, maxReadUnits, maxWriteUnits } = options;
     const users = new UsersTable(this, 'Users', { disposable, maxReadUnits, maxWriteUnits });
+    this.users = users;
     // An open deployment has it, too: callers show it already, and then lose no call when it is closed.
     const key = ['key', 'none'].includes(options.auth)
       ? new ApiKey(this, 'ApiKey', { disposable })
       : undefined;
+    this.key = key;
     const authority = options.clientCa
       ? new ClientAuthority(this, 'ClientAuthority', { bundle: options.clientCa })
       : undefined;

@@ -33,7 +33,7 @@ const partitions = [
 export async function findEndpoint(given?: string): Promise<DynamoEndpoint> {
   const region = await loadConfig(NODE_REGION_CONFIG_OPTIONS, NODE_REGION_CONFIG_FILE_OPTIONS)();
   const url = given ?? (await configuredUrl());
-  if (url !== undefined) return { url: new URL(url), region };
+  if (url !== undefined) return { url: new URL(url), region: regionOf(url) ?? region };
   const [isDualStack, isFips] = await Promise.all([
     loadConfig(NODE_USE_DUALSTACK_ENDPOINT_CONFIG_OPTIONS)(),
     loadConfig(NODE_USE_FIPS_ENDPOINT_CONFIG_OPTIONS)(),
@@ -41,6 +41,11 @@ export async function findEndpoint(given?: string): Promise<DynamoEndpoint> {
   const { domain, dualStack } = partitions.find(({ begins }) => region.startsWith(begins)) ?? {};
   const service = isFips ? 'dynamodb-fips' : 'dynamodb';
   return { url: new URL(`https://${service}.${region}.${isDualStack ? dualStack : domain}`), region };
+}
+
+/** A table may be in another region than the process: the name of AWS's own endpoint says in which. */
+function regionOf(url: string): string | undefined {
+  return /^dynamodb(?:-fips)?\.([a-z]+(?:-[a-z]+)+-\d)\./.exec(new URL(url).hostname)?.[1];
 }
 
 function configuredUrl(): Promise<string | undefined> {

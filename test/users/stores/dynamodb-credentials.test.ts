@@ -127,3 +127,10 @@ test('DynamoDB is where the environment says', async (context) => {
   assert.equal(await found({ ...all, AWS_ENDPOINT_URL_DYNAMODB: 'http://one:2' }), 'http://one:2/');
   assert.equal(await found(all, 'http://given:3'), 'http://given:3/');
 });
+
+test('requests to AWS are signed for the region of the table, wherever the process is', async (context) => {
+  setEnvironment(context, { ...environment, AWS_REGION: 'eu-west-1' });
+  const signedFor = async (endpoint: string) => (await findEndpoint(endpoint)).region;
+  assert.equal(await signedFor('https://dynamodb.eu-central-1.amazonaws.com'), 'eu-central-1');
+  assert.equal(await signedFor('http://127.0.0.1:8000'), 'eu-west-1');
+});

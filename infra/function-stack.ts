@@ -1,0 +1,84 @@
+import { fileURLToPath } from 'node:url';
+import { Annotations, CfnOutput, Duration, Stack, type StackProps } from 'aws-cdk-lib';
+import * as secretsmanager from 'aws-cdk-lib/aws-secretsmanager';
+import type { Construct } from 'constructs';
+import { ApiKey } from './api-key.ts';
+import { callers } from './callers.ts';
+import type { Options } from './context.ts';
+import { FunctionWatching } from './function-watching.ts';
+import { RpcFunction } from './rpc-function.ts';
+import { UsersTable } from './users-table.ts';
+
+/** The Users service without a server, as the options want it. */
+export interface FunctionStackProps extends StackProps {
+  readonly options: Options;
+  /**
+   * The folder of the bundle.
+   * @default dist/users
+   */
+  readonly code?: string;
+  /**
+   * The users and the key of the stack of containers, to serve them here too.
+   * @default the stack has its own
+   */
+  readonly shared?: { readonly users: UsersTable; readonly key: ApiKey | undefined };
+}
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** The Users service as a Web Function: its table, the function, and what watches it. */
+export class FunctionStack extends Stack {
+  constructor(scope: Construct, id: string, { options, code, shared, ...props }: FunctionStackProps) {
+    super(scope, id, { description: 'The Users service: Connect and gRPC-Web on AWS Lambda', ...props });
+    const { auth, disposable, maxReadUnits, maxWriteUnits, timeoutSeconds } = options;
+    const users = shared?.users ?? new UsersTable(this, 'Users', { disposable, maxReadUnits, maxWriteUnits });
+    // aws-cdk-lib copies the environment of a function where a reference to another stack would not be found: an import
+    // by name is.
+    const imported = (value: string) => (shared ? Stack.of(users).exportValue(value) : value);
+    const tableName = imported(users.table.tableName);
+    const key =
+      shared === undefined && auth === 'key' ? new ApiKey(this, 'ApiKey', { disposable }) : shared?.key;
+    const keys =
+      shared && key
+        ? secretsmanager.Secret.fromSecretCompleteArn(this, 'Key', imported(key.secret.secretArn))
+        : key?.secret;
+    const service = new RpcFunction(this, 'Service', {
+      code: code ?? `${root}dist/users`,
+      environment: {
+        USERS_TABLE: tableName,
+        // There is one table, in the region of the stack, wherever a call is served.
+        ...(options.regions && { DYNAMODB_ENDPOINT: `https://dynamodb.${this.region}.${this.urlSuffix}` }),
+        ...callers(options),
+      },
+      keys: auth === 'key' ? keys : undefined,
+      auth: auth === 'iam' ? 'iam' : 'service',
+      timeout: timeoutSeconds === undefined ? undefined : Duration.seconds(timeoutSeconds),
+      maxEnvironments: options.maxEnvironments,
+      rateLimit: options.rateLimit,
+      regions: options.regions,
+    });
+    users.grantStore(service.role);
+    const { table } = users;
+    const watching = new FunctionWatching(this, 'Watching', {
+      service,
+      table,
+      topicArn: options.alarmTopicArn,
+    });
+    if (auth === 'none') {
+      Annotations.of(this).addWarningV2(
+        'users:open',
+        'auth=none: whoever can connect may sign users up and ask for all of them by name, at your expense. ' +
+          'See "Who may call" in docs/operating.md.',
+      );
+    }
+    this.#output('Endpoint', service.url, 'Where Connect and gRPC-Web clients connect to, over HTTP/1.1');
+    if (key)
+      this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');
+    this.#output('Table', table.tableName, 'The users');
+    this.#output('DashboardUrl', watching.url, 'What to look at first');
+  }
+
+  #output(id: string, value: string, description: string): void {
+    new CfnOutput(this, id, { value, description });
+  }
+}
