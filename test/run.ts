@@ -39,8 +39,9 @@ function stages(): Part[][] {
   // They need Chromium: `npm run test:browser`.
   const browser = paths.length > 0 ? files.filter(isIn('browser')) : [];
   const withCdk = files.filter((file) => isIn('infra')(file) || isIn('docs/operating.')(file));
-  // They need programs of others: `npm run test:telemetry`.
-  const isElsewhere = (file: string) => paths.length === 0 && isIn('telemetry')(file);
+  // They need programs of others, or the bundle: `npm run test:telemetry`, `npm run test:function`.
+  const isElsewhere = (file: string) =>
+    paths.length === 0 && (isIn('telemetry')(file) || isIn('function')(file));
   const others = files.filter(
     (file) =>
       ![isIn('attacks'), isIn('browser'), isElsewhere].some((is) => is(file)) && !withCdk.includes(file),

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import type { UsersClient, UsersError } from '../../client/client.ts';
 import { ways } from '../support/transports.ts';
+import { test } from './home.ts';
 import { made, open, type Target, uniqueName } from './target.ts';
 import { webRequest } from './web.ts';
 

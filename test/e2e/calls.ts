@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { UsersError } from '../../client/client.ts';
 import { type Way, ways } from '../support/transports.ts';
+import { test } from './home.ts';
 import { open, type Target, uniqueName } from './target.ts';
 import { webRequest } from './web.ts';
 

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { randomUUID } from 'node:crypto';
-import { test } from 'node:test';
 import { Code, createClient } from '@connectrpc/connect';
 import {
   Health,
@@ -15,6 +14,7 @@ import {
   GetUsersResultSchema,
 } from '../../proto/gen/users_types_pb.js';
 import { ways } from '../support/transports.ts';
+import { test } from './home.ts';
 import { rawCall } from './raw.ts';
 import { open, type Target, uniqueName } from './target.ts';
 import { webRequest } from './web.ts';

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { createFileRegistry, fromBinary } from '@bufbuild/protobuf';
 import { EmptySchema, type FileDescriptorProto, FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
 import { Code, createClient } from '@connectrpc/connect';
@@ -7,6 +6,7 @@ import { ServerReflection as ReflectionV1 } from '../../functions/rpc/standard/g
 import { ServerReflection as ReflectionV1Alpha } from '../../functions/rpc/standard/gen/grpc/reflection/v1alpha/reflection_pb.js';
 import { Health, HealthCheckResponse_ServingStatus as Status } from '../../proto/gen/health/v1/health_pb.js';
 import { ways } from '../support/transports.ts';
+import { test } from './home.ts';
 import { rawCall } from './raw.ts';
 import { open, type Target } from './target.ts';
 

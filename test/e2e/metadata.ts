@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Code, encodeBinaryHeader, type Interceptor } from '@connectrpc/connect';
 import { UsersError } from '../../client/client.ts';
 import { ways } from '../support/transports.ts';
+import { test } from './home.ts';
 import { open, type Target, uniqueName } from './target.ts';
 
 /** Proves that metadata of every kind passes, and what may not pass is refused clearly, in every protocol. */

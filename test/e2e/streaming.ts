@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
 import { Code } from '@connectrpc/connect';
 import { GetUsersRequestSchema, GetUsersResultSchema } from '../../proto/gen/users_types_pb.js';
 import { ways } from '../support/transports.ts';
+import { test } from './home.ts';
 import { rawCall } from './raw.ts';
 import { open, type Target, uniqueName } from './target.ts';
 

@@ -3,6 +3,7 @@ import { proveAccounts } from './accounts.ts';
 import { proveCalls } from './calls.ts';
 import { proveDeadlines } from './deadlines.ts';
 import { proveDiscovery } from './discovery.ts';
+import { anywhere, type Home, testsAt } from './home.ts';
 import { proveMetadata } from './metadata.ts';
 import { proveStreaming } from './streaming.ts';
 import { open, removeMade, type Target } from './target.ts';
@@ -10,9 +11,12 @@ import { open, removeMade, type Target } from './target.ts';
 /**
  * The end-to-end suite: what any client can see of the service, through whatever stands between. It knows nothing of
  * the server's inside, and removes the users that it makes.
+ *
+ * @param home where it runs: what that can't do is proven to fail
  */
-export function endToEnd(name: string, start: () => Target | Promise<Target>): void {
+export function endToEnd(name: string, start: () => Target | Promise<Target>, home: Home = anywhere): void {
   describe(name, () => {
+    testsAt(home);
     let running: Target;
     const target = () => running;
     before(async () => {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createUsersClient, type UsersClient, type UsersClientOptions } from '../../client/client.ts';
 import { ServerProcess } from '../support/process.ts';
+import { isHttp1Only } from './home.ts';
 
 /** A running service, and how to call it. Nothing else is known of it. */
 export interface Target extends AsyncDisposable {
@@ -22,7 +23,8 @@ export function authorization({ token }: Target): Record<string, string> {
 /** A client of the target; to be disposed. */
 export function open(target: Target, options: UsersClientOptions = {}): UsersClient {
   const { endpoint, ca, serverName, token } = target;
-  return createUsersClient({ endpoint, tls: { ca }, serverName, token, ...options });
+  const way = isHttp1Only() ? ({ protocol: 'connect', httpVersion: '1.1' } as const) : {};
+  return createUsersClient({ endpoint, tls: { ca }, serverName, token, ...way, ...options });
 }
 
 /** Names of users who may have been made, for whoever removes them. */

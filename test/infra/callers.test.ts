@@ -148,7 +148,7 @@ test('tokensPerSecond: how much each caller may, on each task', () => {
 
 describe('what can not be meant', () => {
   const refused: [Record<string, unknown>, RegExp][] = [
-    [{ auth: 'basic' }, /^auth must be key, jwt or none, not "basic"$/],
+    [{ auth: 'basic' }, /^auth must be key, jwt, iam or none, not "basic"$/],
     [{ auth: 'jwt' }, /^auth=jwt needs authIssuer: [^\n]*\nauth=jwt needs authAudience: [^\n]*$/],
     [{ ...jwt, auth: 'key' }, /^authIssuer is for tokens: set auth=jwt[^\n]*\nauthAudience is for tokens/],
     [{ ...jwt, authIssuer: 'http://issuer' }, /^authIssuer must be the https URL of an issuer/],
