@@ -72,9 +72,11 @@ export class FunctionStack extends Stack {
       );
     }
     this.#output('Endpoint', service.url, 'Where Connect and gRPC-Web clients connect to, over HTTP/1.1');
-    if (key)
+    // What it shares, the other stack names.
+    if (key && !shared) {
       this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');
-    this.#output('Table', table.tableName, 'The users');
+    }
+    if (!shared) this.#output('Table', table.tableName, 'The users');
     this.#output('DashboardUrl', watching.url, 'What to look at first');
   }
 
