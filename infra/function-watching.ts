@@ -32,7 +32,7 @@ const third = { width: 8, height: 6 };
 
 /**
  * Alarms and a dashboard of a function. Calls are counted from the log: a call that fails may well have HTTP status
- * 200, and a start that fails is told there alone, since a revision that can't start deploys all the same.
+ * 200, and a start that fails is told there alone, since a revision that can't start deploys all the same. How long calls take wakes nobody: their callers choose how long streams last.
  */
 export class FunctionWatching extends Construct {
   readonly alarms: cloudwatch.Alarm[] = [];
@@ -78,13 +78,6 @@ export class FunctionWatching extends Construct {
       outOf: 1,
       description:
         'The function can not start: deploy what ran before. See "platform.initReport" in the log.',
-    });
-    this.#alarm('SlowCalls', {
-      metric: latency('p99'),
-      above: 1_000,
-      periods: 3,
-      outOf: 3,
-      description: 'One call in a hundred takes over a second. See starts, and DynamoDB latency.',
     });
     this.#alarm('ThrottledTable', {
       metric: throttles,

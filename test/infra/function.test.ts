@@ -106,7 +106,7 @@ describe('home=function', () => {
     template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
     const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
     const names = alarms.map(([id]) => id.replace(/^Watching|[0-9A-F]{8}$/g, ''));
-    assert.deepEqual(names.sort(), ['FailedCalls', 'FailedStarts', 'SlowCalls', 'ThrottledTable']);
+    assert.deepEqual(names.sort(), ['FailedCalls', 'FailedStarts', 'ThrottledTable']);
     for (const [, { Properties }] of alarms) assert.ok(Properties.AlarmDescription);
   });
 });
