@@ -86,7 +86,7 @@ describe('what can not be used is told', () => {
       { LOG_LEVEL: 'loud' },
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
     ],
-    [{ LOG_FORMAT: 'xml' }, 'LOG_FORMAT must be one of json, pretty, not "xml"'],
+    [{ LOG_FORMAT: 'xml' }, 'LOG_FORMAT must be one of json, lambda, pretty, not "xml"'],
     ...['example.com', 'https://example.com/', 'https://a.example;https://b.example', 'null'].map(
       (origins): [Environment, string] => [
         { CORS_ORIGINS: origins },
@@ -134,7 +134,7 @@ describe('what can not be used is told', () => {
       'HOST must be a host name, an IP address, or unix:/PATH, not "http://localhost"',
       'PORT must be a whole number from 0 to 65535, not "1e3"',
       'LOG_LEVEL must be one of trace, debug, info, warn, error, fatal, silent, not "loud"',
-      'LOG_FORMAT must be one of json, pretty, not "xml"',
+      'LOG_FORMAT must be one of json, lambda, pretty, not "xml"',
       'CORS_ORIGINS must be origins such as https://example.com, separated by commas, not "null"',
       'TRUSTED_PROXIES must be a whole number from 0 to 16, not "17"',
       'TLS_CERT_FILE is no file',
