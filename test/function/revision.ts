@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../support/process.ts';
@@ -13,8 +13,10 @@ export interface Revision {
 /** Makes the zip of the bundle (`npm run build`), as the deployment does, in the folder. */
 export function zipBundle(folder: string): string {
   const zip = join(folder, 'function.zip');
-  const files = ['main.mjs', 'chunks'];
-  execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...files], { cwd: join(root, 'dist/users') });
+  const bundle = join(root, 'dist/users');
+  // As `RpcFunction` leaves out.
+  const files = readdirSync(bundle).filter((it) => !it.endsWith('.map') && it !== 'data.mjs');
+  execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...files], { cwd: bundle });
   return zip;
 }
 

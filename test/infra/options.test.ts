@@ -191,7 +191,7 @@ describe('options that can not be meant', () => {
     [{ deployment: 'blue' }, /deployment must be rolling or canary, not "blue"/],
     [{ privateSubnets: 'yes' }, /privateSubnets must be true or false, not "yes"/],
     [{ cpu: 'much' }, /cpu must be a whole number, not "much"/],
-    [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: use auth, .*, allowedCidrs, /],
+    [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: use home, auth, .*, allowedCidrs, /],
     [{ domainname: 'users.example.com' }, /^domainname is no option: /],
     [{ alarmTopicArn: 'me@example.com' }, /alarmTopicArn must be the ARN of an SNS topic/],
   ];
