@@ -20,9 +20,12 @@ const nodeLoop: LoopClock = {
 
 /** A loop that has waited for less has not waited: what it reads next was there before. */
 const grainMs = 0.5;
-/** Fewer calls in a turn are no overload, however long they take: their clients wait for them before they send more. */
-const minCalls = 64;
-/** After a long turn, one that is longer by this much: more comes than is done. */
+/**
+ * Fewer calls in a turn are no overload, however long they take: as many as one connection has under way, whose client
+ * waits for answers before it sends more.
+ */
+const minCalls = 256;
+/** After a long turn, one that is longer by this much, and of so many more calls: more comes than is done. */
 const growing = 1.5;
 /** Turns that stay so many times as long as they should, for this time, show the same of what grows slowly. */
 const late = 5;
@@ -60,8 +63,9 @@ export class Admission {
   /** When the first of the long turns began, of which the turn before is the last; infinite if that was not long. */
   #longSinceMs = Number.POSITIVE_INFINITY;
   #isOverloaded = false;
-  /** Calls since the turn has begun. */
+  /** Calls since the turn has begun, and in the turn before. */
   #arrived = 0;
+  #arrivedBefore = 0;
   #admitted = 0;
   #maxAdmitted = 0;
   /** The part of the calls that is let in. */
@@ -123,7 +127,8 @@ export class Admission {
 
   #isTooMuch(nowMs: number): boolean {
     if (!this.#isOverloaded) {
-      if (this.#longSinceMs > nowMs || this.#arrived < minCalls) return false;
+      if (this.#longSinceMs > nowMs || this.#arrived < Math.max(minCalls, growing * this.#arrivedBefore))
+        return false;
       if (nowMs - this.#turnAtMs < Math.max(slack * this.#turnMs, growing * this.#lengthMs)) return false;
       this.#isOverloaded = true;
       this.#share = minShare;
@@ -146,6 +151,7 @@ export class Admission {
     else this.#longSinceMs = Math.min(this.#longSinceMs, this.#turnAtMs);
     this.#lengthMs = lengthMs;
     this.#turnAtMs = nowMs;
+    this.#arrivedBefore = this.#arrived;
     this.#arrived = 0;
     this.#admitted = 0;
     this.#isInTurn = true;
