@@ -7,7 +7,7 @@ import type { StoreEvents, StoreSystem } from '../store.ts';
 import { type Action, type Actions, DynamoError } from './dynamodb-api.ts';
 import { type Answer, type ConnectionLimits, Connections } from './dynamodb-connections.ts';
 import { type DynamoEndpoint, findEndpoint } from './dynamodb-endpoint.ts';
-import { isThrottle } from './dynamodb-faults.ts';
+import { isThrottle, isUnknown } from './dynamodb-faults.ts';
 import { isPassing, pause, RetryQuota } from './dynamodb-retries.ts';
 
 /** What DynamoDB is called in telemetry. */
@@ -69,6 +69,7 @@ export class DynamoClient {
     const { limits, events } = this.#options;
     const body = JSON.stringify(input);
     let taken = 0;
+    let followsUnknown = false;
     for (let attempts = 1; ; attempts += 1) {
       signal.throwIfAborted();
       // Without region or credentials another attempt would do no better.
@@ -82,6 +83,8 @@ export class DynamoClient {
       } catch (error) {
         signal.throwIfAborted();
         if (isThrottle(error)) events.throttled(system);
+        if (error instanceof DynamoError) error.followsUnknown = followsUnknown;
+        followsUnknown ||= isUnknown(error);
         if (attempts >= limits.dynamoMaxAttempts || this.#isClosed) throw error;
         const isMended = await this.#mend(error, signed.accessKeyId);
         if (!isMended && !isPassing(error)) throw error;
