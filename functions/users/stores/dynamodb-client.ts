@@ -37,6 +37,9 @@ const skewed = new Set([
 /** Signatures are good for five minutes: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html */
 const maxSkewMs = 5 * 60_000;
 
+/** Who gives credentials may count how often it is asked. */
+const refreshEveryMs = 5_000;
+
 /**
  * Asks DynamoDB in its JSON 1.0 protocol, and asks again what may succeed then. Credentials and signatures are those of
  * the AWS SDK; all of it costs more than three times as much as this (docs/decisions.md). It needs `close` at its end.
@@ -47,6 +50,7 @@ export class DynamoClient {
   readonly #quota = new RetryQuota();
   #target: Promise<Target> | undefined;
   #signer: { readonly credentials: Credentials; readonly v4: SignatureV4 } | undefined;
+  #refreshed: { readonly atMs: number; readonly credentials: Promise<Credentials> } | undefined;
   #isClosed = false;
   /** How much later it is at DynamoDB's. */
   #skewMs = 0;
@@ -70,6 +74,7 @@ export class DynamoClient {
     const body = JSON.stringify(input);
     let taken = 0;
     let followsUnknown = false;
+    let wasMended = false;
     for (let attempts = 1; ; attempts += 1) {
       signal.throwIfAborted();
       // Without region or credentials another attempt would do no better.
@@ -86,7 +91,9 @@ export class DynamoClient {
         if (error instanceof DynamoError) error.followsUnknown = followsUnknown;
         followsUnknown ||= isUnknown(error);
         if (attempts >= limits.dynamoMaxAttempts || this.#isClosed) throw error;
-        const isMended = await this.#mend(error, signed.accessKeyId);
+        // What was mended and is refused again has another reason.
+        const isMended = !wasMended && (await this.#mend(error, signed.accessKeyId));
+        wasMended ||= isMended;
         if (!isMended && !isPassing(error)) throw error;
         taken = this.#quota.take(error);
         if (taken === 0) throw error;
@@ -148,7 +155,7 @@ export class DynamoClient {
     if (expired.has(error.name)) {
       const current = await this.#credentials();
       if (current.accessKeyId !== accessKeyId) return true;
-      const next = await this.#credentials({ forceRefresh: true }).catch(() => current);
+      const next = await this.#refresh().catch(() => current);
       return next.accessKeyId !== accessKeyId;
     }
     if (!skewed.has(error.name)) return false;
@@ -157,6 +164,18 @@ export class DynamoClient {
     if (!(Math.abs(skewMs) >= maxSkewMs || Math.abs(skewMs - this.#skewMs) >= maxSkewMs)) return false;
     this.#skewMs = skewMs;
     return true;
+  }
+
+  /**
+   * Asks for other credentials, however many are refused, once in a while only. It costs none of the quota, which only
+   * successes fill: once that is spent, refused credentials would stay for good.
+   */
+  #refresh(): Promise<Credentials> {
+    const nowMs = performance.now();
+    if (this.#refreshed === undefined || nowMs - this.#refreshed.atMs >= refreshEveryMs) {
+      this.#refreshed = { atMs: nowMs, credentials: this.#credentials({ forceRefresh: true }) };
+    }
+    return this.#refreshed.credentials;
   }
 }
 
@@ -195,9 +214,21 @@ function errorOf({ status, headers }: Answer, fields: Record<string, unknown>): 
   const { __type: type, message, Message, CancellationReasons: reasons } = fields;
   // As in `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException`.
   const name = typeof type === 'string' ? type.slice(type.indexOf('#') + 1) : `HTTP ${status}`;
-  return new DynamoError(name, String(message ?? Message ?? 'no reason is given'), {
+  return new DynamoError(name, withoutSecrets(name, String(message ?? Message ?? 'no reason is given')), {
     status,
     atMs: Date.parse(headers.date ?? ''),
     reasons: Array.isArray(reasons) ? reasons : [],
   });
+}
+
+/**
+ * Refusals of a signature quote the request that should have been signed, line by line, with the session's token:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+ */
+function withoutSecrets(name: string, message: string): string {
+  const mayQuote = expired.has(name) || skewed.has(name) || name.startsWith('IncompleteSignature');
+  if (!mayQuote && !/security-token|AWS4-/i.test(message)) return message;
+  const [first = ''] = message.split('\n', 1);
+  // What is as long as a signature.
+  return first.replace(/[\w+/=%-]{64,}/g, '…');
 }

@@ -107,6 +107,58 @@ test('a signature that is wrong at the right time is final', async (context) => 
   assert.equal(asked.length, 1);
 });
 
+test('a wrong secret with a clock that is wrong too is tried once more, not as often as attempts allow', async (context) => {
+  setEnvironment(context, environment);
+  const { client, asked } = await scripted(context, (_, response) => {
+    response.setHeader('date', new Date(Date.now() + 60 * minute).toUTCString());
+    refuse(response, 'InvalidSignatureException');
+  });
+  const refused = { name: 'InvalidSignatureException' };
+  await assert.rejects(client.send('DescribeTable', describe, unbounded), refused);
+  assert.equal(asked.length, 2);
+});
+
+test('credentials that are refused again and again are not asked for again for each refusal', async (context) => {
+  const state = await container(context, () => 60 * minute);
+  const { client } = await scripted(context, (_, response) =>
+    refuse(response, 'UnrecognizedClientException'),
+  );
+  for (let i = 0; i < 10; i += 1) {
+    await assert.rejects(client.send('DescribeTable', describe, unbounded), {
+      name: 'UnrecognizedClientException',
+    });
+  }
+  assert.equal(state.given, 2);
+});
+
+test('an error has nothing of the request that a refusal quotes: no token, no signature', async (context) => {
+  const secret = `FwoGZXIvYXdzE${'Ab3/+x'.repeat(60)}==`;
+  setEnvironment(context, { ...environment, AWS_SESSION_TOKEN: secret });
+  const quoted = `The Canonical String should have been\n'POST\n/\n\nx-amz-security-token:${secret}\n'`;
+  const messages: readonly (readonly [type: string, message: string, shown: string])[] = [
+    [
+      'InvalidSignatureException',
+      `The signature does not match.\n\n${quoted}`,
+      'The signature does not match.',
+    ],
+    ['SignatureDoesNotMatch', `No match: x-amz-security-token:${secret}`, 'No match: x-amz-security-token:…'],
+    ['IncompleteSignatureException', `Authorization=AWS4 ${secret}, half`, 'Authorization=AWS4 …, half'],
+    ['AnotherException', `Wrong.\n${quoted}`, 'Wrong.'],
+    [
+      'ValidationException',
+      `No table ${'x'.repeat(200)}\nnor index`,
+      `No table ${'x'.repeat(200)}\nnor index`,
+    ],
+  ];
+  const { client } = await scripted(context, ({ number }, response) => {
+    const [type, message] = messages[number - 1] ?? [];
+    response.writeHead(400).end(JSON.stringify({ __type: type, message }));
+  });
+  for (const [name, , message] of messages) {
+    await assert.rejects(client.send('DescribeTable', describe, unbounded), { name, message });
+  }
+});
+
 test('DynamoDB is where the environment says', async (context) => {
   const found = async (given: Record<string, string>, endpoint?: string) => {
     const all = { AWS_USE_FIPS_ENDPOINT: undefined, AWS_USE_DUALSTACK_ENDPOINT: undefined };
