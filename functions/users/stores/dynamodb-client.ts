@@ -5,7 +5,7 @@ import type { Limits } from '../../limits.ts';
 import { Sha256 } from '../../process/sha256.ts';
 import type { StoreEvents, StoreSystem } from '../store.ts';
 import { type Action, type Actions, DynamoError } from './dynamodb-api.ts';
-import { type Answer, type ConnectionLimits, Connections } from './dynamodb-connections.ts';
+import { type Answer, type ConnectionLimits, Connections, TimeoutError } from './dynamodb-connections.ts';
 import { type DynamoEndpoint, findEndpoint } from './dynamodb-endpoint.ts';
 import { isThrottle, isUnknown } from './dynamodb-faults.ts';
 import { isPassing, pause, RetryQuota } from './dynamodb-retries.ts';
@@ -17,6 +17,8 @@ export const system: StoreSystem = 'aws.dynamodb';
 export interface DynamoClientOptions {
   /** Default: what `findEndpoint` finds. */
   readonly endpoint?: string | undefined;
+  /** Default: the environment's, as all of AWS's tools find them. */
+  readonly credentials?: ReturnType<typeof defaultProvider> | undefined;
   readonly limits: ConnectionLimits & Pick<Limits, 'dynamoMaxAttempts'>;
   readonly events: StoreEvents;
 }
@@ -37,6 +39,9 @@ const skewed = new Set([
 /** Signatures are good for five minutes: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html */
 const maxSkewMs = 5 * 60_000;
 
+/** Programs that give credentials sign in somewhere first, and take seconds. */
+const credentialsTimeoutMs = 10_000;
+
 /** Who gives credentials may count how often it is asked. */
 const refreshEveryMs = 5_000;
 
@@ -46,17 +51,19 @@ const refreshEveryMs = 5_000;
  */
 export class DynamoClient {
   readonly #options: DynamoClientOptions;
-  readonly #credentials = defaultProvider();
+  readonly #credentials: ReturnType<typeof defaultProvider>;
   readonly #quota = new RetryQuota();
   #target: Promise<Target> | undefined;
   #signer: { readonly credentials: Credentials; readonly v4: SignatureV4 } | undefined;
   #refreshed: { readonly atMs: number; readonly credentials: Promise<Credentials> } | undefined;
+  readonly #closing = new AbortController();
   #isClosed = false;
   /** How much later it is at DynamoDB's. */
   #skewMs = 0;
 
   constructor(options: DynamoClientOptions) {
     this.#options = options;
+    this.#credentials = options.credentials ?? defaultProvider();
   }
 
   /**
@@ -79,7 +86,7 @@ export class DynamoClient {
       signal.throwIfAborted();
       // Without region or credentials another attempt would do no better.
       const { url, region, connections } = await this.#find();
-      const signed = await this.#sign(url, region, action, body);
+      const signed = await this.#sign(url, region, action, body, signal);
       signal.throwIfAborted();
       try {
         const output = outputOf(await connections.send(signed.headers, body, signal));
@@ -92,7 +99,7 @@ export class DynamoClient {
         followsUnknown ||= isUnknown(error);
         if (attempts >= limits.dynamoMaxAttempts || this.#isClosed) throw error;
         // What was mended and is refused again has another reason.
-        const isMended = !wasMended && (await this.#mend(error, signed.accessKeyId));
+        const isMended = !wasMended && (await this.#mend(error, signed.accessKeyId, signal));
         wasMended ||= isMended;
         if (!isMended && !isPassing(error)) throw error;
         taken = this.#quota.take(error);
@@ -106,8 +113,40 @@ export class DynamoClient {
   /** Ends all connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.stopWaiting();
     const target = await this.#target?.catch(() => undefined);
     target?.connections.close();
+  }
+
+  /** Ends the calls that have to wait for credentials, now and later; the others go on. */
+  stopWaiting(): void {
+    this.#closing.abort(new Error('the client was closed before there were credentials'));
+  }
+
+  /**
+   * Waits for credentials: they come from programs and hosts that may hang.
+   *
+   * @throws the signal's reason; TimeoutError; Error when the client is closed
+   */
+  async #inTime(credentials: Promise<Credentials>, signal: AbortSignal): Promise<Credentials> {
+    const { promise: given, resolve, reject } = Promise.withResolvers<Credentials>();
+    const leave = () => reject(signal.reason);
+    // Credentials that there are come first: who has them goes on.
+    const end = () => setImmediate(reject, this.#closing.signal.reason);
+    const late = () => reject(new TimeoutError(`no credentials within ${credentialsTimeoutMs} ms`));
+    const timer = setTimeout(late, credentialsTimeoutMs);
+    signal.addEventListener('abort', leave);
+    this.#closing.signal.addEventListener('abort', end);
+    credentials.then(resolve, reject);
+    if (signal.aborted) leave();
+    if (this.#closing.signal.aborted) end();
+    try {
+      return await given;
+    } finally {
+      clearTimeout(timer);
+      signal.removeEventListener('abort', leave);
+      this.#closing.signal.removeEventListener('abort', end);
+    }
   }
 
   /** It is looked for once, and once more after it was not found. */
@@ -126,8 +165,8 @@ export class DynamoClient {
   }
 
   /** Makes the headers of an attempt: a signature is good for some minutes only. */
-  async #sign(url: URL, region: string, action: Action, body: string): Promise<Signed> {
-    const credentials = await this.#credentials();
+  async #sign(url: URL, region: string, action: Action, body: string, signal: AbortSignal): Promise<Signed> {
+    const credentials = await this.#inTime(this.#credentials(), signal);
     if (this.#signer?.credentials !== credentials) {
       // Its hash is signed as it is: a header with it would only be for S3.
       const signing = { service: 'dynamodb', region, credentials, sha256: Sha256, applyChecksum: false };
@@ -150,12 +189,12 @@ export class DynamoClient {
    * @param accessKeyId of the credentials that were refused
    * @returns whether it has found something
    */
-  async #mend(error: unknown, accessKeyId: string): Promise<boolean> {
+  async #mend(error: unknown, accessKeyId: string, signal: AbortSignal): Promise<boolean> {
     if (!(error instanceof DynamoError)) return false;
     if (expired.has(error.name)) {
-      const current = await this.#credentials();
+      const current = await this.#inTime(this.#credentials(), signal);
       if (current.accessKeyId !== accessKeyId) return true;
-      const next = await this.#refresh().catch(() => current);
+      const next = await this.#inTime(this.#refresh(), signal).catch(() => current);
       return next.accessKeyId !== accessKeyId;
     }
     if (!skewed.has(error.name)) return false;

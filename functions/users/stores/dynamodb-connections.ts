@@ -16,8 +16,8 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** No connection, or no whole answer, in time. */
-class TimeoutError extends Error {
+/** No connection, no whole answer, or no credentials, in time. */
+export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
 
