@@ -99,7 +99,7 @@ export class DynamoClient {
         followsUnknown ||= isUnknown(error);
         if (attempts >= limits.dynamoMaxAttempts || this.#isClosed) throw error;
         // What was mended and is refused again has another reason.
-        const isMended = !wasMended && (await this.#mend(error, signed.accessKeyId, signal));
+        const isMended: boolean = !wasMended && (await this.#mend(error, signed.accessKeyId, signal));
         wasMended ||= isMended;
         if (!isMended && !isPassing(error)) throw error;
         taken = this.#quota.take(error);

@@ -10,7 +10,7 @@ const throttled = new Set([
 ]);
 
 /** Whether DynamoDB has refused a request because there are too many. */
-export function isThrottle(error: unknown): error is DynamoError {
+export function isThrottle(error: unknown): boolean {
   return error instanceof DynamoError && throttled.has(error.name);
 }
 
@@ -50,7 +50,7 @@ export function fault(what: string, cause: unknown, repeatable: boolean): StoreE
   // The one who looks for it does not say where.
   const advice = reason.includes('Region is missing') ? ': set AWS_REGION' : '';
   const message = `DynamoDB could not ${what}: ${reason}${advice}`;
-  if (isThrottle(cause)) {
+  if (cause instanceof DynamoError && isThrottle(cause)) {
     return new StoreError(message, {
       // This attempt has written nothing; one before it may have.
       retrySafe: repeatable || !cause.followsUnknown,
