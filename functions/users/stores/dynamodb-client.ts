@@ -1,11 +1,11 @@
 import { crc32 } from 'node:zlib';
-import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Limits } from '../../limits.ts';
 import { Sha256 } from '../../process/sha256.ts';
 import type { StoreEvents, StoreSystem } from '../store.ts';
 import { type Action, type Actions, DynamoError } from './dynamodb-api.ts';
-import { type Answer, type ConnectionLimits, Connections, TimeoutError } from './dynamodb-connections.ts';
+import { type Answer, type ConnectionLimits, Connections } from './dynamodb-connections.ts';
+import { type Credentials, type CredentialsProvider, CredentialsSource } from './dynamodb-credentials.ts';
 import { type DynamoEndpoint, findEndpoint } from './dynamodb-endpoint.ts';
 import { isThrottle, isUnknown } from './dynamodb-faults.ts';
 import { isPassing, pause, RetryQuota } from './dynamodb-retries.ts';
@@ -18,7 +18,7 @@ export interface DynamoClientOptions {
   /** Default: what `findEndpoint` finds. */
   readonly endpoint?: string | undefined;
   /** Default: the environment's, as all of AWS's tools find them. */
-  readonly credentials?: ReturnType<typeof defaultProvider> | undefined;
+  readonly credentials?: CredentialsProvider | undefined;
   readonly limits: ConnectionLimits & Pick<Limits, 'dynamoMaxAttempts'>;
   readonly events: StoreEvents;
 }
@@ -39,31 +39,23 @@ const skewed = new Set([
 /** Signatures are good for five minutes: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html */
 const maxSkewMs = 5 * 60_000;
 
-/** Programs that give credentials sign in somewhere first, and take seconds. */
-const credentialsTimeoutMs = 10_000;
-
-/** Who gives credentials may count how often it is asked. */
-const refreshEveryMs = 5_000;
-
 /**
  * Asks DynamoDB in its JSON 1.0 protocol, and asks again what may succeed then. Credentials and signatures are those of
  * the AWS SDK; all of it costs more than three times as much as this (docs/decisions.md). It needs `close` at its end.
  */
 export class DynamoClient {
   readonly #options: DynamoClientOptions;
-  readonly #credentials: ReturnType<typeof defaultProvider>;
+  readonly #credentials: CredentialsSource;
   readonly #quota = new RetryQuota();
   #target: Promise<Target> | undefined;
   #signer: { readonly credentials: Credentials; readonly v4: SignatureV4 } | undefined;
-  #refreshed: { readonly atMs: number; readonly credentials: Promise<Credentials> } | undefined;
-  readonly #closing = new AbortController();
   #isClosed = false;
   /** How much later it is at DynamoDB's. */
   #skewMs = 0;
 
   constructor(options: DynamoClientOptions) {
     this.#options = options;
-    this.#credentials = options.credentials ?? defaultProvider();
+    this.#credentials = new CredentialsSource(options.credentials);
   }
 
   /**
@@ -120,33 +112,7 @@ export class DynamoClient {
 
   /** Ends the calls that have to wait for credentials, now and later; the others go on. */
   stopWaiting(): void {
-    this.#closing.abort(new Error('the client was closed before there were credentials'));
-  }
-
-  /**
-   * Waits for credentials: they come from programs and hosts that may hang.
-   *
-   * @throws the signal's reason; TimeoutError; Error when the client is closed
-   */
-  async #inTime(credentials: Promise<Credentials>, signal: AbortSignal): Promise<Credentials> {
-    const { promise: given, resolve, reject } = Promise.withResolvers<Credentials>();
-    const leave = () => reject(signal.reason);
-    // Credentials that there are come first: who has them goes on.
-    const end = () => setImmediate(reject, this.#closing.signal.reason);
-    const late = () => reject(new TimeoutError(`no credentials within ${credentialsTimeoutMs} ms`));
-    const timer = setTimeout(late, credentialsTimeoutMs);
-    signal.addEventListener('abort', leave);
-    this.#closing.signal.addEventListener('abort', end);
-    credentials.then(resolve, reject);
-    if (signal.aborted) leave();
-    if (this.#closing.signal.aborted) end();
-    try {
-      return await given;
-    } finally {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', leave);
-      this.#closing.signal.removeEventListener('abort', end);
-    }
+    this.#credentials.stop();
   }
 
   /** It is looked for once, and once more after it was not found. */
@@ -166,7 +132,7 @@ export class DynamoClient {
 
   /** Makes the headers of an attempt: a signature is good for some minutes only. */
   async #sign(url: URL, region: string, action: Action, body: string, signal: AbortSignal): Promise<Signed> {
-    const credentials = await this.#inTime(this.#credentials(), signal);
+    const credentials = await this.#credentials.current(signal);
     if (this.#signer?.credentials !== credentials) {
       // Its hash is signed as it is: a header with it would only be for S3.
       const signing = { service: 'dynamodb', region, credentials, sha256: Sha256, applyChecksum: false };
@@ -192,9 +158,9 @@ export class DynamoClient {
   async #mend(error: unknown, accessKeyId: string, signal: AbortSignal): Promise<boolean> {
     if (!(error instanceof DynamoError)) return false;
     if (expired.has(error.name)) {
-      const current = await this.#inTime(this.#credentials(), signal);
+      const current = await this.#credentials.current(signal);
       if (current.accessKeyId !== accessKeyId) return true;
-      const next = await this.#inTime(this.#refresh(), signal).catch(() => current);
+      const next = await this.#credentials.next(signal).catch(() => current);
       return next.accessKeyId !== accessKeyId;
     }
     if (!skewed.has(error.name)) return false;
@@ -204,21 +170,7 @@ export class DynamoClient {
     this.#skewMs = skewMs;
     return true;
   }
-
-  /**
-   * Asks for other credentials, however many are refused, once in a while only. It costs none of the quota, which only
-   * successes fill: once that is spent, refused credentials would stay for good.
-   */
-  #refresh(): Promise<Credentials> {
-    const nowMs = performance.now();
-    if (this.#refreshed === undefined || nowMs - this.#refreshed.atMs >= refreshEveryMs) {
-      this.#refreshed = { atMs: nowMs, credentials: this.#credentials({ forceRefresh: true }) };
-    }
-    return this.#refreshed.credentials;
-  }
 }
-
-type Credentials = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>;
 
 interface Target extends DynamoEndpoint {
   readonly connections: Connections;
