@@ -43,12 +43,12 @@ const minPushbackMs = 100;
  * Refuses calls at once when more come than can be done, before their bodies are read: answered late, they would all be
  * in vain.
  *
- * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has waited
- * for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself is none,
- * as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before it, which
- * was long already, without a wait between them; or when they stay long. From then on each turn takes on what can be done
- * in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are is left to
- * chance: sockets are read in the same order each time.
+ * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has
+ * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
+ * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before
+ * it, which was long already, without a wait between them; or when they stay long. From then on each turn takes on what
+ * can be done in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are
+ * is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;
@@ -83,11 +83,6 @@ export class Admission {
     this.#loop = loop;
   }
 
-  /** The part of the calls that is let in. */
-  get share(): number {
-    return this.#share;
-  }
-
   /** Whether `refusal` would refuse the next call as one too many. */
   get refusesNext(): boolean {
     if (!this.#isOverloaded) return false;
@@ -97,8 +92,8 @@ export class Admission {
   }
 
   /**
-   * Why a call must not begin: OVERLOADED, or DEADLINE_EXCEEDED where its time is up before it is answered. Call it once
-   * for each.
+   * Why a call must not begin: OVERLOADED, or DEADLINE_EXCEEDED where its time is up before it is answered. Call it
+   * once for each.
    *
    * @param nowMs on the clock of `performance.now()`
    * @param timeoutMs what its client gives it; infinite for no deadline

@@ -14,7 +14,10 @@ import { type Asked, environment, ok, refuse, scripted, setEnvironment } from '.
 const describe = { TableName: 'users' };
 const write = { TransactItems: [], ClientRequestToken: 'token-1' };
 
-/** The signature that AWS expects: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+/**
+ * The signature that AWS expects:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
 function expectedAuthorization({ headers, body }: Asked, id: string, secret: string, region: string): string {
   const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
