@@ -33,7 +33,6 @@ import { elementLimits } from './users/validation.ts';
 import { frontResource } from './web/front.ts';
 import { usersResource } from './web/users.ts';
 
-keepNewObjectsYoung();
 await runWorkersUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
 
 /** Composes the Users function from its settings, and says how it is ended once it listens. */
@@ -96,6 +95,7 @@ async function start(): Promise<Running> {
   readiness.follow((isReady, reason) => server.health.set(Users.typeName, isReady, reason));
   renewTlsFrom(config.tls, (tls) => server.renewTls(tls), log);
   const address = await server.listen({ host: config.host, port: config.port });
+  keepNewObjectsYoung();
   admin?.show(server.health);
   if (config.log.format === 'pretty') {
     if (isFirstWorker) console.log(banner(config, address, admin?.address));
@@ -116,6 +116,7 @@ async function start(): Promise<Running> {
           store: config.store.kind,
           memoryMiB,
         },
+        compiled: process.env.BUILD_COMPILED === '1' || undefined,
         // Ours is no news.
         http2Engine: config.http2Engine === 'own' ? undefined : config.http2Engine,
       },

@@ -100,7 +100,7 @@ export class RpcFunction extends Construct {
     keys?.grantRead(this.role);
     this.function = new lambda.WebFunction(this, 'Function', {
       code: lambda.WebFunctionCode.fromAssetToManagedBucket(props.code, {
-        exclude: ['**/*.map', 'data.mjs'],
+        exclude: ['**/*.map', 'data.mjs', 'compile.mjs'],
       }),
       runtime: lambda.WebFunctionRuntime.NODEJS_24_X,
       entryPoint: props.entryPoint ?? 'main.mjs',

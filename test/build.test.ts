@@ -1,15 +1,24 @@
 // Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
-// it, and of Node only what gRPC needs, that an older Node is told of, that source maps lead back to the sources, and
-// that a bundle over its budget is told of.
+// it, and of Node only what gRPC needs, that it starts from compiled code where that fits and else from its modules, that
+// an older Node is told of, that source maps lead back to the sources, and that a bundle over its budget is told of.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { budgets, build, overBudget } from '../build.ts';
 import { createUsersClient } from '../client/client.ts';
+import { compiledFiles } from '../functions/start/compiled-script.ts';
 import { ServerProcess } from './support/process.ts';
 
 // Outside of the repository: nothing up from here has a node_modules folder.
@@ -23,6 +32,7 @@ before(async () => {
 after(() => rmSync(folder, { recursive: true }));
 
 const run = promisify(execFile);
+const code = () => compiledFiles(users).code;
 /** Nothing of this process's own settings, so that none is needed. */
 const env = { HOST: '127.0.0.1', PORT: '0' };
 
@@ -34,13 +44,14 @@ test('the server serves and drains, without the files that only DynamoDB, OTLP o
     readdirSync(join(users, 'chunks')).filter((file) => /dynamodb.*\.mjs$/.test(file)),
     [],
   );
+  rmSync(join(users, 'compiled'), { recursive: true });
   await using server = new ServerProcess({
     args: ['main.mjs'],
     folder: users,
     settings: { USERS_DATA: join(folder, 'data') },
   });
-  const { store } = await server.line('listening');
-  assert.equal(store, 'sqlite');
+  const { store, compiled } = await server.line('listening');
+  assert.deepEqual({ store, compiled }, { store: 'sqlite', compiled: undefined });
   {
     using client = createUsersClient({ endpoint: await server.url() });
     const { user } = await client.createUser({ username: 'bundled' });
@@ -50,32 +61,60 @@ test('the server serves and drains, without the files that only DynamoDB, OTLP o
   bundles = await build(folder);
 });
 
-test('a server that serves gRPC and drains loads none of the modules of Node that it does not need', async () => {
-  const probe = join(folder, 'probe.cjs');
-  const list = join(folder, 'modules.json');
-  writeFileSync(
-    probe,
-    `process.on('exit', () =>
-      require('fs').writeFileSync(${JSON.stringify(list)}, JSON.stringify(process.moduleLoadList)));`,
-  );
-  await using server = new ServerProcess({
-    args: ['--require', probe, 'main.mjs'],
-    folder: users,
-    settings: { USERS_STORE: 'memory' },
+for (const isCompiled of [true, false]) {
+  const title = `${isCompiled ? 'compiled' : 'from its modules'}, a server that serves gRPC and drains`;
+  test(`${title} loads none of the modules of Node that it does not need`, async (t) => {
+    if (!isCompiled) renameSync(code(), `${code()}.away`);
+    t.after(() => existsSync(code()) || renameSync(`${code()}.away`, code()));
+    const probe = join(folder, 'probe.cjs');
+    const list = join(folder, 'modules.json');
+    writeFileSync(
+      probe,
+      `process.on('exit', () =>
+        require('fs').writeFileSync(${JSON.stringify(list)}, JSON.stringify(process.moduleLoadList)));`,
+    );
+    await using server = new ServerProcess({
+      args: ['--require', probe, 'main.mjs'],
+      folder: users,
+      settings: { USERS_STORE: 'memory' },
+    });
+    assert.equal((await server.line('listening')).compiled, isCompiled || undefined);
+    {
+      using client = createUsersClient({ endpoint: await server.url() });
+      await client.createUser({ username: 'bundled' });
+    }
+    await server.stop();
+    const modules: unknown = JSON.parse(readFileSync(list, 'utf8'));
+    assert.ok(Array.isArray(modules) && modules.includes('NativeModule net'));
+    const late = ['http', 'http2', 'tls', 'zlib', 'internal/deps/undici/undici'];
+    assert.deepEqual(
+      late.filter((it) => modules.includes(`NativeModule ${it}`)),
+      [],
+    );
   });
-  {
-    using client = createUsersClient({ endpoint: await server.url() });
-    await client.createUser({ username: 'bundled' });
-  }
-  await server.stop();
-  const modules: unknown = JSON.parse(readFileSync(list, 'utf8'));
-  assert.ok(Array.isArray(modules) && modules.includes('NativeModule net'));
-  const late = ['http', 'http2', 'tls', 'zlib', 'internal/deps/undici/undici'];
-  assert.deepEqual(
-    late.filter((it) => modules.includes(`NativeModule ${it}`)),
-    [],
-  );
-});
+}
+
+for (const [title, spoil] of [
+  [
+    'is of another V8',
+    (made: Buffer) => Buffer.concat([made.subarray(0, 4), Buffer.alloc(4), made.subarray(8)]),
+  ],
+  ['is cut short', (made: Buffer) => made.subarray(0, 1000)],
+  ['is empty', () => Buffer.alloc(0)],
+] as const) {
+  test(`what was compiled and ${title} is passed over without a word`, async (t) => {
+    const made = readFileSync(code());
+    t.after(() => writeFileSync(code(), made));
+    writeFileSync(code(), spoil(made));
+    await using server = new ServerProcess({
+      args: ['main.mjs'],
+      folder: users,
+      settings: { USERS_STORE: 'memory' },
+    });
+    assert.equal((await server.line('listening')).compiled, undefined);
+    await server.stop();
+  });
+}
 
 test("on DynamoDB it loads the client, and says in one line that the table can't be read", async () => {
   const settings = {
@@ -142,13 +181,15 @@ test('the certificate function has its handler', async () => {
 });
 
 test('every file has a source map, and what is for development is left out', () => {
-  const built = bundles.flatMap((bundle) => bundle.files).filter(({ loaded }) => loaded !== 'by browsers');
+  const built = bundles
+    .flatMap((bundle) => bundle.files)
+    .filter(({ loaded, path }) => loaded !== 'by browsers' && !path.endsWith('.code'));
   const files = built.map(({ path }) => path);
   for (const path of files) {
     const { sources, sourcesContent } = JSON.parse(readFileSync(`${resolve(path)}.map`, 'utf8'));
     assert.equal(sourcesContent, undefined, path);
     assert(!sources.some((source: string) => source.includes('node_modules/pino-pretty/')), path);
-    if (path.endsWith('/main.mjs')) {
+    if (/\/(certificate\/main|server)\.m?js$/.test(path)) {
       assert(
         sources.some((source: string) => /functions\/(?:certificate\/)?main\.ts$/.test(source)),
         path,

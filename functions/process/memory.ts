@@ -46,8 +46,9 @@ const heapFlag = /^(--max[-_]old[-_]space[-_]size(?:[-_]percentage)?)=([\d.]+)$/
 
 /**
  * Has V8 put all new objects among the young ones. Else it learns from a burst of large calls to put them among the old
- * ones, where collecting them costs up to half as much again. Call it first. As a flag of the command line it would
- * cost each start 25 ms: Node's own code is compiled ahead for V8's default flags.
+ * ones, where collecting them costs up to half as much again. Call it once the server listens: code is compiled ahead,
+ * Node's own and ours, for V8's default flags, and none of that is taken after this. As a flag of the command line it
+ * would cost each start 25 ms.
  */
 export function keepNewObjectsYoung(): void {
   setFlagsFromString('--no-allocation-site-pretenuring');

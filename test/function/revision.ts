@@ -15,7 +15,9 @@ export function zipBundle(folder: string): string {
   const zip = join(folder, 'function.zip');
   const bundle = join(root, 'dist/users');
   // As `RpcFunction` leaves out.
-  const files = readdirSync(bundle).filter((it) => !it.endsWith('.map') && it !== 'data.mjs');
+  const files = readdirSync(bundle).filter(
+    (it) => !it.endsWith('.map') && !['data.mjs', 'compile.mjs'].includes(it),
+  );
   execFileSync('python3', ['-m', 'zipfile', '-c', zip, ...files], { cwd: bundle });
   return zip;
 }

@@ -18,9 +18,11 @@ const endOfString = 256;
 
 /**
  * A machine that reads four bits at a time. `steps[state * 16 + bits]` holds the next state, and above it the symbol
- * that has ended on the way, plus one; -1: the code is broken. A state is a place in the tree of codes.
+ * that has ended on the way, plus one; -1: the code is broken; 0: nobody has come by there yet. A state is a place in
+ * the tree of codes, which all steps are made from: making them all would take 3 ms of the first call.
  */
 interface Machine {
+  readonly children: Int32Array;
   readonly steps: Int32Array;
   /** Whether a text may end in a state: after less than a byte of padding, all ones (RFC 7541 section 5.2). */
   readonly mayEnd: Uint8Array;
@@ -60,30 +62,31 @@ function treeOf(lengths: readonly number[]): Int32Array {
 function buildMachine(): Machine {
   const children = treeOf(codeLengths);
   const states = codeLengths.length - 1;
-  const steps = new Int32Array(16 * states);
-  for (let state = 0; state < states; state++) {
-    for (let bits = 0; bits < 16; bits++) {
-      let node = state;
-      let symbol = 0;
-      for (let at = 3; at >= 0 && node !== broken; at--) {
-        const next = children[2 * node + ((bits >> at) & 1)] ?? 0;
-        if (next >= 0) node = next;
-        else if (-1 - next === endOfString) node = broken;
-        else {
-          symbol = -next;
-          node = 0;
-        }
-      }
-      steps[16 * state + bits] = node === broken ? broken : (symbol << stateBits) | node;
-    }
-  }
   const mayEnd = new Uint8Array(states);
   mayEnd[0] = 1;
   for (let padding = 1, node = 0; padding < 8; padding++) {
     node = children[2 * node + 1] ?? 0;
     mayEnd[node] = 1;
   }
-  return { steps, mayEnd };
+  return { children, steps: new Int32Array(16 * states), mayEnd };
+}
+
+/** Makes the step at a place of `steps`. */
+function makeStep({ children, steps }: Machine, place: number): number {
+  let node = place >> 4;
+  let symbol = 0;
+  for (let at = 3; at >= 0 && node !== broken; at--) {
+    const next = children[2 * node + ((place >> at) & 1)] ?? 0;
+    if (next >= 0) node = next;
+    else if (-1 - next === endOfString) node = broken;
+    else {
+      symbol = -next;
+      node = 0;
+    }
+  }
+  const step = node === broken ? broken : (symbol << stateBits) | node;
+  steps[place] = step;
+  return step;
 }
 
 /**
@@ -100,11 +103,19 @@ export function decodeHuffman(source: Uint8Array, from: number, to: number, targ
   let length = 0;
   for (let at = from; at < to; at++) {
     const byte = source[at] ?? 0;
-    let step = steps[16 * state + (byte >> 4)] ?? broken;
-    if (step === broken) return broken;
+    let place = 16 * state + (byte >> 4);
+    let step = steps[place] ?? broken;
+    if (step <= 0) {
+      step = makeStep(machine, place);
+      if (step === broken) return broken;
+    }
     if (step > stateMask) target[length++] = (step >> stateBits) - 1;
-    step = steps[16 * (step & stateMask) + (byte & 15)] ?? broken;
-    if (step === broken) return broken;
+    place = 16 * (step & stateMask) + (byte & 15);
+    step = steps[place] ?? broken;
+    if (step <= 0) {
+      step = makeStep(machine, place);
+      if (step === broken) return broken;
+    }
     if (step > stateMask) target[length++] = (step >> stateBits) - 1;
     state = step & stateMask;
   }
