@@ -4,15 +4,9 @@ import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { createUsersClient, type UsersClient, type UsersClientOptions } from '../../client/client.ts';
+import { createUsersClient, type UsersClient, type UsersClientOptions } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
-
-/** One kind of call, made again and again. A call throws when it fails or is answered wrongly. */
-export interface CallKind extends Disposable {
-  readonly name: string;
-  /** Makes one call. */
-  call(): Promise<void>;
-}
+import type { CallKind } from './load.ts';
 
 /** The users whose sign-up was acknowledged, for calls to ask for, and to look for in the end. */
 export interface Acknowledged {

@@ -1,0 +1,57 @@
+import { Code } from '@connectrpc/connect';
+import type { Effect, Fault } from '../fault.ts';
+import type { Sample } from '../load.ts';
+import type { Stage } from '../stage.ts';
+import type { TaskDefinitionProperties } from '../template.ts';
+import { hasCode, overlaps } from './task-faults.ts';
+
+/** A task definition whose containers have other values in their environment. */
+export function withEnvironment(
+  task: TaskDefinitionProperties,
+  environment: Readonly<Record<string, string>>,
+): TaskDefinitionProperties {
+  return {
+    ...task,
+    ContainerDefinitions: task.ContainerDefinitions.map((container) => {
+      const kept = container.Environment?.filter(({ Name }) => !(Name in environment)) ?? [];
+      const others = Object.entries(environment).map(([Name, Value]) => ({ Name, Value }));
+      return { ...container, Environment: [...kept, ...others] };
+    }),
+  };
+}
+
+/** Deploys a version that must not stay. */
+async function mustRollBack(
+  stage: Stage,
+  environment: Readonly<Record<string, string>>,
+  mayFail: (sample: Sample) => boolean,
+): Promise<Effect> {
+  const beganMs = performance.now();
+  const outcomes = await stage.redeploy({ change: (it) => withEnvironment(it, environment), bakes: true });
+  const problems = outcomes.every((it) => it.isComplete)
+    ? ['the version stayed: nothing rolled it back']
+    : [];
+  await stage.service.steady();
+  const endedMs = performance.now();
+  const during = (it: Sample) => overlaps(it, beganMs, endedMs) && mayFail(it);
+  return { problems, mayFail: during, mayFailPatiently: during };
+}
+
+export const failingVersion: Fault = {
+  says: 'A new version is healthy and fails every call. An alarm brings the former one back.',
+  async run(stage) {
+    const { failing } = stage.subject;
+    if (Object.keys(failing).length === 0)
+      throw new Error('the subject names no environment that makes calls fail');
+    return mustRollBack(stage, failing, ({ error }) => hasCode(error, ...codesOfFaults));
+  },
+};
+
+/** What a server says of its own faults. Source: docs/errors.md */
+const codesOfFaults = [Code.Internal, Code.Unavailable, Code.Unknown, Code.DeadlineExceeded, Code.DataLoss];
+
+export const unhealthyVersion: Fault = {
+  says: 'The tasks of a new version never get healthy. The circuit breaker brings the former one back, and no call fails.',
+  // They listen where nobody looks.
+  run: async (stage) => mustRollBack(stage, { PORT: '50999' }, () => false),
+};
