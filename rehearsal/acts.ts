@@ -47,6 +47,7 @@ export class Acts {
     return this.#play(name, async () => {
       const beganMs = performance.now();
       const effect = await act();
+      if (effect.hasAftermath) await Promise.all([bare.turn(), patient.turn()]);
       const endedMs = performance.now();
       const problems = [...effect.problems];
       const judge = (load: Load, mayFail: (sample: Sample) => boolean = () => false) => {

@@ -18,6 +18,8 @@ export class Door implements AsyncDisposable {
   delayMs = 0;
   /** The part of the requests of DynamoDB that is refused, from 0 to 1. */
   throttledPart = 0;
+  /** Whether the table lets a task in, by its address. */
+  isDenied: (address: string) => boolean = () => false;
   /** Called for each request that was refused. */
   onThrottle: (throttle: Throttle) => void = () => {};
 
@@ -57,6 +59,9 @@ export class Door implements AsyncDisposable {
     const isTable = target.startsWith('DynamoDB_');
     if (isTable) {
       if (this.delayMs > 0) await sleep(this.delayMs);
+      if (this.isDenied(request.socket.remoteAddress ?? '')) {
+        return refuse(response, 'com.amazon.coral.service#AccessDeniedException', 'the role may not do this');
+      }
       if (this.#isThrottled()) return this.#throttle(target, body, response);
     }
     const { hostname, port } = new URL(isTable ? this.#dynamodb : this.#others);
@@ -78,10 +83,15 @@ export class Door implements AsyncDisposable {
 
   #throttle(target: string, body: Buffer, response: http.ServerResponse): void {
     const isWrite = /Put|Update|Delete|Write/.test(target);
-    const [, table = ''] = /"TableName":"([^"]+)"|"RequestItems":\{"([^"]+)"/.exec(body.toString()) ?? [];
-    this.onThrottle({ table, isWrite });
-    const message = 'Throughput exceeds the current throughput limit';
-    response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
-    response.end(JSON.stringify({ __type: 'com.amazonaws.dynamodb.v20120810#ThrottlingException', message }));
+    const [, single, batched = ''] =
+      /"TableName":"([^"]+)"|"RequestItems":\{"([^"]+)"/.exec(body.toString()) ?? [];
+    this.onThrottle({ table: single ?? batched, isWrite });
+    const type = 'com.amazonaws.dynamodb.v20120810#ThrottlingException';
+    refuse(response, type, 'Throughput exceeds the current throughput limit');
   }
+}
+
+function refuse(response: http.ServerResponse, __type: string, message: string): void {
+  response.writeHead(400, { 'content-type': 'application/x-amz-json-1.0' });
+  response.end(JSON.stringify({ __type, message }));
 }

@@ -1,12 +1,6 @@
 import { basename } from 'node:path';
-import type { Deployed, Resource } from './deployed.ts';
-import type {
-  ActionProperties,
-  ConditionProperties,
-  KeyValue,
-  RuleProperties,
-  TargetGroupProperties,
-} from './template.ts';
+import type { Deployed } from './deployed.ts';
+import type { KeyValue, TargetGroupProperties } from './template.ts';
 
 /** What Envoy reads: a JSON value, of its API v3. */
 export type EnvoyJson = Readonly<Record<string, unknown>>;
@@ -21,7 +15,8 @@ export interface EnvoyFiles {
   readonly accessLog: string;
 }
 
-const type = (name: string) => `type.googleapis.com/${name}`;
+/** How Envoy names a message. */
+export const typeUrl = (name: string): string => `type.googleapis.com/${name}`;
 const source = (path: string) => ({ path_config_source: { path }, resource_api_version: 'V3' });
 
 /** A target group's name in Envoy. */
@@ -30,115 +25,6 @@ export const clusterName = (groupArn: string): string => groupArn.split(':').pop
 /** What the attributes of a load balancer or a target group say. */
 export const attribute = (attributes: readonly KeyValue[] | undefined, key: string): string | undefined =>
   attributes?.find((it) => it.Key === key)?.Value;
-
-/** A pattern of a load balancer, with * and ?, as a regular expression. */
-export function patternOf(pattern: string): string {
-  return pattern
-    .replaceAll(/[.+^${}()|[\]\\]/g, '\\$&')
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.');
-}
-
-/** Shares of the calls by target group's ARN; what a rule's action says, unless a deployment has shifted them. */
-export type Weights = ReadonlyMap<string, number>;
-
-/** Where an action sends calls. @throws Error for an action that a rehearsal has not */
-export function weightsOf(actions: readonly ActionProperties[]): Weights | undefined {
-  const action = actions.at(-1);
-  if (action?.Type !== 'forward') return undefined;
-  const groups = action.ForwardConfig?.TargetGroups ?? [];
-  if (groups.length === 0) return new Map([[action.TargetGroupArn ?? '', 100]]);
-  return new Map(groups.map((it) => [it.TargetGroupArn, Number(it.Weight ?? 1)]));
-}
-
-function conditionsOf(conditions: readonly ConditionProperties[]): { path?: string; headers: EnvoyJson[] } {
-  const headers: EnvoyJson[] = [];
-  let path: string | undefined;
-  const oneOf = (values: readonly string[], flags = '') => {
-    return { string_match: { safe_regex: { regex: `${flags}(${values.map(patternOf).join('|')})` } } };
-  };
-  for (const condition of conditions) {
-    const { Field, Values = [] } = condition;
-    if (Field === 'path-pattern') {
-      path = `(${(condition.PathPatternConfig?.Values ?? Values).map(patternOf).join('|')})`;
-    } else if (Field === 'http-header' && condition.HttpHeaderConfig) {
-      const { HttpHeaderName, Values: wanted } = condition.HttpHeaderConfig;
-      headers.push({ name: HttpHeaderName, ...oneOf(wanted, '(?i)') });
-    } else if (Field === 'host-header') {
-      headers.push({ name: ':authority', ...oneOf(condition.HostHeaderConfig?.Values ?? Values, '(?i)') });
-    } else if (Field === 'http-request-method') {
-      headers.push({ name: ':method', ...oneOf(condition.HttpRequestMethodConfig?.Values ?? Values) });
-    } else {
-      throw new Error(`a rehearsal has no listener rules on ${Field}`);
-    }
-  }
-  return { path, headers };
-}
-
-function actionOf(
-  actions: readonly ActionProperties[],
-  weights: Weights | undefined,
-  groups: ReadonlyMap<string, TargetGroupProperties>,
-): EnvoyJson {
-  const action = actions.at(-1);
-  if (!action || actions.length > 1) throw new Error('a rehearsal has rules with one action only');
-  const { FixedResponseConfig: fixed, RedirectConfig: redirect } = action;
-  if (weights) {
-    const clusters = [...weights].map(([arn, weight]) => ({ name: clusterName(arn), weight }));
-    const [first] = weights.keys();
-    const protocolVersion = groups.get(first ?? '')?.ProtocolVersion ?? 'HTTP1';
-    return {
-      route: { weighted_clusters: { clusters }, timeout: '0s' },
-      // For the script below, which answers 464.
-      metadata: { filter_metadata: { 'envoy.filters.http.lua': { protocolVersion } } },
-    };
-  }
-  if (fixed) {
-    return {
-      direct_response: { status: Number(fixed.StatusCode), body: { inline_string: fixed.MessageBody ?? '' } },
-      response_headers_to_add: [
-        { header: { key: 'content-type', value: fixed.ContentType ?? 'text/plain; charset=utf-8' } },
-      ],
-    };
-  }
-  if (redirect) {
-    const { Host, Port, Path, Protocol = '#{protocol}', StatusCode } = redirect;
-    return {
-      redirect: {
-        ...(Host && Host !== '#{host}' ? { host_redirect: Host } : {}),
-        ...(Port && Port !== '#{port}' ? { port_redirect: Number(Port) } : {}),
-        ...(Path && Path !== '/#{path}' ? { path_redirect: Path } : {}),
-        ...(Protocol === 'HTTPS' ? { https_redirect: true } : {}),
-        response_code: StatusCode === 'HTTP_301' ? 'MOVED_PERMANENTLY' : 'FOUND',
-      },
-    };
-  }
-  throw new Error(`a rehearsal has no listener action ${action.Type}`);
-}
-
-/** The rules of a listener, as routes. `shifted`: what deployments have made of the weights, by the ARN of the rule. */
-export function routesOf(deployed: Deployed, port: number, shifted: ReadonlyMap<string, Weights>): EnvoyJson {
-  const found = deployed.listeners.find(({ listener }) => Number(listener.Port) === port);
-  if (!found) throw new Error(`there is no listener on ${port}`);
-  const groups = deployed.targetGroups;
-  const routes = found.rules.map(({ id, properties }: Resource<RuleProperties>) => {
-    const { path, headers } = conditionsOf(properties.Conditions);
-    return {
-      match: { ...(path === undefined ? { prefix: '/' } : { safe_regex: { regex: path } }), headers },
-      ...actionOf(properties.Actions, shifted.get(id) ?? weightsOf(properties.Actions), groups),
-    };
-  });
-  const { DefaultActions } = found.listener;
-  routes.push({
-    match: { prefix: '/', headers: [] },
-    ...actionOf(DefaultActions, weightsOf(DefaultActions), groups),
-  });
-  return {
-    '@type': type('envoy.config.route.v3.RouteConfiguration'),
-    name: `listener-${port}`,
-    virtual_hosts: [{ name: 'all', domains: ['*'], routes }],
-  };
-}
 
 /**
  * What an ALB does and Envoy does not: 464 where a request's protocol does not fit the target group, and a trace id.
@@ -193,7 +79,7 @@ export function listenerOf(
   const tls = {
     name: 'tls',
     typed_config: {
-      '@type': type('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'),
+      '@type': typeUrl('envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext'),
       common_tls_context: {
         tls_params: {
           tls_minimum_protocol_version: listener?.SslPolicy?.includes('TLS13-1-3') ? 'TLSv1_3' : 'TLSv1_2',
@@ -204,21 +90,21 @@ export function listenerOf(
     },
   };
   const connections = {
-    '@type': type('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
+    '@type': typeUrl('envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager'),
     stat_prefix: `listener_${port}`,
     rds: { route_config_name: `listener-${port}`, config_source: source(files.routes(port)) },
     http_filters: [
       {
         name: 'envoy.filters.http.lua',
         typed_config: {
-          '@type': type('envoy.extensions.filters.http.lua.v3.Lua'),
+          '@type': typeUrl('envoy.extensions.filters.http.lua.v3.Lua'),
           default_source_code: { inline_string: script },
         },
       },
       {
         name: 'envoy.filters.http.router',
         typed_config: {
-          '@type': type('envoy.extensions.filters.http.router.v3.Router'),
+          '@type': typeUrl('envoy.extensions.filters.http.router.v3.Router'),
           suppress_envoy_headers: true,
         },
       },
@@ -227,7 +113,7 @@ export function listenerOf(
       {
         name: 'file',
         typed_config: {
-          '@type': type('envoy.extensions.access_loggers.file.v3.FileAccessLog'),
+          '@type': typeUrl('envoy.extensions.access_loggers.file.v3.FileAccessLog'),
           path: files.accessLog,
           log_format: { json_format: accessLine },
         },
@@ -251,7 +137,7 @@ export function listenerOf(
     },
   };
   return {
-    '@type': type('envoy.config.listener.v3.Listener'),
+    '@type': typeUrl('envoy.config.listener.v3.Listener'),
     name: `listener-${port}`,
     address: { socket_address: { address: '127.0.0.1', port_value: localPort } },
     filter_chains: [
@@ -280,7 +166,7 @@ export function clusterOf(
   const isHttp2 = group.ProtocolVersion === 'GRPC' || group.ProtocolVersion === 'HTTP2';
   const many = 100_000;
   return {
-    '@type': type('envoy.config.cluster.v3.Cluster'),
+    '@type': typeUrl('envoy.config.cluster.v3.Cluster'),
     name: clusterName(arn),
     type: 'EDS',
     eds_cluster_config: { eds_config: source(files.endpoints(arn)) },
@@ -294,7 +180,7 @@ export function clusterOf(
     },
     typed_extension_protocol_options: {
       'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
-        '@type': type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'),
+        '@type': typeUrl('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'),
         common_http_protocol_options: { idle_timeout: idleTimeout },
         explicit_http_config: isHttp2 ? { http2_protocol_options: {} } : { http_protocol_options: {} },
       },
@@ -312,7 +198,7 @@ export interface Endpoint {
 /** The targets of a group. */
 export function endpointsOf(arn: string, endpoints: readonly Endpoint[]): EnvoyJson {
   return {
-    '@type': type('envoy.config.endpoint.v3.ClusterLoadAssignment'),
+    '@type': typeUrl('envoy.config.endpoint.v3.ClusterLoadAssignment'),
     cluster_name: clusterName(arn),
     endpoints: [
       {
@@ -328,7 +214,7 @@ export function endpointsOf(arn: string, endpoints: readonly Endpoint[]): EnvoyJ
 /** The certificate that listeners present. */
 export function certificateOf(chain: string, key: string): EnvoyJson {
   return {
-    '@type': type('envoy.extensions.transport_sockets.tls.v3.Secret'),
+    '@type': typeUrl('envoy.extensions.transport_sockets.tls.v3.Secret'),
     name: 'certificate',
     tls_certificate: { certificate_chain: { inline_string: chain }, private_key: { inline_string: key } },
   };

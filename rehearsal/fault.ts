@@ -5,6 +5,8 @@ import type { Stage } from './stage.ts';
 export interface Effect {
   /** What did not happen that should have, a line each. */
   readonly problems: readonly string[];
+  /** Whether calls that were under way in the end belong to it, too: the next act waits for them. Default: not */
+  readonly hasAftermath?: boolean;
   /** Whether a call may have failed, without retries. Default: none may */
   readonly mayFail?: (sample: Sample) => boolean;
   /** Whether even a patient client may have noticed. Default: none may */

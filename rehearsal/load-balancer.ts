@@ -17,9 +17,8 @@ import {
   type EnvoyJson,
   endpointsOf,
   listenerOf,
-  routesOf,
-  type Weights,
 } from './envoy-config.ts';
+import { routesOf, type Weights } from './envoy-routes.ts';
 
 /** A certificate with its key, as PEM. */
 export interface Certificate {
@@ -87,6 +86,9 @@ export class LoadBalancer implements AsyncDisposable {
 
   /** Takes over what is deployed now: listeners, rules, target groups. */
   configure(deployed: Deployed): void {
+    // A rule that the template has changed is as the template says: a former shift of its calls is gone.
+    const before = rulesOf(this.#deployed);
+    for (const [id, rule] of rulesOf(deployed)) if (before.get(id) !== rule) this.#shifted.delete(id);
     this.#deployed = deployed;
     const groups = [...deployed.targetGroups];
     for (const [arn] of groups) if (!this.#endpoints.has(arn)) this.setTargets(arn, []);
@@ -178,6 +180,12 @@ export class LoadBalancer implements AsyncDisposable {
     if (!path.includes('json')) return response.resume();
     return json(response);
   }
+}
+
+/** What a stack says of its rules, by their ARN. */
+function rulesOf(deployed: Deployed): Map<string, string> {
+  const rules = deployed.listeners.flatMap((it) => it.rules);
+  return new Map(rules.map(({ id, properties }) => [id, JSON.stringify(properties)]));
 }
 
 interface ClusterStatuses {

@@ -26,6 +26,8 @@ export interface Sample {
 /** Between two calls of a kind, on average. */
 export const pauseMs = 150;
 
+const lookMs = 100;
+
 /** Calls of every kind, each kind one after the other, until they are stopped. */
 export class Load {
   readonly name: string;
@@ -50,6 +52,20 @@ export class Load {
   /** Calls that were under way at some time in between. */
   during(fromMs: number, toMs: number): Sample[] {
     return this.samples.filter((it) => it.endedMs >= fromMs && it.beganMs <= toMs);
+  }
+
+  /** Waits until a call of each kind has begun and ended. */
+  async turn(): Promise<void> {
+    const fromMs = performance.now();
+    const kinds = new Set(this.#calls.kinds.map((it) => it.name));
+    let seen = this.samples.length;
+    while (kinds.size > 0 && !this.#stop.signal.aborted) {
+      for (; seen < this.samples.length; seen++) {
+        const sample = this.samples[seen];
+        if (sample && sample.beganMs >= fromMs) kinds.delete(sample.kind);
+      }
+      await sleep(lookMs);
+    }
   }
 
   /** Lets the calls under way end. */

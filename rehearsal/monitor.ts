@@ -103,7 +103,7 @@ export class Monitor implements Watch, AsyncDisposable {
   }
 
   #countTargets(loadBalancer: string): void {
-    const members = [...this.#stage.services.values()].flatMap((it) => it.active);
+    const members = [...this.#stage.services.values()].flatMap((it) => it.tasks.active);
     for (const groupArn of this.#stage.deployed.targetGroups.keys()) {
       const health = members.map((it) => it.healthIn(groupArn)).filter((it) => it !== undefined);
       if (health.length === 0) continue; // a group without targets has no such metrics
@@ -120,7 +120,7 @@ export class Monitor implements Watch, AsyncDisposable {
   #countTasks(): void {
     const counts = { running: 0, healthy: 0, draining: 0 };
     for (const version of this.#stage.deployed.services) {
-      const members = this.#stage.services.get(version.arn)?.members ?? [];
+      const members = this.#stage.services.get(version.arn)?.tasks.members ?? [];
       for (const member of members) {
         if (!member.task.isRunning) continue;
         counts.running++;
@@ -162,7 +162,9 @@ export class Monitor implements Watch, AsyncDisposable {
       );
       const mine = filters.filter(({ properties }) => groups.includes(properties.LogGroupName));
       if (mine.length === 0) continue;
-      const lines = this.#linesOf(this.#stage.services.get(version.arn)?.members.map((it) => it.task) ?? []);
+      const lines = this.#linesOf(
+        this.#stage.services.get(version.arn)?.tasks.members.map((it) => it.task) ?? [],
+      );
       for (const { properties } of mine) {
         const matches = this.#pattern(properties.FilterPattern);
         const found = lines.filter(matches);

@@ -1,10 +1,11 @@
 import { parseArgs } from 'node:util';
+import { faults } from './faults/all.ts';
 
 /** What a rehearsal was told. */
 export interface Options {
   /** Roll-outs under load. */
   readonly rounds: number;
-  /** Names of faults; `all`. */
+  /** Names of faults. */
   readonly faults: readonly string[];
   /** Further checks, commands of a shell. */
   readonly checks: readonly string[];
@@ -60,9 +61,11 @@ export function readOptions(args: readonly string[]): Options {
       if (name === undefined || value === undefined) throw new Error(`-c ${it}: NAME=VALUE is needed`);
       return [name, value];
     });
+    const stranger = values.fault.find((it) => it !== 'all' && !(it in faults));
+    if (stranger) throw new Error(`there is no fault ${stranger}: ${Object.keys(faults).join(', ')}`);
     return {
       rounds: whole('rounds', values.rounds, 0),
-      faults: values.fault.filter((it) => it !== 'none'),
+      faults: values.fault.includes('all') ? Object.keys(faults) : values.fault,
       checks: values.check,
       app: values.app,
       stack: values.stack,

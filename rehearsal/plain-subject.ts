@@ -16,7 +16,6 @@ export function plainSubject(app: string, stack: string): Subject {
     environment: () => ({}),
     token: async () => undefined,
     calls,
-    failing: {},
   };
 }
 

@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployed, DeployedService } from './deployed.ts';
-import { failureThreshold, roomFor, settingsOf } from './deployment.ts';
-import type { Weights } from './envoy-config.ts';
+import { type DeploymentSettings, failureThreshold, roomFor, settingsOf } from './deployment.ts';
 import type { Journal } from './journal.ts';
-import { Member } from './member.ts';
+import type { Member } from './member.ts';
 import type { Targets } from './targets.ts';
-import { type Platform, Task } from './task.ts';
+import type { Platform } from './task.ts';
+import { TaskSet } from './task-set.ts';
 
 /** What a service asks whether a deployment may go on. */
 export interface Watch {
@@ -27,12 +27,16 @@ export interface Outcome {
   readonly seconds: number;
 }
 
-/** A deployment under way. */
+/** A deployment under way, or the last one that is complete. */
 interface Deployment {
   readonly version: DeployedService;
   /** Whether the tasks go into the alternate target groups of a strategy that shifts calls. */
   readonly isAlternate: boolean;
+  readonly settings: DeploymentSettings;
+  /** The alarms that bring the former version back. */
+  readonly alarms: readonly string[];
   readonly beganMs: number;
+  /** Tasks of it that failed. */
   failed: number;
 }
 
@@ -41,34 +45,28 @@ const tickMs = 250;
 /** Until ECS has seen that a task ended. Its health checks may be quicker. */
 const noticeMs = 8_000;
 
+const revisionOf = ({ taskDefinitionArn }: DeployedService) => taskDefinitionArn.replace(/^.*\//, '');
+
 /**
  * An ECS service: keeps the wanted number of tasks, replaces them by those of a new version as its deployment
  * configuration says, and brings the former version back when too many new tasks fail or an alarm goes off.
  */
 export class Service implements AsyncDisposable {
-  members: readonly Member[] = [];
-  /** Options of podman for tasks that are started from now on, for faults that a task must be born with. */
-  taskOptions: readonly string[] = [];
+  readonly tasks: TaskSet;
 
-  readonly #platform: Platform;
   readonly #targets: Targets | undefined;
-  readonly #watchNow: () => Watch;
+  readonly #watch: () => Watch;
   readonly #journal: Journal;
-  readonly #stopping = new Set<Promise<void>>();
-  readonly #starting = new Set<Promise<void>>();
   readonly #end = new AbortController();
   readonly #keeping: Promise<void>;
   /** What the service runs; what a deployment under way is to bring. */
   #current: Deployment | undefined;
   #next: Deployment | undefined;
-  #failure: unknown;
-  /** How tasks ended after SIGTERM that ran well until then, by their ids. */
-  readonly exitCodes = new Map<string, number>();
 
   constructor(platform: Platform, targets: Targets | undefined, watch: () => Watch, journal: Journal) {
-    this.#platform = platform;
+    this.tasks = new TaskSet(platform, targets, journal);
     this.#targets = targets;
-    this.#watchNow = watch;
+    this.#watch = watch;
     this.#journal = journal;
     this.#keeping = this.#keep();
   }
@@ -78,127 +76,136 @@ export class Service implements AsyncDisposable {
     return this.#current?.version.taskDefinitionArn;
   }
 
-  /** Tasks that get calls, or will. */
-  get active(): readonly Member[] {
-    return this.members.filter((it) => !it.isDraining);
-  }
-
   /**
    * Replaces the tasks by those of a version, the one that runs too, and returns how that ended.
    *
    * @param bakes whether alarms are watched once a rolling deployment is through, or the next one comes before. Default:
    *   they are
+   * @throws Error when it is the first deployment, and fails
    */
   async deploy(version: DeployedService, { bakes = true } = {}): Promise<Outcome> {
     const former = this.#current;
-    const settings = settingsOf(
-      version,
-      this.#watchNow().bakeMinutes(version.properties.DeploymentConfiguration?.Alarms?.AlarmNames ?? []),
-    );
-    const isShifted = settings.strategy !== 'ROLLING' && former !== undefined;
-    const deployment = {
-      version,
-      isAlternate: isShifted !== (former?.isAlternate ?? false),
-      beganMs: performance.now(),
-      failed: 0,
-    };
-    // ECS watches no alarm that is on already: the deployment may be the cure.
-    const alarms = this.#watchNow().firing(settings.alarmNames) ? [] : settings.alarmNames;
-    const what = version.taskDefinitionArn.replace(/^.*\//, '');
-    this.#journal.say(
-      `deployment of ${what} begins: ${settings.strategy.toLowerCase()}, ${version.desired} tasks`,
-    );
-    this.#next = deployment;
-    const problem = () => this.#problem(deployment, settings.hasCircuitBreaker, alarms);
+    const deployment = this.#begin(version, former);
+    const reason =
+      (await this.#until(() => this.#areHealthy(deployment), deployment)) ??
+      (deployment.settings.strategy !== 'ROLLING' && former
+        ? await this.#shiftCalls(deployment)
+        : await this.#finish(deployment, bakes && former !== undefined));
     const seconds = () => (performance.now() - deployment.beganMs) / 1000;
-
-    let reason = await this.#until(() => this.#areHealthy(deployment), problem);
-    if (!reason && isShifted) {
-      for (const { percent, bakeMinutes } of settings.steps) {
-        this.#shift(version, deployment.isAlternate, percent);
-        this.#journal.say(`${percent} % of the calls go to ${what}`);
-        reason = await this.#bake(bakeMinutes, problem);
-        if (reason) break;
-      }
-      if (reason) this.#shift(version, deployment.isAlternate, 0);
-      else for (const old of this.#others(deployment)) this.#stop(old);
-    } else if (!reason) {
-      reason = await this.#until(() => this.#others(deployment).length === 0, problem);
-      if (bakes && former) reason ??= await this.#bake(settings.steps.at(-1)?.bakeMinutes ?? 0, problem);
-    }
+    this.#next = undefined;
     if (!reason) {
       this.#current = deployment;
-      this.#next = undefined;
-      this.#journal.say(`deployment of ${what} is complete after ${seconds().toFixed(1)} s`);
+      this.#journal.say(`deployment of ${revisionOf(version)} is complete after ${seconds().toFixed(1)} s`);
       return { isComplete: true, seconds: seconds() };
     }
-    this.#journal.say(`deployment of ${what} fails: ${reason}`);
+    this.#journal.say(`deployment of ${revisionOf(version)} fails: ${reason}`);
     if (!former) throw new Error(`the first deployment of ${version.name} failed: ${reason}`);
     // The former version is what is wanted again; tasks of the failed one are the old ones now.
-    this.#next = undefined;
-    await this.#until(
-      () => this.#areHealthy(former) && this.#others(former).length === 0,
-      () => undefined,
-    );
-    this.#journal.say(
-      `${former.version.taskDefinitionArn.replace(/^.*\//, '')} is back after ${seconds().toFixed(1)} s`,
-    );
+    await this.#until(() => this.#areHealthy(former) && this.#others(former).length === 0);
+    this.#journal.say(`${revisionOf(former.version)} is back after ${seconds().toFixed(1)} s`);
     return { isComplete: false, reason, seconds: seconds() };
-  }
-
-  /** The tasks that are on their way out have ended. */
-  async settled(): Promise<void> {
-    while (this.#stopping.size > 0) await Promise.all(this.#stopping);
   }
 
   /** The service has its wanted number of healthy tasks, and no others. */
   async steady(timeoutMs = 180_000): Promise<void> {
-    const beganMs = performance.now();
-    const { desired = 0 } = this.#current?.version ?? {};
-    const isSteady = () => this.active.length === desired && this.active.every((it) => it.isHealthy);
-    const late = () =>
-      performance.now() - beganMs > timeoutMs ? 'the service does not become steady' : undefined;
-    const reason = await this.#until(isSteady, late);
-    if (reason) throw new Error(`${reason} in ${timeoutMs / 1000} s`);
+    const untilMs = performance.now() + timeoutMs;
+    const isSteady = () => {
+      const { desired = 0 } = this.#current?.version ?? {};
+      const now = this.tasks.active;
+      return now.length === desired && now.every((it) => it.isHealthy);
+    };
+    await this.#until(() => isSteady() || performance.now() > untilMs);
+    if (!isSteady()) throw new Error(`the service has not its healthy tasks within ${timeoutMs / 1000} s`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#end.abort();
     await this.#keeping;
-    while (this.#starting.size > 0) await Promise.all(this.#starting);
-    for (const member of this.members) member.leave();
-    await Promise.all(this.members.map((it) => it.task.remove()));
-    await this.settled();
+    await this.tasks[Symbol.asyncDispose]();
   }
 
-  #others(deployment: Deployment): Member[] {
-    return this.active.filter((it) => it.version !== deployment.version);
+  #begin(version: DeployedService, former: Deployment | undefined): Deployment {
+    const watch = this.#watch();
+    const names = version.properties.DeploymentConfiguration?.Alarms?.AlarmNames ?? [];
+    const settings = settingsOf(version, watch.bakeMinutes(names));
+    const isShifted = settings.strategy !== 'ROLLING' && former !== undefined;
+    this.#next = {
+      version,
+      isAlternate: isShifted !== (former?.isAlternate ?? false),
+      settings,
+      // ECS watches no alarm that is on already: the deployment may be the cure.
+      alarms: watch.firing(settings.alarmNames) ? [] : settings.alarmNames,
+      beganMs: performance.now(),
+      failed: 0,
+    };
+    const how = `${settings.strategy.toLowerCase()}, ${version.desired} tasks`;
+    this.#journal.say(`deployment of ${revisionOf(version)} begins: ${how}`);
+    return this.#next;
+  }
+
+  /** A rolling deployment ends once the old tasks are out, and the alarms have been watched. */
+  async #finish(deployment: Deployment, bakes: boolean): Promise<string | undefined> {
+    const reason = await this.#until(() => this.#others(deployment).length === 0, deployment);
+    return (
+      reason ??
+      (bakes ? this.#bake(deployment.settings.steps.at(-1)?.bakeMinutes ?? 0, deployment) : undefined)
+    );
+  }
+
+  /** Shifts the calls step by step, and back at the first problem. Returns it. */
+  async #shiftCalls(deployment: Deployment): Promise<string | undefined> {
+    for (const { percent, bakeMinutes } of deployment.settings.steps) {
+      this.#shift(deployment, percent);
+      this.#journal.say(`${percent} % of the calls go to ${revisionOf(deployment.version)}`);
+      const reason = await this.#bake(bakeMinutes, deployment);
+      if (!reason) continue;
+      this.#shift(deployment, 0);
+      return reason;
+    }
+    for (const old of this.#others(deployment)) this.tasks.stop(old);
+    return undefined;
+  }
+
+  #shift({ version, isAlternate }: Deployment, percent: number): void {
+    for (const { TargetGroupArn, AdvancedConfiguration: pair } of version.properties.LoadBalancers ?? []) {
+      if (!pair) throw new Error(`${version.name} shifts calls, but ${TargetGroupArn} has no alternate`);
+      const { AlternateTargetGroupArn, ProductionListenerRule } = pair;
+      const [share, rest] = [percent, 100 - percent];
+      const weights = new Map([
+        [TargetGroupArn, isAlternate ? rest : share],
+        [AlternateTargetGroupArn, isAlternate ? share : rest],
+      ]);
+      this.#targets?.shift(ProductionListenerRule, weights);
+    }
+  }
+
+  #others({ version }: Deployment): Member[] {
+    return this.tasks.active.filter((it) => it.version !== version);
   }
 
   #areHealthy({ version }: Deployment): boolean {
-    const mine = this.active.filter((it) => it.version === version);
+    const mine = this.tasks.active.filter((it) => it.version === version);
     return mine.length === version.desired && mine.every((it) => it.isHealthy);
   }
 
-  #problem(deployment: Deployment, hasBreaker: boolean, alarms: readonly string[]): string | undefined {
-    const threshold = failureThreshold(deployment.version.desired);
-    if (hasBreaker && deployment.failed >= threshold) {
-      return `the circuit breaker: ${deployment.failed} tasks failed, of ${threshold}`;
-    }
-    const alarm = this.#watchNow().firing(alarms);
+  #problem({ version, settings, alarms, failed }: Deployment): string | undefined {
+    const threshold = failureThreshold(version.desired);
+    if (settings.hasCircuitBreaker && failed >= threshold)
+      return `the circuit breaker: ${failed} tasks failed`;
+    const alarm = this.#watch().firing(alarms);
     return alarm && `the alarm ${alarm}`;
   }
 
-  async #bake(minutes: number, problem: () => string | undefined): Promise<string | undefined> {
-    const untilMs = performance.now() + minutes * this.#watchNow().minuteMs;
-    return this.#until(() => performance.now() >= untilMs, problem);
+  async #bake(minutes: number, deployment: Deployment): Promise<string | undefined> {
+    const untilMs = performance.now() + minutes * this.#watch().minuteMs;
+    return this.#until(() => performance.now() >= untilMs, deployment);
   }
 
-  /** Waits until something is so; returns the problem, if there is one before. */
-  async #until(isSo: () => boolean, problem: () => string | undefined): Promise<string | undefined> {
+  /** Waits until something is so; returns the problem of a deployment, if there is one before. */
+  async #until(isSo: () => boolean, deployment?: Deployment): Promise<string | undefined> {
     for (;;) {
-      if (this.#failure) throw this.#failure;
-      const reason = problem();
+      if (this.tasks.failure) throw this.tasks.failure;
+      const reason = deployment && this.#problem(deployment);
       if (reason) return reason;
       if (isSo()) return undefined;
       await sleep(tickMs);
@@ -210,8 +217,7 @@ export class Service implements AsyncDisposable {
       try {
         this.#tick();
       } catch (error) {
-        this.#failure = error;
-        return;
+        this.tasks.failure ??= error;
       }
       await sleep(tickMs, undefined, { signal: this.#end.signal }).catch(() => {});
     }
@@ -221,116 +227,48 @@ export class Service implements AsyncDisposable {
   #tick(): void {
     const wanted = this.#next ?? this.#current;
     if (!wanted) return;
-    const { version } = wanted;
-    const settings = settingsOf(version, 0);
-    for (const member of this.active) {
-      const reason = this.#isLost(member, settings.graceMs);
+    const { version, settings } = wanted;
+    for (const member of this.tasks.active) {
+      const reason = lossOf(member, settings.graceMs);
       if (!reason) continue;
       this.#journal.say(`task ${member.task.id} of ${member.task.revision} ${reason}`);
       if (this.#next && member.version === this.#next.version) this.#next.failed++;
-      this.#stop(member);
+      this.tasks.stop(member);
     }
-    const fresh = this.active.filter((it) => it.version === version);
+    const fresh = this.tasks.active.filter((it) => it.version === version);
     const old = this.#others(wanted);
-    const count = (members: readonly Member[]) => members.filter((it) => it.isHealthy).length;
+    const healthy = (members: readonly Member[]) => members.filter((it) => it.isHealthy).length;
+    const counts = {
+      desired: version.desired,
+      fresh: fresh.length + this.tasks.starting,
+      freshHealthy: healthy(fresh),
+      old: old.length,
+      oldHealthy: healthy(old),
+    };
     // With a strategy that shifts calls, all new tasks start beside the old ones, which stay until the end.
     const isBeside =
       settings.strategy !== 'ROLLING' && this.#next !== undefined && this.#current !== undefined;
-    const room = isBeside
-      ? { start: version.desired - fresh.length - this.#starting.size, stop: 0 }
-      : roomFor(
-          {
-            desired: version.desired,
-            fresh: fresh.length + this.#starting.size,
-            freshHealthy: count(fresh),
-            old: old.length,
-            oldHealthy: count(old),
-          },
-          settings,
-        );
+    const room = isBeside ? { start: counts.desired - counts.fresh, stop: 0 } : roomFor(counts, settings);
     for (let started = 0; started < room.start; started++) this.#start(wanted);
-    for (const member of old.slice(0, room.stop)) this.#stop(member);
-  }
-
-  /** Why a task is to be replaced. */
-  #isLost(member: Member, graceMs: number): string | undefined {
-    const nowMs = performance.now();
-    if (!member.task.isRunning) {
-      member.endedMs ??= nowMs;
-      return nowMs - member.endedMs >= noticeMs ? 'ended by itself' : undefined;
-    }
-    const isGraced = !member.wasHealthy && nowMs - member.task.startedMs < graceMs;
-    return member.isUnhealthy && !isGraced ? 'failed its health checks' : undefined;
+    for (const member of old.slice(0, room.stop)) this.tasks.stop(member);
   }
 
   #start(deployment: Deployment): void {
-    const started = this.#startTask(deployment)
-      .catch((error: unknown) => {
-        deployment.failed++;
-        this.#journal.say(`a task could not be started: ${error instanceof Error ? error.message : error}`);
-        if (!this.#current) this.#failure = error;
-      })
-      .finally(() => this.#starting.delete(started));
-    this.#starting.add(started);
+    this.tasks.start(deployment.version, deployment.isAlternate, (error) => {
+      deployment.failed++;
+      this.#journal.say(`a task could not be started: ${error instanceof Error ? error.message : error}`);
+      if (!this.#current) this.tasks.failure ??= error;
+    });
   }
+}
 
-  async #startTask({ version, isAlternate }: Deployment): Promise<void> {
-    const task = await Task.start(version, this.#platform, this.taskOptions);
-    const registrations = this.#targets?.registrationsOf(version, isAlternate) ?? [];
-    const member = new Member(task, version, registrations, (it) => this.#changed(it));
-    this.members = [...this.members, member];
-    this.#publish(member);
+/** Why a task is to be replaced, if it is. */
+function lossOf(member: Member, graceMs: number): string | undefined {
+  const nowMs = performance.now();
+  if (!member.task.isRunning) {
+    member.endedMs ??= nowMs;
+    return nowMs - member.endedMs >= noticeMs ? 'ended by itself' : undefined;
   }
-
-  #changed(member: Member): void {
-    const states = member.registrations.map((it) => member.healthIn(it.groupArn)).join(', ');
-    this.#journal.say(`task ${member.task.id} of ${member.task.revision} is ${states}`);
-    this.#publish(member);
-  }
-
-  #publish(member: Member): void {
-    for (const { groupArn } of member.registrations) this.#targets?.publish(groupArn, this.members);
-  }
-
-  #stop(member: Member): void {
-    member.isDraining = true;
-    const stopping = this.#drainAndStop(member)
-      .catch((error: unknown) => {
-        this.#failure ??= error;
-      })
-      .finally(() => this.#stopping.delete(stopping));
-    this.#stopping.add(stopping);
-  }
-
-  /** Deregisters a task, lets it finish its calls, then ends it. */
-  async #drainAndStop(member: Member): Promise<void> {
-    const { task } = member;
-    const ranWell = task.isRunning && member.wasHealthy && !member.isUnhealthy;
-    member.leave();
-    this.#publish(member);
-    const drain = (await this.#targets?.drain(member)) ?? { seconds: 0, left: 0 };
-    this.members = this.members.filter((it) => it !== member);
-    this.#publish(member);
-    const { exitCode, seconds } = await task.stop();
-    if (ranWell) this.exitCodes.set(task.id, exitCode);
-    const cut = drain.left > 0 ? `, ${drain.left} requests left` : '';
-    this.#journal.say(
-      `task ${task.id} of ${task.revision} drained in ${drain.seconds.toFixed(1)} s${cut}, ` +
-        `ended with ${exitCode} ${seconds.toFixed(1)} s after SIGTERM`,
-    );
-  }
-
-  #shift(version: DeployedService, isAlternate: boolean, percent: number): void {
-    for (const { TargetGroupArn, AdvancedConfiguration: pair } of version.properties.LoadBalancers ?? []) {
-      if (!pair) throw new Error(`${version.name} shifts calls, but ${TargetGroupArn} has no alternate`);
-      const [to, from] = isAlternate
-        ? [pair.AlternateTargetGroupArn, TargetGroupArn]
-        : [TargetGroupArn, pair.AlternateTargetGroupArn];
-      const weights: Weights = new Map([
-        [from, 100 - percent],
-        [to, percent],
-      ]);
-      this.#targets?.shift(pair.ProductionListenerRule, weights);
-    }
-  }
+  const isGraced = !member.wasHealthy && nowMs - member.task.startedMs < graceMs;
+  return member.isUnhealthy && !isGraced ? 'failed its health checks' : undefined;
 }

@@ -12,8 +12,6 @@ export interface Subject {
   readonly context: Readonly<Record<string, string>>;
   /** Options that make the deployment another one that works as well. */
   readonly change: Readonly<Record<string, string>>;
-  /** An environment with which the service is healthy, and fails every call; none for a subject that has no such. */
-  readonly failing: Readonly<Record<string, string>>;
   /**
    * Commands of a shell, each of which must end with 0. In their environment REHEARSAL_ENDPOINT is the file that tells
    * of the endpoint, and what `environment` says.

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployed, DeployedService } from './deployed.ts';
-import { attribute, type Endpoint, type Weights } from './envoy-config.ts';
+import { attribute, type Endpoint } from './envoy-config.ts';
+import type { Weights } from './envoy-routes.ts';
 import { healthCheckOf } from './health-check.ts';
 import type { LoadBalancer } from './load-balancer.ts';
 import type { Member, Registration } from './member.ts';
@@ -54,7 +55,7 @@ export class Targets {
 
   /**
    * Waits until a task has no call under way, for as long as its target groups let it. On AWS the whole delay passes
-   * before SIGTERM, which takes minutes in which nothing happens.
+   * before SIGTERM, which takes minutes in which nothing happens. A task that is ending already has ended before.
    */
   async drain(member: Member): Promise<{ seconds: number; left: number }> {
     const groups = this.#deployed.targetGroups;
@@ -68,7 +69,7 @@ export class Targets {
     do {
       await sleep(lookMs);
       left = await this.#balancer.activeRequests(member.task.address);
-    } while (left > 0 && member.task.isRunning && performance.now() - beganMs < delayMs);
+    } while ((left > 0 || member.isEnding) && member.task.isRunning && performance.now() - beganMs < delayMs);
     return { seconds: (performance.now() - beganMs) / 1000, left };
   }
 

@@ -27,7 +27,6 @@ export const users: Subject = {
     return first;
   },
   calls,
-  failing: { USERS_TABLE: 'no-such-table' },
   rotation: {
     async add(stage) {
       const { ApiKeySecret = '' } = await stage.outputs();

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { connect } from 'node:tls';
 import type { Fault } from '../fault.ts';
 import type { Stage } from '../stage.ts';
+
+/** Calls are made for so long on connections of before and new ones. */
+const callsForMs = 8_000;
 
 export const certificate: Fault = {
   says: "The certificate is old. The stack's own schedule renews it under load: new connections get it, and no call fails.",
@@ -20,6 +24,7 @@ export const certificate: Fault = {
     let after = before;
     for (let attempt = 0; attempt < 50 && after === before; attempt++) after = await served(stage);
     if (after === before) problems.push('new connections still get the former certificate');
+    await sleep(callsForMs);
     journal.say(`certificate ${before} was renewed as ${after}`);
     return { problems };
   },

@@ -16,7 +16,8 @@ function writableMounts(pid: number): string[] {
     .split('\n')
     .map((line) => line.split(' '))
     .filter(([, , type, options = '']) => type === 'tmpfs' && options.split(',').includes('rw'))
-    .map(([, path = '']) => path);
+    .map(([, path = '']) => path)
+    .filter((path) => !/^\/(?:proc|sys)\b/.test(path)); // the kernel's
 }
 
 export const fullDisk: Fault = {
@@ -40,7 +41,7 @@ export const fullDisk: Fault = {
     await sleep(fillForMs);
     for (const path of filled) rmSync(path, { force: true });
     const problems = isReadOnly ? [] : ['the root of the task can be written to'];
-    if (!stage.service.active.some((it) => it.task === task)) problems.push('the task did not survive');
+    if (!stage.service.tasks.active.some((it) => it.task === task)) problems.push('the task did not survive');
     return { problems };
   },
 };
@@ -84,7 +85,7 @@ export const clock: Fault = {
       `${file}:/clock/offset:ro`,
     ];
     const variables = Object.entries(env).flatMap(([name, value]) => ['--env', `${name}=${value}`]);
-    stage.service.taskOptions = [...volumes, ...variables];
+    stage.service.tasks.taskOptions = [...volumes, ...variables];
     const problems: string[] = [];
     try {
       for (const { reason } of await stage.redeploy()) if (reason) problems.push(reason);
@@ -92,11 +93,11 @@ export const clock: Fault = {
         writeFileSync(file, `${jump}\n`); // in place: the file itself is mounted
         await sleep(eachForMs);
         stage.journal.say(
-          `the clock is at ${jump}: the tasks say ${saidTimes(stage.service.active[0]?.task.containers[0]?.log)}`,
+          `the clock is at ${jump}: the tasks say ${saidTimes(stage.service.tasks.active[0]?.task.containers[0]?.log)}`,
         );
       }
     } finally {
-      stage.service.taskOptions = [];
+      stage.service.tasks.taskOptions = [];
     }
     for (const { reason } of await stage.redeploy()) if (reason) problems.push(reason);
     return { problems };

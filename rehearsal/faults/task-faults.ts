@@ -8,7 +8,7 @@ import type { Stage } from '../stage.ts';
 
 /** Any task that serves. */
 export function pickTask(stage: Stage): Member {
-  const serving = stage.service.active.filter((it) => it.isHealthy);
+  const serving = stage.service.tasks.active.filter((it) => it.isHealthy);
   const picked = serving[Math.floor(Math.random() * serving.length)];
   if (!picked) throw new Error('no task serves');
   return picked;
@@ -60,7 +60,7 @@ export const hung: Fault = {
     const mayFail = (it: Sample) =>
       overlaps(it, beganMs, endedMs) && hasCode(it.error, Code.Unavailable, Code.DeadlineExceeded);
     // A client can't tell a call that takes long from one that is never answered.
-    return { problems: [], mayFail, mayFailPatiently: mayFail };
+    return { problems: [], hasAftermath: true, mayFail, mayFailPatiently: mayFail };
   },
 };
 
@@ -68,6 +68,7 @@ export const lost: Fault = {
   says: 'A task gets SIGTERM, and nobody tells the load balancer. It serves on until health checks have noticed: no call fails.',
   async run(stage) {
     const member = pickTask(stage);
+    member.isEnding = true;
     await member.task.signal('TERM');
     stage.journal.say(`task ${member.task.id} got SIGTERM`);
     const { name = '' } = member.task.containers[0] ?? {};

@@ -37,18 +37,32 @@ async function mustRollBack(
   return { problems, mayFail: during, mayFailPatiently: during };
 }
 
-export const failingVersion: Fault = {
-  says: 'A new version is healthy and fails every call. An alarm brings the former one back.',
-  async run(stage) {
-    const { failing } = stage.subject;
-    if (Object.keys(failing).length === 0)
-      throw new Error('the subject names no environment that makes calls fail');
-    return mustRollBack(stage, failing, ({ error }) => hasCode(error, ...codesOfFaults));
-  },
-};
-
 /** What a server says of its own faults. Source: docs/errors.md */
 const codesOfFaults = [Code.Internal, Code.Unavailable, Code.Unknown, Code.DeadlineExceeded, Code.DataLoss];
+
+/** A name that tells the tasks of a version apart that is to fail. Nothing in them reads it. */
+const mark = 'REHEARSAL_FAILS';
+
+export const failingVersion: Fault = {
+  says: 'A new version is healthy, and the table refuses it: it fails its calls. An alarm brings the former one back.',
+  async run(stage) {
+    const { door, service } = stage;
+    door.isDenied = (address) => {
+      const member = service.tasks.members.find((it) => it.task.address === address);
+      const containers = member?.version.taskDefinition.ContainerDefinitions ?? [];
+      const isMarked = containers.some(({ Environment = [] }) =>
+        Environment.some(({ Name }) => Name === mark),
+      );
+      // Tasks look at the table when they start.
+      return isMarked && member?.wasHealthy === true;
+    };
+    try {
+      return await mustRollBack(stage, { [mark]: '1' }, ({ error }) => hasCode(error, ...codesOfFaults));
+    } finally {
+      door.isDenied = () => false;
+    }
+  },
+};
 
 export const unhealthyVersion: Fault = {
   says: 'The tasks of a new version never get healthy. The circuit breaker brings the former one back, and no call fails.',

@@ -5,7 +5,7 @@ import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { DeployedService } from '../../rehearsal/deployed.ts';
 import { failureThreshold, roomFor, settingsOf } from '../../rehearsal/deployment.ts';
-import { patternOf, weightsOf } from '../../rehearsal/envoy-config.ts';
+import { patternOf, weightsOf } from '../../rehearsal/envoy-routes.ts';
 import type { ServiceProperties } from '../../rehearsal/template.ts';
 
 const percents = { minimumHealthyPercent: 100, maximumPercent: 200 };
