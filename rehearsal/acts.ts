@@ -15,6 +15,9 @@ export interface Act {
   readonly problems: readonly string[];
 }
 
+/** Problems of an act that are said as it ends; the report has them all. */
+const mostSaid = 10;
+
 /** The acts of a rehearsal, one after the other. Whatever goes wrong in one is told, and the next begins. */
 export class Acts {
   readonly all: Act[] = [];
@@ -78,7 +81,8 @@ export class Acts {
     this.all.push({ name, beganMs, endedMs: performance.now(), calls: samples.length, failed, problems });
     if (samples.length > 0) this.#journal.say(`${name}: ${samples.length} calls, ${failed} failed`);
     if (failed > 0) this.#journal.show(tableOf(samples));
-    for (const problem of problems) this.#journal.say(`PROBLEM: ${problem}`);
+    for (const problem of problems.slice(0, mostSaid)) this.#journal.say(`PROBLEM: ${problem}`);
+    if (problems.length > mostSaid) this.#journal.say(`and ${problems.length - mostSaid} problems more`);
     return problems.length === 0;
   }
 }

@@ -86,3 +86,11 @@ export function roomFor(
   const stop = Math.min(old, Math.max(0, spare) + (old - oldHealthy));
   return { start, stop };
 }
+
+/** The old tasks that are stopped, so many of them: those that serve nobody first. */
+export function leaving<Task extends { readonly isHealthy: boolean }>(
+  old: readonly Task[],
+  count: number,
+): Task[] {
+  return [...old].sort((a, b) => Number(a.isHealthy) - Number(b.isHealthy)).slice(0, count);
+}

@@ -36,7 +36,9 @@ if (options) {
     console.log(`the report: ${options.report}`);
   }
   const seconds = ((performance.now() - journal.beganMs) / 1000).toFixed(0);
-  for (const problem of acts.problems) console.error(problem);
+  for (const act of acts.all.filter((it) => it.problems.length > 0)) {
+    console.error(`${act.name}: ${act.problems.length} problems, such as ${act.problems[0]}`);
+  }
   if (acts.problems.length > 0 || process.exitCode) {
     process.exitCode = 1;
     console.error(`rehearsal: FAILED after ${seconds} s; the logs are in ${folder}`);

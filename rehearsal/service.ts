@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Deployed, DeployedService } from './deployed.ts';
-import { type DeploymentSettings, failureThreshold, roomFor, settingsOf } from './deployment.ts';
+import { type DeploymentSettings, failureThreshold, leaving, roomFor, settingsOf } from './deployment.ts';
 import type { Journal } from './journal.ts';
 import type { Member } from './member.ts';
 import type { Targets } from './targets.ts';
@@ -101,7 +101,8 @@ export class Service implements AsyncDisposable {
     this.#journal.say(`deployment of ${revisionOf(version)} fails: ${reason}`);
     if (!former) throw new Error(`the first deployment of ${version.name} failed: ${reason}`);
     // The former version is what is wanted again; tasks of the failed one are the old ones now.
-    await this.#until(() => this.#areHealthy(former) && this.#others(former).length === 0);
+    const isBack = () => this.#areHealthy(former) && this.#others(former).length === 0;
+    await this.#until(() => isBack() && this.tasks.startingOf(version) === 0);
     this.#journal.say(`${revisionOf(former.version)} is back after ${seconds().toFixed(1)} s`);
     return { isComplete: false, reason, seconds: seconds() };
   }
@@ -240,7 +241,7 @@ export class Service implements AsyncDisposable {
     const healthy = (members: readonly Member[]) => members.filter((it) => it.isHealthy).length;
     const counts = {
       desired: version.desired,
-      fresh: fresh.length + this.tasks.starting,
+      fresh: fresh.length + this.tasks.startingOf(version),
       freshHealthy: healthy(fresh),
       old: old.length,
       oldHealthy: healthy(old),
@@ -250,7 +251,7 @@ export class Service implements AsyncDisposable {
       settings.strategy !== 'ROLLING' && this.#next !== undefined && this.#current !== undefined;
     const room = isBeside ? { start: counts.desired - counts.fresh, stop: 0 } : roomFor(counts, settings);
     for (let started = 0; started < room.start; started++) this.#start(wanted);
-    for (const member of old.slice(0, room.stop)) this.tasks.stop(member);
+    for (const member of leaving(old, room.stop)) this.tasks.stop(member);
   }
 
   #start(deployment: Deployment): void {

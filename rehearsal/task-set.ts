@@ -15,7 +15,7 @@ export class TaskSet implements AsyncDisposable {
   readonly #platform: Platform;
   readonly #targets: Targets | undefined;
   readonly #journal: Journal;
-  readonly #starting = new Set<Promise<void>>();
+  readonly #starting = new Map<Promise<void>, DeployedService>();
   readonly #stopping = new Set<Promise<void>>();
   /** What went wrong with the rehearsal itself. */
   failure: unknown;
@@ -31,9 +31,9 @@ export class TaskSet implements AsyncDisposable {
     return this.members.filter((it) => !it.isDraining);
   }
 
-  /** How many tasks are being started. */
-  get starting(): number {
-    return this.#starting.size;
+  /** How many tasks of a version are being started. */
+  startingOf(version: DeployedService): number {
+    return [...this.#starting.values()].filter((it) => it === version).length;
   }
 
   /**
@@ -46,7 +46,7 @@ export class TaskSet implements AsyncDisposable {
     const started = this.#start(version, isAlternate)
       .catch(onFailure)
       .finally(() => this.#starting.delete(started));
-    this.#starting.add(started);
+    this.#starting.set(started, version);
   }
 
   /** Deregisters a task, lets it finish its calls, then ends it. */
@@ -67,7 +67,7 @@ export class TaskSet implements AsyncDisposable {
 
   /** Ends all of them at once. */
   async [Symbol.asyncDispose](): Promise<void> {
-    while (this.#starting.size > 0) await Promise.all(this.#starting);
+    while (this.#starting.size > 0) await Promise.all(this.#starting.keys());
     for (const member of this.members) member.leave();
     await Promise.all(this.members.map((it) => it.task.remove()));
     await this.settled();

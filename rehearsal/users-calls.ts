@@ -19,6 +19,8 @@ export interface Acknowledged {
 const askedUsers = 5;
 const streamedUsers = 60;
 const thinkMs = 40;
+/** As long as the client of the other calls waits. */
+const deadlineMs = 30_000;
 
 /** Every kind of call that a client can make: protocols, HTTP versions, unary and streaming, quick and slow. */
 export function everyKindOfCall(
@@ -83,7 +85,8 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
     const url = new URL('/users/', endpoint.url);
     for (const username of wanted) url.searchParams.append('username', username);
     const { status, body } = await fetchText(url, agent, endpoint.token).catch((cause) => {
-      throw new ConnectError(`no answer: ${cause.message}`, Code.Unavailable, undefined, undefined, cause);
+      const code = cause.name === 'AbortError' ? Code.DeadlineExceeded : Code.Unavailable;
+      throw new ConnectError(`no answer: ${cause.message}`, code, undefined, undefined, cause);
     });
     // What a load balancer says of a task that it does not reach.
     if ([502, 503, 504].includes(status)) throw new ConnectError(`HTTP ${status}`, Code.Unavailable);
@@ -115,7 +118,8 @@ async function fetchText(
 ): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  https.get(url, { agent, headers }, resolve).on('error', reject);
+  const signal = AbortSignal.timeout(deadlineMs);
+  https.get(url, { agent, headers, signal }, resolve).on('error', reject);
   const response = await promise;
   return { status: response.statusCode ?? 0, body: await text(response) };
 }

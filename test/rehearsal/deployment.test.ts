@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import fc from 'fast-check';
 import type { DeployedService } from '../../rehearsal/deployed.ts';
-import { failureThreshold, roomFor, settingsOf } from '../../rehearsal/deployment.ts';
+import { failureThreshold, leaving, roomFor, settingsOf } from '../../rehearsal/deployment.ts';
 import { patternOf, weightsOf } from '../../rehearsal/envoy-routes.ts';
 import type { ServiceProperties } from '../../rehearsal/template.ts';
 
@@ -47,6 +47,11 @@ describe('a rolling deployment', () => {
       ),
     );
   });
+});
+
+it('old tasks that serve nobody are stopped first', () => {
+  const [good, bad] = [{ isHealthy: true }, { isHealthy: false }];
+  assert.deepEqual(leaving([good, bad, good, bad], 3), [bad, bad, good]);
 });
 
 it('the circuit breaker opens at half of the tasks, three at the least, 200 at the most', () => {
