@@ -52,6 +52,16 @@ export class Alarms {
     return names.find((it) => this.#alarms.get(it)?.state === 'ALARM');
   }
 
+  /** Whether none of these alarms is on, nor has a data point beyond its threshold that it may go off by yet. */
+  areCalm(names: readonly string[]): boolean {
+    return names.every((name) => {
+      const { state, range = [], properties } = this.#alarms.get(name) ?? {};
+      if (!properties) return true;
+      const single = { ...ruleOf(properties), evaluationPeriods: range.length, datapointsToAlarm: 1 };
+      return state !== 'ALARM' && evaluate({ ...single, missing: 'notBreaching' }, range, 'OK') !== 'ALARM';
+    });
+  }
+
   /** How long ECS watches these alarms after a rolling deployment, in minutes: as long as one needs to go off. */
   bakeMinutes(names: readonly string[]): number {
     const minutes = names.map((name) => {

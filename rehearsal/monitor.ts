@@ -62,6 +62,10 @@ export class Monitor implements Watch, AsyncDisposable {
     this.alarms.configure(deployed);
   }
 
+  areCalm(alarmNames: readonly string[]): boolean {
+    return this.alarms.areCalm(alarmNames);
+  }
+
   firing(alarmNames: readonly string[]): string | undefined {
     return this.alarms.firing(alarmNames);
   }

@@ -70,14 +70,16 @@ export async function rehearse(
   });
 }
 
-/** Roll-outs, faults, a second key, and another version, while calls of every kind are made. */
+/** Roll-outs, another version, faults and a second key, while calls of every kind are made. */
 async function underLoad(stage: Stage, options: Options, acts: Acts, seen: Seen): Promise<void> {
-  const { rotation } = stage.subject;
+  const { change, rotation } = stage.subject;
   let former = '';
   await withLoad(stage, acts, seen, async (play) => {
     for (let round = 1; round <= options.rounds; round++) {
       await play(`Roll-out ${round} of ${options.rounds}`, async () => mustComplete(await stage.redeploy()));
     }
+    // Before the faults, whose errors alarms remember.
+    await play('Another version is deployed', async () => mustComplete(await stage.deploy(change)));
     for (const name of options.faults) {
       const fault = faults[name];
       if (fault) await play(`${name}: ${fault.says}`, () => fault.run(stage));
@@ -88,22 +90,16 @@ async function underLoad(stage: Stage, options: Options, acts: Acts, seen: Seen)
       return mustComplete(await stage.redeploy());
     });
   });
+  if (!rotation) return;
   await withLoad(stage, acts, seen, async (play) => {
-    if (rotation) {
-      await play('The first key is gone', async () => {
-        await rotation.drop(stage);
-        return mustComplete(await stage.redeploy());
-      });
-    }
-    await play('Another version is deployed', async () =>
-      mustComplete(await stage.deploy(stage.subject.change)),
-    );
+    await play('The first key is gone', async () => {
+      await rotation.drop(stage);
+      return mustComplete(await stage.redeploy());
+    });
   });
-  if (rotation) {
-    await acts.play('The first key is refused', () =>
-      runCheck(stage, rotation.refusal, { REHEARSAL_FORMER: former }),
-    );
-  }
+  await acts.play('The first key is refused', () =>
+    runCheck(stage, rotation.refusal, { REHEARSAL_FORMER: former }),
+  );
 }
 
 type Play = (name: string, act: Parameters<Acts['playUnder']>[3]) => Promise<boolean>;

@@ -15,6 +15,8 @@ export interface Watch {
   bakeMinutes(alarmNames: readonly string[]): number;
   /** The first of the alarms that is in the state ALARM. */
   firing(alarmNames: readonly string[]): string | undefined;
+  /** Whether none of the alarms is on, or about to go off by what has been. */
+  areCalm(alarmNames: readonly string[]): boolean;
   /** Takes over what is deployed now. */
   configure(deployed: Deployed): void;
 }

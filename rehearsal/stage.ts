@@ -36,7 +36,13 @@ export class Stage implements AsyncDisposable {
   /** The services of the stack, by their ARN. */
   readonly services = new Map<string, Service>();
   /** How the alarms are; a rehearsal without any watches nothing. */
-  watch: Watch = { minuteMs: 60_000, bakeMinutes: () => 0, firing: () => undefined, configure: () => {} };
+  watch: Watch = {
+    minuteMs: 60_000,
+    bakeMinutes: () => 0,
+    firing: () => undefined,
+    areCalm: () => true,
+    configure: () => {},
+  };
 
   /** What was secret of the environment of a task. */
   readonly secrets = new Set<string>();
