@@ -20,6 +20,8 @@ export class Member {
   readonly registrations: readonly Registration[];
   /** Whether it gets no new calls any more. */
   isDraining = false;
+  /** Whether it is in no target group any more. */
+  isOut = false;
   /** Whether it got SIGTERM from elsewhere, so that it ends by itself. */
   isEnding = false;
   /** Whether it was healthy in every target group at some time. */

@@ -45,7 +45,7 @@ export class Targets {
     const endpoints = members.flatMap((member): Endpoint[] => {
       const registration = member.registrations.find((it) => it.groupArn === groupArn);
       const health = member.healthIn(groupArn);
-      if (!registration || health === 'initial') return [];
+      if (!registration || health === 'initial' || member.isOut) return [];
       const { address } = member.task;
       const state = health === 'healthy' ? 'HEALTHY' : 'UNHEALTHY';
       return [{ address, port: registration.port, health: member.isDraining ? 'DRAINING' : state }];

@@ -97,9 +97,10 @@ export class TaskSet implements AsyncDisposable {
     member.leave();
     this.#publish(member);
     const drain = (await this.#targets?.drain(member)) ?? { seconds: 0, left: 0 };
-    this.members = this.members.filter((it) => it !== member);
+    member.isOut = true;
     this.#publish(member);
     const { exitCode, seconds } = await task.stop();
+    this.members = this.members.filter((it) => it !== member);
     if (ranWell) this.exitCodes.set(task.id, exitCode);
     const cut = drain.left > 0 ? `, ${drain.left} requests left` : '';
     this.#journal.say(

@@ -8,7 +8,7 @@ import traceback
 
 from functions import CustomResource
 from moto.cloudformation import parsing
-from moto.cloudformation.models import Stack
+from moto.cloudformation.models import CloudFormationBackend, Stack
 from moto.cloudformation.parsing import ResourceMap
 from records import KINDS, MOTO, REPLACED_BY_UPDATES, Record
 
@@ -60,7 +60,10 @@ def _make(self, name, properties):
     elif kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource":
         made = CustomResource(kind, physical, properties, *where)
         token = properties["ServiceToken"]
-        made.function = next(it for it in self._parsed_resources.values() if isinstance(it, Record) and it.get_cfn_attribute("Arn") == token and it is not made)
+        parts = (it for it in self._parsed_resources.values() if isinstance(it, Record) and it is not made)
+        made.function = next((it for it in parts if it.get_cfn_attribute("Arn") == token), None)
+        if made.function is None:
+            raise RuntimeError(f"{name}: its function {token} is not of the stack")
         made.stack_id, made.logical_id = self.stack_id, name
         made.create()
     else:
@@ -174,11 +177,19 @@ def _parameter_or_value(self, value, value_type):
         return value
 
 
+def _update_parameters(self, instance, incoming_params):
+    """A parameter that keeps its value may never have been given one: it has its default."""
+    given = {it["ParameterKey"]: it["ParameterValue"] for it in incoming_params if "ParameterValue" in it}
+    kept = [it["ParameterKey"] for it in incoming_params if it.get("UsePreviousValue")]
+    return {**given, **{key: instance.parameters[key] for key in kept if key in instance.parameters}}
+
+
 def extend():
     """Makes moto's stacks behave so."""
     ResourceMap.parse_ssm_parameter = _parameter_or_value
     ResourceMap.validate_outputs = lambda self: None
     ResourceMap.update = lambda self, template, parameters=None: _apply(self, template)
     ResourceMap.delete = _delete_all
+    CloudFormationBackend._resolve_update_parameters = _update_parameters
     Stack.create_resources = _create_stack
     Stack.update = _update_stack
