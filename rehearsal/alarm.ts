@@ -32,7 +32,8 @@ const comparisons: Readonly<Record<string, (value: number, threshold: number) =>
  *
  * With at least N real ones, the latest N of them count, and how missing ones are treated does not matter. With fewer,
  * missing ones are filled in, as few as are needed. `missing` and `ignore` leave them out; then so many data points
- * must breach as there are, M at the most, and with `ignore` an alarm that would go off for that reason stays as it was.
+ * must breach as there are, M at the most, and with `ignore` an alarm that would go off for that reason stays as it
+ * was.
  *
  * @see https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/alarms-and-missing-data.html, and its two tables,
  *   which test/rehearsal/alarm.test.ts has

@@ -93,7 +93,11 @@ export class Aws implements AsyncDisposable {
         'content-type': 'application/x-amz-json-1.1',
         'x-amz-target': action,
         // moto finds the service in the scope of the credentials, and checks no signature.
-        authorization: `AWS4-HMAC-SHA256 Credential=rehearsal/20260101/us-east-1/${service}/aws4_request, SignedHeaders=host, Signature=none`,
+        authorization: [
+          `AWS4-HMAC-SHA256 Credential=rehearsal/20260101/us-east-1/${service}/aws4_request`,
+          'SignedHeaders=host',
+          'Signature=none',
+        ].join(', '),
       },
       body: JSON.stringify(input),
     });

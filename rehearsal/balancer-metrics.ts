@@ -22,7 +22,8 @@ export const balancerDimension = (arn: string): string => clusterName(arn).repla
 
 /**
  * What a load balancer counts of a request, by a line of the access log. A code is the load balancer's own when no
- * target answered: 503 without a target to ask, 502 where the connection to one failed or ended, 504 where it was silent.
+ * target answered: 503 without a target to ask, 502 where the connection to one failed or ended, 504 where it was
+ * silent.
  *
  * @see https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-cloudwatch-metrics.html
  */

@@ -9,8 +9,8 @@ export const baseImage = 'localhost/rehearsal-node:latest';
 const user = 65532;
 
 /**
- * Builds a stand-in of distroless's Node (gcr.io/distroless/nodejs24-debian13:nonroot) as `baseImage`, which can be done
- * without a registry: this process's Node, the libraries that it links to, and nothing else; no shell, not root.
+ * Builds a stand-in of distroless's Node (gcr.io/distroless/nodejs24-debian13:nonroot) as `baseImage`, which can be
+ * done without a registry: this process's Node, the libraries that it links to, and nothing else; no shell, not root.
  */
 export async function buildBaseImage(): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), 'rehearsal-base-'));

@@ -45,9 +45,9 @@ export function chart({ title, unit, seconds, traces, bands }: ChartProps): stri
   const parts: string[] = [];
   for (const { label, title: name, fromSeconds, toSeconds, isBad } of bands) {
     const [from, to] = [x(fromSeconds), x(toSeconds)];
-    parts.push(
-      `<rect class="band${isBad ? ' bad' : ''}" x="${from}" y="${top}" width="${round(to - from)}" height="${height - top - bottom}"><title>${escapeHtml(name)}</title></rect>`,
-    );
+    const size = `width="${round(to - from)}" height="${height - top - bottom}"`;
+    const tip = `<title>${escapeHtml(name)}</title>`;
+    parts.push(`<rect class="band${isBad ? ' bad' : ''}" x="${from}" y="${top}" ${size}>${tip}</rect>`);
     if (to - from > 14)
       parts.push(`<text class="label" x="${from + 3}" y="${top + 11}">${escapeHtml(label)}</text>`);
   }
@@ -68,10 +68,9 @@ export function chart({ title, unit, seconds, traces, bands }: ChartProps): stri
   const legend = traces
     .map(({ name, style }) => `<tspan class="${style}" dx="14">■ </tspan><tspan>${escapeHtml(name)}</tspan>`)
     .join('');
-  return (
-    `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${escapeHtml(`${title} over time`)}">` +
-    `<text class="title" x="${left}" y="14">${escapeHtml(title)}, ${escapeHtml(unit)}${legend}</text>${parts.join('')}</svg>`
-  );
+  const head = `<text class="title" x="${left}" y="14">${escapeHtml(`${title}, ${unit}`)}${legend}</text>`;
+  const label = escapeHtml(`${title} over time`);
+  return `<svg viewBox="0 0 ${width} ${height}" role="img" aria-label="${label}">${head}${parts.join('')}</svg>`;
 }
 
 function drawn(

@@ -147,7 +147,9 @@ export class LoadBalancer implements AsyncDisposable {
     await ended;
   }
 
-  /** A file that Envoy looks at takes another's place whole and at once: it never reads half of one, or an older one. */
+  /**
+   * A file that Envoy looks at takes another's place whole and at once: it never reads half of one, or an older one.
+   */
   #write(path: string, resources: readonly EnvoyJson[]): void {
     const partial = `${path}.partial`;
     writeFileSync(partial, JSON.stringify({ version_info: String(++this.#version), resources }), {

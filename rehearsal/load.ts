@@ -103,7 +103,8 @@ export function tableOf(samples: readonly Sample[]): string {
   const row = (name: string, of: readonly Sample[]) => {
     const failed = of.filter((it) => it.error !== undefined).length;
     const longest = of.reduce((most, it) => Math.max(most, it.endedMs - it.beganMs), 0);
-    return `${name.padEnd(34)}${String(of.length).padStart(8)}${String(failed).padStart(8)}${`${longest.toFixed(0)} ms`.padStart(11)}`;
+    const counts = [of.length, failed].map((it) => String(it).padStart(8)).join('');
+    return `${name.padEnd(34)}${counts}${`${longest.toFixed(0)} ms`.padStart(11)}`;
   };
   return [
     `${''.padEnd(34)}${'calls'.padStart(8)}${'failed'.padStart(8)}${'longest'.padStart(11)}`,

@@ -19,9 +19,9 @@ if (options) {
   try {
     await rehearse(await findTools(root), options, folder, journal, acts, seen);
   } catch (error) {
+    process.exitCode = 1;
     if (error instanceof NotRun) console.error(`rehearsal: NOT RUN, which is a failure: ${error.message}`);
     else console.error(error);
-    process.exitCode = 1;
   }
   if (acts.all.length > 0) {
     await mkdir(dirname(options.report), { recursive: true });
@@ -41,7 +41,8 @@ if (options) {
   }
   if (acts.problems.length > 0 || process.exitCode) {
     process.exitCode = 1;
-    console.error(`rehearsal: FAILED after ${seconds} s; the logs are in ${folder}`);
+    if (acts.all.length === 0 && !options.folder) await rm(folder, { recursive: true });
+    else console.error(`rehearsal: FAILED after ${seconds} s; the logs are in ${folder}`);
   } else {
     if (!options.folder) await rm(folder, { recursive: true });
     console.log(`rehearsal: passed in ${seconds} s`);

@@ -39,7 +39,8 @@ export async function rehearse(
   const { app, stack } = options;
   const chosen = app && stack ? plainSubject(app, stack) : users;
   const subject = { ...chosen, context: { ...chosen.context, ...options.context } };
-  seen.title = `${subject.stack}${Object.keys(options.context).length > 0 ? `, ${JSON.stringify(options.context)}` : ''}`;
+  const given = Object.entries(options.context).map(([name, value]) => `, ${name}=${value}`);
+  seen.title = `${subject.stack}${given.join('')}`;
   await buildBaseImage();
   journal.leaveOut(`the base image, for which ${baseImage} stands in: this machine's Node, and nothing else`);
   await using stage = await Stage.open(tools, subject, folder, journal);

@@ -21,21 +21,29 @@ export interface ReportProps {
 const style = `
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #6b7280; --paper: #fff; --band: #eef2f7; --rule: #d5dbe3;
   --blue: #2563eb; --red: #dc2626; --green: #15803d; --amber: #b45309; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #98a1ae; --paper: #14171b; --band: #1f252d; --rule: #333b46;
-  --blue: #6ea0ff; --red: #f87171; --green: #4ade80; --amber: #fbbf24; } }
-body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); max-width: 1040px; margin: 2rem auto; padding: 0 1rem; }
+@media (prefers-color-scheme: dark) { :root { --ink: #e6e9ee; --soft: #98a1ae; --paper: #14171b; --band: #1f252d;
+  --rule: #333b46; --blue: #6ea0ff; --red: #f87171; --green: #4ade80; --amber: #fbbf24; } }
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+  max-width: 1040px; margin: 2rem auto; padding: 0 1rem; }
 svg { width: 100%; margin: .4rem 0; } svg text { fill: var(--ink); font: 12px system-ui, sans-serif; }
 svg .axis, svg .label { fill: var(--soft); } svg .title { font-weight: 600; } .grid { stroke: var(--rule); }
 .band { fill: var(--band); stroke: var(--rule); stroke-width: .5; } .band.bad { fill: var(--red); fill-opacity: .18; }
 path { fill: none; stroke: currentColor; } .line { stroke-width: 1.5; } .bars { stroke-width: 3; }
-.calls, tspan.calls { color: var(--blue); fill: var(--blue); } .failed, tspan.failed { color: var(--red); fill: var(--red); }
-.good, tspan.good { color: var(--green); fill: var(--green); } .slow, tspan.slow { color: var(--amber); fill: var(--amber); }
+.calls, tspan.calls { color: var(--blue); fill: var(--blue); }
+.failed, tspan.failed { color: var(--red); fill: var(--red); }
+.good, tspan.good { color: var(--green); fill: var(--green); }
+.slow, tspan.slow { color: var(--amber); fill: var(--amber); }
 path.calls, path.failed, path.good, path.slow { fill: none; }
-table { border-collapse: collapse; width: 100%; margin: .6rem 0 1.4rem; } th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
-td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; } .problem { color: var(--red); white-space: pre-wrap; }
+table { border-collapse: collapse; width: 100%; margin: .6rem 0 1.4rem; }
+th, td { text-align: left; padding: .25rem .6rem .25rem 0; border-bottom: 1px solid var(--rule); vertical-align: top; }
+td.number, th.number { text-align: right; font-variant-numeric: tabular-nums; }
+.problem { color: var(--red); white-space: pre-wrap; }
 pre { overflow-x: auto; font-size: 13px; } .verdict { font-size: 1.2rem; font-weight: 600; }`;
 
-/** One page of HTML that needs nothing else: what was played, what came of the calls, and how all of it looked over time. */
+/**
+ * One page of HTML that needs nothing else: what was played, what came of the calls, and how all of it looked over
+ * time.
+ */
 export function reportOf(props: ReportProps): string {
   const { title, acts, journal, samples } = props;
   const problems = acts.flatMap((it) => it.problems);
@@ -45,8 +53,10 @@ export function reportOf(props: ReportProps): string {
 <html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>Rehearsal of ${escapeHtml(title)}: ${escapeHtml(verdict)}</title><style>${style}</style>
 <h1>Rehearsal of ${escapeHtml(title)}</h1>
-<p class="verdict${problems.length > 0 ? ' problem' : ''}">${escapeHtml(verdict)}. ${samples.length} calls, ${failed} failed.</p>
-<p>A minute of the alarms lasted ${props.minuteMs / 1000} s. Whether a failed call is a problem is up to the act that it fell into.</p>
+<p class="verdict${problems.length > 0 ? ' problem' : ''}">${escapeHtml(verdict)}.
+${samples.length} calls, ${failed} failed.</p>
+<p>A minute of the alarms lasted ${props.minuteMs / 1000} s.
+Whether a failed call is a problem is up to the act that it fell into.</p>
 ${charts(props)}
 <h2>Acts</h2>${actTable(acts, journal.beganMs)}
 <h2>Calls</h2>${callTable(samples)}
@@ -175,5 +185,6 @@ function alarmTable(alarms: ReportProps['alarms']): string {
     const shown = range.map((it) => (it === undefined ? '–' : Number(it.toFixed(2)))).join(' ');
     return `<tr><td>${escapeHtml(name)}<td>${state}<td class="number">${times}<td>${shown}`;
   });
-  return `<h2>Alarms</h2><table><tr><th>alarm<th>in the end<th class="number">went off<th>its last data points${rows.join('')}</table>`;
+  const heads = '<th>alarm<th>in the end<th class="number">went off<th>its last data points';
+  return `<h2>Alarms</h2><table><tr>${heads}${rows.join('')}</table>`;
 }

@@ -81,8 +81,7 @@ export class Service implements AsyncDisposable {
   /**
    * Replaces the tasks by those of a version, the one that runs too, and returns how that ended.
    *
-   * @param bakes whether alarms are watched once a rolling deployment is through, or the next one comes before. Default:
-   *   they are
+   * @param bakes whether alarms are watched once a rolling deployment is through. Default: they are
    * @throws Error when it is the first deployment, and fails
    */
   async deploy(version: DeployedService, { bakes = true } = {}): Promise<Outcome> {

@@ -162,10 +162,11 @@ export class Stage implements AsyncDisposable {
   }
 
   /**
-   * Replaces the tasks of every service by others of the same version, as `aws ecs update-service --force-new-deployment`.
+   * Replaces the tasks of every service by others of the same version, as `aws ecs update-service
+   * --force-new-deployment`.
    *
    * @param change what makes it another version. Default: nothing
-   * @param bakes whether alarms are watched for their time afterwards, or the next deployment comes before. Default: not
+   * @param bakes whether alarms are watched for their time afterwards. Default: the next deployment comes before
    */
   async redeploy({ change, bakes = false }: Redeployment = {}): Promise<Outcome[]> {
     return Promise.all(

@@ -1,5 +1,5 @@
-"""Lambda functions: the deployed code, from its asset, run by this machine's Node. They find the AWS SDK, which Lambda's
-Node brings along, in NODE_MODULES.
+"""Lambda functions: the deployed code, from its asset, run by this machine's Node. They find the AWS SDK, which
+Lambda's Node brings along, in NODE_MODULES.
 """
 import http.server
 import io
@@ -19,7 +19,8 @@ import { existsSync } from 'node:fs'; import { pathToFileURL } from 'node:url';
 const [module, name, event] = process.argv.slice(1);
 const file = ['.mjs', '.js', '.cjs'].map((end) => module + end).find(existsSync);
 const loaded = await import(pathToFileURL(file).href);
-const answer = await (loaded[name] ?? loaded.default[name])(JSON.parse(event), { getRemainingTimeInMillis: () => 60000 });
+const handle = loaded[name] ?? loaded.default[name];
+const answer = await handle(JSON.parse(event), { getRemainingTimeInMillis: () => 60000 });
 console.log(JSON.stringify(answer ?? null));
 """
 
@@ -38,7 +39,8 @@ def invoke(function, event):
             os.symlink(os.environ["NODE_MODULES"], f"{folder}/node_modules")
         variables = properties.get("Environment", {}).get("Variables", {})
         env = {**os.environ, **variables, "AWS_REGION": function.region, "AWS_LAMBDA_FUNCTION_NAME": function.name}
-        command = [os.environ["NODE"], "--input-type=module", "-e", RUNNER, f"{folder}/{module}", export, json.dumps(event)]
+        runner = [os.environ["NODE"], "--input-type=module", "-e", RUNNER]
+        command = [*runner, f"{folder}/{module}", export, json.dumps(event)]
         ran = subprocess.run(command, cwd=folder, env=env, timeout=120, capture_output=True, text=True)
     print(f"function {function.name}: {ran.stdout.strip()} {ran.stderr.strip()}", flush=True)
     if ran.returncode:
@@ -89,9 +91,15 @@ class CustomResource(Record):
         with http.server.HTTPServer(("127.0.0.1", 0), Receiver) as receiver:
             threading.Thread(target=receiver.serve_forever, daemon=True).start()
             event = {
-                "RequestType": kind, "ServiceToken": properties["ServiceToken"], "RequestId": str(uuid.uuid4()), "StackId": self.stack_id,
-                "LogicalResourceId": self.logical_id, "ResourceType": self.kind, "ResourceProperties": properties,
-                "ResponseURL": f"http://127.0.0.1:{receiver.server_port}/", **more,
+                "RequestType": kind,
+                "RequestId": str(uuid.uuid4()),
+                "StackId": self.stack_id,
+                "LogicalResourceId": self.logical_id,
+                "ResourceType": self.kind,
+                "ResourceProperties": properties,
+                "ServiceToken": properties["ServiceToken"],
+                "ResponseURL": f"http://127.0.0.1:{receiver.server_port}/",
+                **more,
             }
             try:
                 invoke(self.function, event)

@@ -1,7 +1,7 @@
 """Resources that exist in a rehearsal as what CloudFormation made of them: their type, name and resolved properties.
 
-What runs by them (tasks, the load balancer, alarms) is the rehearsal's own and reads them from here, so no property of a
-template is lost on the way. moto's models drop many of those properties.
+What runs by them (tasks, the load balancer, alarms) is the rehearsal's own and reads them from here, so no property of
+a template is lost on the way. moto's models drop many of those properties.
 """
 import json
 import random
@@ -91,7 +91,6 @@ class Record:
                 return self.physical_resource_id
             service = {"dynamodb": "table/", "cloudwatch": "alarm:", "lambda": "function:", "logs": "log-group:"}
             name = self.kind.split("::")[1].lower()
-            name = {"cloudwatch": "cloudwatch"}.get(name, name)
             return self._arn(name, service.get(name, "") + self.physical_resource_id)
         return f"{self.physical_resource_id}-{attribute}"
 
@@ -103,14 +102,16 @@ class Secret(Record):
         backend = secretsmanager_backends[self.account][self.region]
         wanted = self.properties.get("GenerateSecretString", {})
         flags = [
-            wanted.get(name, default)
-            for name, default in (
-                ("PasswordLength", 32), ("ExcludeCharacters", ""), ("ExcludeNumbers", False), ("ExcludePunctuation", False),
-                ("ExcludeUppercase", False), ("ExcludeLowercase", False), ("IncludeSpace", False), ("RequireEachIncludedType", True),
-            )
+            wanted.get("PasswordLength", 32),
+            wanted.get("ExcludeCharacters", ""),
+            *(wanted.get(f"Exclude{what}", False) for what in ("Numbers", "Punctuation", "Uppercase", "Lowercase")),
+            wanted.get("IncludeSpace", False),
+            wanted.get("RequireEachIncludedType", True),
         ]
-        text = self.properties.get("SecretString") or json.loads(backend.get_random_password(*flags))["RandomPassword"]
-        made = backend.create_secret(self.name, text, None, self.properties.get("Description"), None, None, None, [], False)
+        given = self.properties.get("SecretString")
+        text = given or json.loads(backend.get_random_password(*flags))["RandomPassword"]
+        about = self.properties.get("Description")
+        made = backend.create_secret(self.name, text, None, about, None, None, None, [], False)
         return json.loads(made)["ARN"]
 
     def delete(self, account_id, region_name):

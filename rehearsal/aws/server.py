@@ -4,7 +4,7 @@ GET  /rehearsal/stacks/NAME        the stack's resources as CloudFormation made 
 GET  /rehearsal/retained           what deleted stacks left behind on purpose
 GET  /rehearsal/certificates/ARN   a certificate of ACM, with its chain and key: ACM gives a key to load balancers only
 POST /rehearsal/functions/NAME     runs the function with the body as its event
-POST /rehearsal/old-certificates   from now on ACM says of every certificate that it ends in 20 days, until it is imported anew
+POST /rehearsal/old-certificates   from now on ACM says that certificates end in 20 days, until they are imported anew
 """
 import json
 import sys
@@ -30,17 +30,19 @@ def every_stack():
 
 def resource_of(stack, name):
     found = stack.resource_map._parsed_resources[name]
-    return {
-        "type": found.cf_resource_type, "id": found.physical_resource_id, "properties": stack.resource_map.resolved[name],
-        **({"dnsName": found.get_cfn_attribute("DNSName"), "fullName": found.get_cfn_attribute("LoadBalancerFullName")} if found.cf_resource_type.endswith("::LoadBalancer") else {}),
-    }
+    properties = stack.resource_map.resolved[name]
+    resource = {"type": found.cf_resource_type, "id": found.physical_resource_id, "properties": properties}
+    if found.cf_resource_type.endswith("::LoadBalancer"):
+        resource["dnsName"] = found.get_cfn_attribute("DNSName")
+    return resource
 
 
 def answer(method, path, body):
     kind, _, name = path.partition("/")
     if (method, kind) == ("GET", "stacks"):
         stack = next(it for it in every_stack() if it.name == name)
-        return {"status": stack.status, "resources": {key: resource_of(stack, key) for key in stack.resource_map.resolved}}
+        resources = {key: resource_of(stack, key) for key in stack.resource_map.resolved}
+        return {"status": stack.status, "resources": resources}
     if (method, kind) == ("GET", "retained"):
         return stacks.retained
     if (method, kind) == ("GET", "certificates"):
@@ -49,7 +51,8 @@ def answer(method, path, body):
         return {"certificate": bundle.cert.decode(), "chain": chain.decode(), "key": bundle.key.decode()}
     if (method, kind) == ("POST", "functions"):
         parts = (it for stack in every_stack() for it in stack.resource_map._parsed_resources.values())
-        function = next(it for it in parts if isinstance(it, Record) and name in (it.name, it.get_cfn_attribute("Arn")) and it.kind == "AWS::Lambda::Function")
+        functions = [it for it in parts if isinstance(it, Record) and it.kind == "AWS::Lambda::Function"]
+        function = next(it for it in functions if name in (it.name, it.get_cfn_attribute("Arn")))
         return invoke(function, json.loads(body))
     if (method, kind) == ("POST", "old-certificates"):
         old.update(map(id, acm_backends[ACCOUNT][REGION]._certificates.values()))

@@ -52,11 +52,13 @@ def _make(self, name, properties):
     kind = self._resource_json_map[name]["Type"]
     stack = self._parsed_resources["AWS::StackName"]
     where = self._account_id, self._region_name
-    given = next((properties[key] for key in (f"{kind.split('::')[-1]}Name", "Name", "AlarmName") if isinstance(properties.get(key), str)), None)
+    names = (properties.get(key) for key in (f"{kind.split('::')[-1]}Name", "Name", "AlarmName"))
+    given = next((it for it in names if isinstance(it, str)), None)
     physical = given or parsing.generate_resource_name(kind, stack, name)
     if kind in MOTO:
         whole = {**self._resource_json_map[name], "Properties": properties}
-        made = MOTO[kind].create_from_cloudformation_json(physical, whole, *where, LogicalId=name, StackId=self.stack_id, ResourceType=kind)
+        ids = {"LogicalId": name, "StackId": self.stack_id, "ResourceType": kind}
+        made = MOTO[kind].create_from_cloudformation_json(physical, whole, *where, **ids)
     elif kind.startswith("Custom::") or kind == "AWS::CloudFormation::CustomResource":
         made = CustomResource(kind, physical, properties, *where)
         token = properties["ServiceToken"]
@@ -115,7 +117,8 @@ def _remove(self, name, declared):
         try:
             resource.delete(self._account_id, self._region_name)
         except (AttributeError, TypeError):  # moto's own delete otherwise
-            type(resource).delete_from_cloudformation_json(resource.physical_resource_id, declared, self._account_id, self._region_name)
+            where = self._account_id, self._region_name
+            type(resource).delete_from_cloudformation_json(resource.physical_resource_id, declared, *where)
 
 
 def _delete_all(self):

@@ -21,7 +21,9 @@ export function withEnvironment(
   };
 }
 
-/** Waits until the alarms of deployments have forgotten what was before: ECS watches none that is on when one begins. */
+/**
+ * Waits until the alarms of deployments have forgotten what was before: ECS watches none that is on when one begins.
+ */
 async function calm({ deployed, journal, watch }: Stage): Promise<void> {
   const names = deployed.services.flatMap(
     (it) => it.properties.DeploymentConfiguration?.Alarms?.AlarmNames ?? [],

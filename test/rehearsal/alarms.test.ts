@@ -1,5 +1,5 @@
-// Proves that alarms are evaluated on the metrics of a run, minute by minute: expressions over several metrics, data that
-// comes late, and how long a deployment watches them; and what metric filters and a load balancer count.
+// Proves that alarms are evaluated on the metrics of a run, minute by minute: expressions over several metrics, data
+// that comes late, and how long a deployment watches them; and what metric filters and a load balancer count.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Alarms } from '../../rehearsal/alarms.ts';

@@ -1,5 +1,5 @@
-// Proves that the way of tasks to AWS sends requests of DynamoDB to the table's data and all others to the APIs, and that
-// it refuses the part of them that it is told to, counts them, and lets nobody in who is denied.
+// Proves that the way of tasks to AWS sends requests of DynamoDB to the table's data and all others to the APIs, and
+// that it refuses the part of them that it is told to, counts them, and lets nobody in who is denied.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:http';

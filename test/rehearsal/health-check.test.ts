@@ -1,5 +1,6 @@
-// Proves that targets become healthy and unhealthy as those of a load balancer: after their first passed check, and from
-// then on after as many in a row as the target group says; and what a health check takes for healthy, of real servers.
+// Proves that targets become healthy and unhealthy as those of a load balancer: after their first passed check, and
+// from then on after as many in a row as the target group says; and what a health check takes for healthy, of real
+// servers.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http from 'node:http';

@@ -1,5 +1,5 @@
-// Proves that metric math is calculated as CloudWatch does: precedence, missing data points, FILL, IF, and functions over
-// several series; and that what a rehearsal has not is refused, not guessed.
+// Proves that metric math is calculated as CloudWatch does: precedence, missing data points, FILL, IF, and functions
+// over several series; and that what a rehearsal has not is refused, not guessed.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import fc from 'fast-check';

@@ -1,5 +1,5 @@
-// Proves that the report of a rehearsal is one file that needs nothing else, tells of every act and call, and is no place
-// for what a service says to become part of the page.
+// Proves that the report of a rehearsal is one file that needs nothing else, tells of every act and call, and is no
+// place for what a service says to become part of the page.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Acts } from '../../rehearsal/acts.ts';
@@ -41,10 +41,10 @@ async function played(mayFail: boolean) {
 it('a failed call is a problem, unless the act lets it fail', async () => {
   const bad = await played(false);
   assert.equal(bad.acts.problems.length, 1);
-  assert.match(bad.html, /FAILED: 1 problems\. /);
+  assert.match(bad.html, /FAILED: 1 problems\.\s/);
   const good = await played(true);
   assert.deepEqual(good.acts.problems, []);
-  assert.match(good.html, /passed\. \d+ calls, 1 failed/);
+  assert.match(good.html, /passed\.\s\d+ calls, 1 failed/);
 });
 
 it('an act that throws is a problem, and the next one is played', async () => {
