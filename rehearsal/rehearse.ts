@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Acts } from './acts.ts';
 import { baseImage, buildBaseImage } from './base-image.ts';
+import { confined } from './confinement.ts';
 import type { Effect } from './fault.ts';
 import { faults } from './faults/all.ts';
 import type { Journal } from './journal.ts';
@@ -59,6 +60,7 @@ export async function rehearse(
   await acts.play('The same once more makes no difference', async () => {
     await stage.cdk('diff', subject.stack, '--fail', '--method', 'template', ...stage.options());
   });
+  await acts.play('The tasks are confined as they are defined', () => confined(stage));
   for (const check of [...subject.checks, ...options.checks]) {
     await acts.play(check, () => runCheck(stage, check));
   }

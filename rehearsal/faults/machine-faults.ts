@@ -2,6 +2,7 @@ import { existsSync, globSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { hasReadOnlyRoot } from '../confinement.ts';
 import type { Fault } from '../fault.ts';
 import { NotRun } from '../tools.ts';
 import { pickTask } from './task-faults.ts';
@@ -27,9 +28,7 @@ export const fullDisk: Fault = {
     const [container] = task.containers;
     if (!container) throw new Error('the task has no container');
     const mounts = writableMounts(container.pid);
-    const [, rootOptions = ''] =
-      /^\S+ \/ \S+ (\S+)/m.exec(readFileSync(`/proc/${container.pid}/mounts`, 'utf8')) ?? [];
-    const isReadOnly = rootOptions.split(',').includes('ro');
+    const isReadOnly = hasReadOnlyRoot(container.pid);
     const filled: string[] = [];
     for (const mount of mounts) {
       const path = join(`/proc/${container.pid}/root`, mount, 'rehearsal-fills-this');
