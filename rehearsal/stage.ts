@@ -2,7 +2,7 @@ import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Aws, account, credentials } from './aws.ts';
-import { attempt, run } from './command.ts';
+import { run } from './command.ts';
 import type { Deployed } from './deployed.ts';
 import { Door } from './door.ts';
 import type { Endpoint } from './endpoint.ts';
@@ -52,7 +52,6 @@ export class Stage implements AsyncDisposable {
   readonly #data: TableData;
   readonly #doorUrl: string;
   readonly #resources: AsyncDisposableStack;
-  readonly #images = new Set<string>();
   #deployed: Deployed | undefined;
   #balancer: LoadBalancer | undefined;
   #targets: Targets | undefined;
@@ -145,9 +144,6 @@ export class Stage implements AsyncDisposable {
     this.#deployed = await this.aws.stack(this.subject.stack);
     this.journal.say(`stack ${this.subject.stack}: ${this.#deployed.status}`);
     this.watch.configure(this.#deployed);
-    for (const { taskDefinition } of this.#deployed.services) {
-      for (const { Image } of taskDefinition.ContainerDefinitions) this.#images.add(Image);
-    }
     await this.#data.make(this.#deployed);
     await this.#balance(this.#deployed);
     const changed = this.#deployed.services.map((version) => ({
@@ -219,10 +215,6 @@ export class Stage implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const service of this.services.values()) await service[Symbol.asyncDispose]();
     await this.#balancer?.[Symbol.asyncDispose]();
-    for (const image of this.#images) {
-      const id = await attempt('podman', ['image', 'inspect', '--format', '{{.Id}}', image]);
-      if (id) await attempt('podman', ['rmi', '--force', id]);
-    }
     await this.#resources.disposeAsync();
   }
 
