@@ -39,7 +39,7 @@ export function escapeHtml(text: string): string {
 
 /** A picture of values over time, as SVG. */
 export function chart({ title, unit, seconds, traces, bands }: ChartProps): string {
-  const most = niceCeiling(Math.max(1e-9, ...traces.flatMap((it) => it.points.map(([, value]) => value))));
+  const most = niceCeiling(Math.max(0, ...traces.flatMap((it) => it.points.map(([, value]) => value))) || 1);
   const x = (at: number) => round(left + (at / Math.max(seconds, 1)) * (width - left - right));
   const y = (value: number) => round(height - bottom - (value / most) * (height - top - bottom));
   const parts: string[] = [];
