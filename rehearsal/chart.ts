@@ -94,7 +94,7 @@ function drawn(
 const round = (value: number) => Math.round(value * 10) / 10;
 const shorten = (value: number) => (value >= 10 ? value.toFixed(0) : String(Number(value.toPrecision(2))));
 
-/** The next of 1, 2, 5, 10, 20, … */
+/** The next of 1, 2, 5, 10, 20, … above a number, which must be more than 0. */
 function niceCeiling(value: number): number {
   const power = 10 ** Math.floor(Math.log10(value));
   return ([1, 2, 5, 10].find((it) => it * power >= value) ?? 10) * power;

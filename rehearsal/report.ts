@@ -77,7 +77,7 @@ function charts({ acts, journal, samples, taskCounts, alarms }: ReportProps): st
   const underLoad = acts.filter((it) => it.calls > 0);
   const fromMs = underLoad[0]?.beganMs ?? journal.beganMs;
   const endMs = underLoad.at(-1)?.endedMs ?? fromMs;
-  const seconds = (endMs - fromMs) / 1000;
+  const seconds = Math.max(1, (endMs - fromMs) / 1000); // nothing is called where nothing was deployed
   const at = (ms: number) => (ms - fromMs) / 1000;
   const width = Math.max(1, seconds / mostPoints);
   const buckets = new Map<number, Sample[]>();

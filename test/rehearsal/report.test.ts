@@ -63,3 +63,10 @@ it('needs nothing else, and takes no text for HTML', async () => {
   assert.doesNotMatch(html, /<script|(?:src|href)=|@import|url\(/);
   assert.ok(html.includes('&lt;script&gt;'));
 });
+
+it('tells also of a rehearsal in which nothing was called', async () => {
+  const acts = new Acts(journal);
+  await acts.play('Bootstrap, deploy', async () => assert.fail('no stack'));
+  const html = reportOf({ title: 'x', acts: acts.all, journal, samples: [], taskCounts: [], minuteMs: 1000 });
+  assert.match(html, /FAILED: 1 problems[\s\S]+no stack/);
+});
