@@ -27,7 +27,7 @@ const usage = `usage: npm run rehearse -- [OPTIONS]
   --check COMMAND       a further check, run by bash with REHEARSAL_ENDPOINT, the file that tells of the endpoint
   --app COMMAND --stack NAME   another CDK app of GrpcService
   -c NAME=VALUE         an option of the app, again for more
-  --minute SECONDS      how long a minute of the alarms lasts, 10 by default; 60 is as it is on AWS
+  --minute SECONDS      how long a minute of the alarms lasts, 5 by default; 60 is as it is on AWS
   --report FILE         dist/rehearsal.html by default
   --folder FOLDER       keeps logs and what was deployed there`;
 
@@ -43,7 +43,7 @@ export function readOptions(args: readonly string[]): Options {
         app: { type: 'string' },
         stack: { type: 'string' },
         context: { type: 'string', short: 'c', multiple: true, default: [] },
-        minute: { type: 'string', default: '10' },
+        minute: { type: 'string', default: '5' },
         report: { type: 'string', default: 'dist/rehearsal.html' },
         folder: { type: 'string' },
       },

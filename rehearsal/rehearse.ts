@@ -89,6 +89,7 @@ async function underLoad(stage: Stage, options: Options, acts: Acts, seen: Seen)
     }
     if (!rotation) return;
     await play('A second key lets in, too', async () => {
+      await stage.calm();
       former = await rotation.add(stage);
       return mustComplete(await stage.redeploy());
     });

@@ -1,5 +1,6 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { Aws, account, credentials } from './aws.ts';
 import { run } from './command.ts';
@@ -172,6 +173,18 @@ export class Stage implements AsyncDisposable {
         return this.#serviceOf(version.arn).deploy(changed, { bakes });
       }),
     );
+  }
+
+  /**
+   * Waits until the alarms of deployments have forgotten what was before: ECS watches none that is on when a deployment
+   * begins, and one that goes off later for what was before brings the former version back.
+   */
+  async calm(): Promise<void> {
+    const { services } = this.deployed;
+    const names = services.flatMap((it) => it.properties.DeploymentConfiguration?.Alarms?.AlarmNames ?? []);
+    if (this.watch.areCalm(names)) return;
+    this.journal.say(`waiting until the alarms ${names.join(', ')} are calm`);
+    while (!this.watch.areCalm(names)) await sleep(500);
   }
 
   /** `-c NAME=VALUE` of the subject's options, and of more. */

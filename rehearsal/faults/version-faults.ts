@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { Code } from '@connectrpc/connect';
 import type { Effect, Fault } from '../fault.ts';
 import type { Sample } from '../load.ts';
@@ -21,25 +20,13 @@ export function withEnvironment(
   };
 }
 
-/**
- * Waits until the alarms of deployments have forgotten what was before: ECS watches none that is on when one begins.
- */
-async function calm({ deployed, journal, watch }: Stage): Promise<void> {
-  const names = deployed.services.flatMap(
-    (it) => it.properties.DeploymentConfiguration?.Alarms?.AlarmNames ?? [],
-  );
-  if (watch.areCalm(names)) return;
-  journal.say(`waiting until the alarms ${names.join(', ')} are calm`);
-  while (!watch.areCalm(names)) await sleep(500);
-}
-
 /** Deploys a version that must not stay. */
 async function mustRollBack(
   stage: Stage,
   environment: Readonly<Record<string, string>>,
   mayFail: (sample: Sample) => boolean,
 ): Promise<Effect> {
-  await calm(stage);
+  await stage.calm();
   const beganMs = performance.now();
   const outcomes = await stage.redeploy({ change: (it) => withEnvironment(it, environment), bakes: true });
   const problems = outcomes.every((it) => it.isComplete)

@@ -7,7 +7,7 @@ import { readOptions } from '../../rehearsal/options.ts';
 
 it('has defaults', () => {
   const { rounds, faults, checks, context, minuteMs, report } = readOptions([]);
-  assert.deepEqual([rounds, faults, checks, context, minuteMs], [2, [], [], {}, 10_000]);
+  assert.deepEqual([rounds, faults, checks, context, minuteMs], [2, [], [], {}, 5_000]);
   assert.equal(report, 'dist/rehearsal.html');
 });
 
