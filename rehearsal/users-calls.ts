@@ -33,7 +33,9 @@ export function everyKindOfCall(
     serverName: endpoint.serverName,
     tls: { ca: endpoint.ca },
     token: endpoint.token,
-    retry: { maxAttempts },
+    // While every other task is dead, most calls fail, and a client would stop to retry (gRFC A6). What is to be seen is
+    // whether retries help.
+    retry: { maxAttempts, maxTokens: 0 },
   };
   const kind = (
     name: string,
