@@ -35,7 +35,8 @@ async function mustRollBack(
   await stage.service.steady();
   const endedMs = performance.now();
   const during = (it: Sample) => overlaps(it, beganMs, endedMs) && mayFail(it);
-  return { problems, mayFail: during, mayFailPatiently: during };
+  // A client that retries may still be at it.
+  return { problems, hasAftermath: true, mayFail: during, mayFailPatiently: during };
 }
 
 /** What a server says of its own faults. Source: docs/errors.md */
