@@ -23,7 +23,7 @@ export const made = {
   /** Of private subnets, in each zone: one of them to read the key. */
   endpoints: 4,
   /** Metrics that alarms look at, those of the next line among them. */
-  alarmMetrics: 20,
+  alarmMetrics: 26,
   /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
   scalingAlarmMetrics: 2 + 4,
 };

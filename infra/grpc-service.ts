@@ -29,6 +29,8 @@ export class GrpcService extends Construct {
   readonly logGroup: logs.LogGroup;
   /** Its `service.name` where metrics and traces are. */
   readonly telemetryName: string;
+  /** Tasks that always run. */
+  readonly minTasks: number;
   /** What the load balancer presents. */
   readonly certificate: acm.ICertificate;
   /** The authority (PEM) of a self-issued certificate; undefined where a `certificate` was given. */
@@ -38,6 +40,7 @@ export class GrpcService extends Construct {
     super(scope, id);
     const { containerPort = 50051, trustedProxies = 1, minTasks = 2, maxTasks = 10 } = props;
     refuseContradictions(props);
+    this.minTasks = minTasks;
     const times = lifetimes(props);
     const network = props.vpc
       ? { vpc: props.vpc, taskSubnets: props.taskSubnets ?? { subnetType: ec2.SubnetType.PUBLIC } }

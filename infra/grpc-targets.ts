@@ -50,6 +50,8 @@ export class GrpcTargets extends Construct {
   readonly groups: elbv2.ApplicationTargetGroup[];
   /** Those of gRPC: each task is in one of them. */
   readonly grpcGroups: elbv2.ApplicationTargetGroup[];
+  /** The groups of each protocol version: each task is in one of each pair. */
+  readonly pairs: readonly (readonly elbv2.ApplicationTargetGroup[])[];
 
   readonly #routes: readonly Route[];
   readonly #port: number;
@@ -69,7 +71,8 @@ export class GrpcTargets extends Construct {
     const httpRoute = this.#route('Http', http, props, 20, [elbv2.ListenerCondition.pathPatterns(['*'])]);
     this.#routes = [grpcRoute, httpRoute];
     const groupsOf = ({ group, alternate }: Route) => (alternate ? [group, alternate] : [group]);
-    this.groups = this.#routes.flatMap(groupsOf);
+    this.pairs = this.#routes.map(groupsOf);
+    this.groups = this.pairs.flat();
     this.grpcGroups = groupsOf(grpcRoute);
   }
 

@@ -108,8 +108,14 @@ export class UsersStack extends Stack {
 
     const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
     const queries = options.telemetry && new CallQueries(service.telemetryName);
-    const alarms = new Alarms(this, 'Alarms', { metrics, queries, topicArn: options.alarmTopicArn });
-    service.rollBackAt(alarms.serverErrorsName, alarms.serverErrors);
+    const alarms = new Alarms(this, 'Alarms', {
+      metrics,
+      queries,
+      service: service.service,
+      minTasks: service.minTasks,
+      topicArn: options.alarmTopicArn,
+    });
+    service.rollBackAt(alarms.rollBackName, alarms.rollBack);
     const { logGroup } = service;
     const dashboard = new Dashboard(this, 'Dashboard', { metrics, queries, alarms: alarms.all, logGroup });
 

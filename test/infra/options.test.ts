@@ -83,7 +83,7 @@ describe('options', () => {
       Strategy: 'CANARY',
       CanaryConfiguration: { CanaryPercent: 10, CanaryBakeTimeInMinutes: 10 },
       BakeTimeInMinutes: 10,
-      Alarms: { AlarmNames: ['Users-server-errors'], Enable: true, Rollback: true },
+      Alarms: { AlarmNames: ['Users-roll-back'], Enable: true, Rollback: true },
     });
     assert(Array.isArray(registered) && registered.length === 2);
     const rules = new Map(resourcesOf(template, 'AWS::ElasticLoadBalancingV2::ListenerRule'));
