@@ -12,7 +12,11 @@ import type { TelemetryOptions } from './telemetry.ts';
 export type Deployment =
   /** Task by task; tasks that do not become healthy bring the old version back. */
   | 'rolling'
-  /** All new tasks beside the old ones; a tenth of the calls for a time, then all; back at the first alarm. */
+  /**
+   * All new tasks beside the old ones; a tenth of the calls for a time, then all; back at the first alarm. Experimental:
+   * ECS swaps the target groups behind CloudFormation's back, so a later change of a listener rule, or of this, may
+   * send all calls to groups without tasks, unless the check of docs/operating.md ("Canary") is run before.
+   */
   | 'canary';
 
 /** A gRPC service in a container. Everything but the image has a default. */

@@ -216,7 +216,10 @@ export class GrpcService extends Construct {
 
 const containerName = 'Server';
 
-/** A tenth of the calls for ten minutes; the old tasks stay for ten more, to go back to. */
+/**
+ * A tenth of the calls for ten minutes; the old tasks stay for ten more, to go back to. Each is longer than the alarm
+ * that rolls back needs (`rollBackPeriods`), when its figures come late.
+ */
 const canary: Partial<ecs.FargateServiceProps> = {
   deploymentStrategy: ecs.DeploymentStrategy.CANARY,
   canaryConfiguration: { stepPercent: 10, stepBakeTime: Duration.minutes(10) },

@@ -138,6 +138,14 @@ export class UsersStack extends Stack {
           'See "Who may call" in docs/operating.md.',
       );
     }
+    if (options.deployment === 'canary') {
+      Annotations.of(this).addWarningV2(
+        'users:canary',
+        'deployment=canary is experimental: ECS moves the tasks between two sets of target groups, and CloudFormation does ' +
+          'not know where they are. Before a deployment that changes a listener rule, or goes back to rolling, run the ' +
+          'check of "Canary" in docs/operating.md.',
+      );
+    }
     this.#output('Table', users.table.tableName, 'The users');
     this.#output('DashboardUrl', dashboard.url(this.region), 'What to look at first');
   }

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
 import { readOptions } from '../../infra/context.ts';
-import { makeApp, resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
+import { makeApp, resourcesOf, theOnly, usersTemplate, usersWarnings } from './synthesis.ts';
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
 const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
@@ -120,6 +120,26 @@ describe('options', () => {
         },
       },
     });
+  });
+
+  test('deployment=canary: each step is longer than the alarm needs that rolls it back', () => {
+    const template = usersTemplate({ deployment: 'canary' });
+    const [, alarm] =
+      resourcesOf(template, 'AWS::CloudWatch::Alarm').find(
+        ([, { Properties }]) => Properties.AlarmName === 'Users-roll-back',
+      ) ?? assert.fail('no alarm');
+    const [, seconds] = /"Period":(\d+)/.exec(JSON.stringify(alarm)) ?? [];
+    // Figures of a minute may be there two minutes later.
+    const needed = (Number(alarm.Properties.EvaluationPeriods) * Number(seconds)) / 60 + 2;
+    const { DeploymentConfiguration: deployment } = theOnly(template, 'AWS::ECS::Service').Properties;
+    const { CanaryConfiguration, BakeTimeInMinutes } = JSON.parse(JSON.stringify(deployment));
+    for (const minutes of [CanaryConfiguration.CanaryBakeTimeInMinutes, BakeTimeInMinutes])
+      assert(Number(minutes) > needed, `${minutes} > ${needed}`);
+  });
+
+  test('deployment=canary: is experimental, and says which check to run first', () => {
+    assert.match(usersWarnings({ deployment: 'canary' }).join(), /experimental.+docs\/operating\.md/);
+    assert.deepEqual(usersWarnings({}), []);
   });
 
   test('edge: tasks know that CloudFront stands before the load balancer', () => {
