@@ -156,10 +156,12 @@ export function readOptions(node: Node): Options {
     disposable: flag('disposable'),
   };
 
-  // CDK's own context has other names, such as aws:cdk:… and @aws-cdk/….
+  // CDK's own context has other names, such as aws:cdk:… and @aws-cdk/…, and what `cdk acknowledge` writes.
+  const names = [...known];
+  known.add('acknowledged-issue-numbers');
   for (const name of Object.keys(node.getAllContext())) {
-    if (/^[a-z]+$/i.test(name) && !known.has(name))
-      problems.push(`${name} is no option: use ${[...known].join(', ')}`);
+    if (/^[\w.-]+$/.test(name) && !known.has(name))
+      problems.push(`${name} is no option: use ${names.join(', ')}`);
   }
 
   // Of what was given, used or not: one that is refused above has not been forgotten.

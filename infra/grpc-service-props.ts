@@ -138,16 +138,29 @@ export function memoryOf({ memoryMiB, telemetry }: GrpcServiceProps): { taskMiB:
 /** What a server needs at the least, "Memory" in docs/settings.md. */
 const leastServerMiB = 512;
 
-/** CPU units to the memory (MiB) that Fargate offers with them: from, to, in steps of. */
-const fargateSizes: ReadonlyMap<number, readonly [number, number, number]> = new Map([
-  [256, [512, 2048, 512]],
-  [512, [1024, 4096, 1024]],
-  [1024, [2048, 8192, 1024]],
-  [2048, [4096, 16_384, 1024]],
-  [4096, [8192, 30_720, 1024]],
-  [8192, [16_384, 61_440, 4096]],
-  [16_384, [32_768, 122_880, 8192]],
+/** What lies from one number to another, in steps. */
+const steps = (from: number, to: number, step: number): readonly number[] =>
+  Array.from({ length: (to - from) / step + 1 }, (_, index) => from + index * step);
+
+/**
+ * CPU units to the memory (MiB) that Fargate offers with them. Source:
+ * https://docs.aws.amazon.com/AmazonECS/latest/developerguide/fargate-tasks-services.html
+ */
+const fargateSizes: ReadonlyMap<number, readonly number[]> = new Map([
+  [256, [512, 1024, 2048]],
+  [512, steps(1024, 4096, 1024)],
+  [1024, steps(2048, 8192, 1024)],
+  [2048, steps(4096, 16_384, 1024)],
+  [4096, steps(8192, 30_720, 1024)],
+  [8192, steps(16_384, 61_440, 4096)],
+  [16_384, steps(32_768, 122_880, 8192)],
 ]);
+
+/** The memory that goes with a CPU, in words. */
+function wordsOf(sizes: readonly number[]): string {
+  const [from = 0, second = 0] = sizes;
+  return sizes.length <= 3 ? sizes.join(', ') : `${from} to ${sizes.at(-1)} in steps of ${second - from}`;
+}
 
 /** More tasks than this are more likely a slip than a need. */
 const mostTasks = 100;
@@ -207,14 +220,15 @@ export function refuseContradictions(props: GrpcServiceProps): void {
   if (!Number.isInteger(trustedProxies) || trustedProxies < 1 || trustedProxies > 16) {
     refuse(`trustedProxies (${trustedProxies}) must be 1 to 16: the load balancer, and those before it`);
   }
-  const [from, to, step] =
+  const sizes =
     fargateSizes.get(cpu) ?? refuse(`cpu (${cpu}) must be one of ${[...fargateSizes.keys()].join(', ')}`);
-  if (memoryMiB < from || memoryMiB > to || memoryMiB % step !== 0) {
-    refuse(`memoryMiB (${memoryMiB}) must be ${from} to ${to} in steps of ${step} with cpu ${cpu}`);
+  if (!sizes.includes(memoryMiB)) {
+    refuse(`memoryMiB (${memoryMiB}) must be ${wordsOf(sizes)} with cpu ${cpu}`);
   }
   if (serverMiB < leastServerMiB) {
+    const more = sizes.find((it) => it > memoryMiB);
     refuse(
-      `memoryMiB (${memoryMiB}) leaves the server ${serverMiB} beside the collector, which is too little: take ${memoryMiB + step}, or telemetry 'otlp'`,
+      `memoryMiB (${memoryMiB}) leaves the server ${serverMiB} beside the collector, which is too little: take ${more}, or telemetry 'otlp'`,
     );
   }
   for (const [name, instead] of Object.entries(ownEnvironment)) {

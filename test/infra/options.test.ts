@@ -213,6 +213,10 @@ describe('options that can not be meant', () => {
     [{ cpu: 'much' }, /cpu must be a whole number, not "much"/],
     [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: use auth, .*, allowedCidrs, /],
     [{ domainname: 'users.example.com' }, /^domainname is no option: /],
+    [{ mintasks: '5' }, /^mintasks is no option: /],
+    [{ deploymnet: 'canary' }, /^deploymnet is no option: /],
+    [{ 'min-tasks': '5' }, /^min-tasks is no option: /],
+    [{ min_tasks: '5' }, /^min_tasks is no option: /],
     [{ alarmTopicArn: 'me@example.com' }, /alarmTopicArn must be the ARN of an SNS topic/],
   ];
   for (const [context, message] of refused) {
@@ -222,7 +226,12 @@ describe('options that can not be meant', () => {
   }
 
   test("context of CDK's own is none of the options", () => {
-    const context = { '@aws-cdk/core:x': true, 'aws:cdk:y': true, 'availability-zones:account=1': [] };
+    const context = {
+      '@aws-cdk/core:x': true,
+      'aws:cdk:y': true,
+      'availability-zones:account=1': [],
+      'acknowledged-issue-numbers': [],
+    };
     assert.doesNotThrow(() => readOptions(makeApp(context).node));
   });
 
