@@ -52,6 +52,12 @@ export interface Options {
   readonly alarmTopicArn?: string;
   /** Metrics and traces, beside the log. */
   readonly telemetry?: TelemetryOptions;
+  /** Tells the stacks of one account apart: the name of this one is `Users-STAGE`. */
+  readonly stage?: string;
+  /** Of everything that is made. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The load balancer can not be deleted. */
+  readonly protected: boolean;
   /** For a trial: the table goes with the stack. */
   readonly disposable: boolean;
 }
@@ -153,6 +159,9 @@ export function readOptions(node: Node): Options {
       telemetry === 'adot' || telemetry === 'otlp'
         ? { kind: telemetry, traceRatio, traceParents: traceParents === 'follow' ? 'follow' : 'link' }
         : undefined,
+    stage: text('stage', /^[a-z][a-z0-9-]{0,31}$/i, 'letters, digits and hyphens, 32 at the most'),
+    tags: tagsOf(list('tags', (it) => tag.test(it), 'tags such as team=payments,cost-center=42')),
+    protected: flag('protected'),
     disposable: flag('disposable'),
   };
 
@@ -183,6 +192,13 @@ export function readOptions(node: Node): Options {
   problems.push(...contradictions(options, isGiven));
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return options;
+}
+
+/** A key and a value, as CloudFormation takes them; `aws:` is AWS's own. */
+const tag = /^(?!aws:)[\w.:/+@ -]{1,128}=[\w.:/=+@ -]{0,256}$/;
+
+function tagsOf(items: readonly string[] | undefined): Record<string, string> | undefined {
+  return items && Object.fromEntries(items.map((it) => [it.split('=')[0], it.slice(it.indexOf('=') + 1)]));
 }
 
 function authOf(given: string | undefined, hasClientCa: boolean): Auth {
@@ -225,6 +241,10 @@ function contradictions(options: Options, isGiven: (name: string) => boolean): s
   refuse(
     telemetry?.kind === 'adot' && options.privateSubnets,
     "telemetry=adot and privateSubnets: the collector's image is in a public registry, out of reach of such tasks; take telemetry=otlp",
+  );
+  refuse(
+    options.protected && options.disposable,
+    'protected keeps the load balancer, and disposable is for what goes without a question: leave one of them out',
   );
   refuse(
     edge && isGiven('clientCa'),

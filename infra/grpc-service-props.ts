@@ -1,4 +1,5 @@
 import { isIPv4 } from 'node:net';
+import type { RemovalPolicy } from 'aws-cdk-lib';
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -126,6 +127,17 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default one month
    */
   readonly logRetention?: logs.RetentionDays;
+  /**
+   * What becomes of the log when the stack goes, or when its first deployment fails.
+   * @default RemovalPolicy.RETAIN: it stays, and its lines expire as `logRetention` says
+   */
+  readonly logRemoval?: RemovalPolicy;
+  /**
+   * Refuses to delete the load balancer, whose name is the endpoint where there is no domain. A first deployment that
+   * fails can not be rolled back with it, so set it on a stack that is there.
+   * @default false
+   */
+  readonly deletionProtection?: boolean;
 }
 
 /** The memory of a task, and that of its server. */

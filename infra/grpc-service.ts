@@ -57,6 +57,7 @@ export class GrpcService extends Construct {
       // A new network may have public subnets alone, where an internal load balancer has no public address either.
       vpcSubnets: props.internal && !props.vpc ? taskSubnets : undefined,
       idleTimeout: times.idleTimeout,
+      deletionProtection: props.deletionProtection ?? false,
       // Metadata keys may have dots and underscores, which would be dropped without a word.
       dropInvalidHeaderFields: false,
     });
@@ -78,7 +79,9 @@ export class GrpcService extends Construct {
       port: 443,
       protocol: elbv2.ApplicationProtocol.HTTPS,
       certificates: [this.certificate],
-      sslPolicy: elbv2.SslPolicy.RECOMMENDED_TLS,
+      // TLS 1.2 with forward secrecy and GCM alone, and 1.3, by post-quantum keys where a client offers them. Source:
+      // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+      sslPolicy: elbv2.SslPolicy.TLS13_12_RES_PQ,
       defaultAction: elbv2.ListenerAction.fixedResponse(404, { messageBody: 'not found' }), // what no rule takes: nothing
       open: !props.allowedCidrs,
       mutualAuthentication: props.clientTrustStore && {
@@ -110,7 +113,8 @@ export class GrpcService extends Construct {
     this.telemetryName = Stack.of(this).stackName;
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
+      // A first deployment that fails is rolled back, and would take along the log that says why.
+      removalPolicy: props.logRemoval ?? RemovalPolicy.RETAIN,
     });
     this.service = this.#fargate(props, vpc, taskSubnets, times.stopTimeout, {
       ...props.environment,

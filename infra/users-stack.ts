@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -27,6 +27,11 @@ export interface UsersStackProps extends StackProps {
   readonly certificateCode?: string;
 }
 
+/** The name of the stack: an account may have one of each stage. */
+export function stackNameOf({ stage }: Options): string {
+  return stage === undefined ? 'Users' : `Users-${stage}`;
+}
+
 /** Tokens that a caller has on each task in a second; a call costs one for each of its users, a password 50. */
 export const defaultTokensPerSecond = 100;
 /** What a caller may save up: twenty of the largest calls. The day's bill hangs on the tokens per second alone. */
@@ -51,7 +56,12 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** The Users service: its table, its containers behind a load balancer, and what watches them. */
 export class UsersStack extends Stack {
   constructor(scope: Construct, id: string, props: UsersStackProps) {
-    super(scope, id, { description: 'The Users service: gRPC on Fargate', ...props });
+    const { stage, tags } = props.options;
+    super(scope, id, {
+      description: 'The Users service: gRPC on Fargate',
+      tags: { ...(stage ? { stage } : {}), ...tags },
+      ...props,
+    });
     const { options, certificateCode = `${root}dist/certificate` } = props;
     const { domainName, hostedZone, certificateArn } = options;
     const { disposable, maxReadUnits, maxWriteUnits } = options;
@@ -97,6 +107,8 @@ export class UsersStack extends Stack {
       maxTasks: options.maxTasks,
       deployment: options.deployment,
       telemetry: options.telemetry,
+      logRemoval: disposable ? RemovalPolicy.DESTROY : undefined,
+      deletionProtection: options.protected,
     });
     users.grantStore(service.service.taskDefinition.taskRole);
     domain?.pointTo(service.loadBalancer);

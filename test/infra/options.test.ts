@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
 import { readOptions } from '../../infra/context.ts';
-import { makeApp, resourcesOf, theOnly, usersTemplate, usersWarnings } from './synthesis.ts';
+import { makeApp, resourcesOf, theOnly, usersTags, usersTemplate, usersWarnings } from './synthesis.ts';
 
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
 const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
@@ -189,6 +189,41 @@ describe('options', () => {
     }
   });
 
+  test('stage: a name for everything whose name must be its own, and a tag', () => {
+    assert.deepEqual(usersTags({ stage: 'test', tags: 'team=payments,cost-center=4=2' }), {
+      stackName: 'Users-test',
+      stage: 'test',
+      team: 'payments',
+      'cost-center': '4=2',
+    });
+    assert.deepEqual(usersTags({}), { stackName: 'Users' });
+    const template = usersTemplate({ stage: 'test' });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', { AlarmName: 'Users-test-roll-back' });
+    template.hasResourceProperties('Custom::SelfIssuedCertificate', {
+      AuthorityPrefix: '/self-issued/Users-test/Certificate',
+    });
+    template.hasResourceProperties('AWS::Logs::MetricFilter', {
+      MetricTransformations: [Match.objectLike({ MetricNamespace: 'Users-test/Service' })],
+    });
+  });
+
+  test('protected: the load balancer, whose name is the endpoint, can not be deleted', () => {
+    const attributes = (context: Record<string, unknown>) =>
+      JSON.stringify(theOnly(usersTemplate(context), 'AWS::ElasticLoadBalancingV2::LoadBalancer').Properties);
+    const protection = (is: boolean) => `{"Key":"deletion_protection.enabled","Value":"${is}"}`;
+    assert(attributes({ protected: 'true' }).includes(protection(true)));
+    assert(attributes({}).includes(protection(false)));
+  });
+
+  test('disposable: the log goes too; otherwise it outlives a first deployment that fails', () => {
+    const policy = (context: Record<string, unknown>) =>
+      resourcesOf(usersTemplate(context), 'AWS::Logs::LogGroup')
+        .filter(([id]) => id.startsWith('ServiceLog'))
+        .map(([, it]) => it.DeletionPolicy);
+    assert.deepEqual(policy({}), ['Retain']);
+    assert.deepEqual(policy({ disposable: 'true' }), ['Delete']);
+  });
+
   test('baseImage: the image is built on it', () => {
     const image = (context: Record<string, unknown>) =>
       JSON.stringify(
@@ -217,6 +252,10 @@ describe('options that can not be meant', () => {
     [{ deploymnet: 'canary' }, /^deploymnet is no option: /],
     [{ 'min-tasks': '5' }, /^min-tasks is no option: /],
     [{ min_tasks: '5' }, /^min_tasks is no option: /],
+    [{ stage: 'a_b' }, /stage must be letters, digits and hyphens/],
+    [{ tags: 'team' }, /tags must be tags such as team=payments/],
+    [{ tags: 'aws:x=y' }, /tags must be/],
+    [{ protected: 'true', disposable: 'true' }, /leave one of them out/],
     [{ alarmTopicArn: 'me@example.com' }, /alarmTopicArn must be the ARN of an SNS topic/],
   ];
   for (const [context, message] of refused) {
