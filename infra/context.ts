@@ -14,8 +14,8 @@ export interface Options {
   readonly hostedZone?: string;
   /** A certificate in ACM for the domain, whose DNS record is yours to make. */
   readonly certificateArn?: string;
-  /** Tasks in subnets without a way to the internet. */
-  readonly privateSubnets: boolean;
+  /** Tasks in subnets without a way to the internet, from the beginning, or `added` to a network without. */
+  readonly privateSubnets: boolean | 'added';
   /** Of a task, in 1/1024 of a CPU. */
   readonly cpu?: number;
   /** Of a task. */
@@ -100,7 +100,9 @@ export function readOptions(node: Node): Options {
     const value: unknown = node.tryGetContext(name);
     if (!isGiven(name)) return false;
     if (/^(true|false)$/.test(String(value))) return String(value) === 'true';
-    problems.push(`${name} must be true or false, not ${JSON.stringify(value)}`);
+    problems.push(
+      `${name} must be true or false${name === 'privateSubnets' ? ', or added' : ''}, not ${JSON.stringify(value)}`,
+    );
     return false;
   };
 
@@ -131,7 +133,10 @@ export function readOptions(node: Node): Options {
       /^arn:[\w-]+:acm:.+:certificate\/.+$/,
       'the ARN of a certificate in ACM',
     ),
-    privateSubnets: flag('privateSubnets'),
+    privateSubnets:
+      isGiven('privateSubnets') && node.tryGetContext('privateSubnets') === 'added'
+        ? 'added'
+        : flag('privateSubnets'),
     cpu: number('cpu'),
     memoryMiB: number('memoryMiB'),
     minTasks: number('minTasks'),
@@ -217,7 +222,7 @@ function contradictions(options: Options, isGiven: (name: string) => boolean): s
     refuse(auth !== 'jwt' && isGiven(name), `${name} is for tokens: set auth=jwt, or leave it out`);
   }
   refuse(
-    auth === 'jwt' && options.privateSubnets,
+    auth === 'jwt' && options.privateSubnets !== false,
     'auth=jwt needs a way to the issuer, which privateSubnets take from the tasks: leave one of them out',
   );
   refuse(
@@ -239,7 +244,7 @@ function contradictions(options: Options, isGiven: (name: string) => boolean): s
     );
   }
   refuse(
-    telemetry?.kind === 'adot' && options.privateSubnets,
+    telemetry?.kind === 'adot' && options.privateSubnets !== false,
     "telemetry=adot and privateSubnets: the collector's image is in a public registry, out of reach of such tasks; take telemetry=otlp",
   );
   refuse(

@@ -82,10 +82,11 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly taskSubnets?: ec2.SubnetSelection;
   /**
-   * In the new network, tasks without a way from or to the internet.
+   * In the new network, tasks without a way from or to the internet. `added` does that to a network that was deployed
+   * without: its subnets take all addresses, so those of the tasks get a range of their own.
    * @default false
    */
-  readonly privateSubnets?: boolean;
+  readonly privateSubnets?: boolean | 'added';
   /**
    * Who may connect to the load balancer: networks of IPv4 such as 203.0.113.0/24, and prefix lists such as
    * pl-0123abcd.

@@ -43,7 +43,11 @@ export class GrpcService extends Construct {
     this.minTasks = minTasks;
     const times = lifetimes(props);
     const network = props.vpc
-      ? { vpc: props.vpc, taskSubnets: props.taskSubnets ?? { subnetType: ec2.SubnetType.PUBLIC } }
+      ? {
+          vpc: props.vpc,
+          taskSubnets: props.taskSubnets ?? { subnetType: ec2.SubnetType.PUBLIC },
+          endpoints: [],
+        }
       : new ServiceNetwork(this, 'Network', {
           privateSubnets: props.privateSubnets,
           hasSecrets: Object.keys(props.secrets ?? {}).length > 0,
@@ -123,6 +127,8 @@ export class GrpcService extends Construct {
       TRUSTED_PROXIES: String(trustedProxies),
       ...times.environment,
     });
+    // A task that starts before the endpoints are there can't pull its image.
+    this.service.node.addDependency(...network.endpoints);
     this.targets.register(this.service, containerName);
 
     const scaling = this.service.autoScaleTaskCount({ minCapacity: minTasks, maxCapacity: maxTasks });

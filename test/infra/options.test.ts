@@ -60,6 +60,43 @@ describe('options', () => {
     });
   });
 
+  test('privateSubnets: tasks start when the endpoints are there that they need', () => {
+    for (const privateSubnets of ['true', 'added']) {
+      const template = usersTemplate({ privateSubnets });
+      const [[, service] = assert.fail('no service')] = Object.entries(
+        template.findResources('AWS::ECS::Service'),
+      );
+      for (const [id] of resourcesOf(template, 'AWS::EC2::VPCEndpoint'))
+        assert(service.DependsOn.includes(id), `${privateSubnets}: ${id}`);
+    }
+  });
+
+  test('privateSubnets=added: nothing of a network that is there changes, but for what is added', () => {
+    const [before, after] = [usersTemplate({}), usersTemplate({ privateSubnets: 'added' })];
+    for (const type of ['AWS::EC2::VPC', 'AWS::EC2::Subnet', 'AWS::EC2::RouteTable', 'AWS::EC2::Route']) {
+      const now = new Map(resourcesOf(after, type));
+      for (const [id, resource] of resourcesOf(before, type))
+        assert.deepEqual(now.get(id)?.Properties, resource.Properties, id);
+    }
+    const ranges = resourcesOf(after, 'AWS::EC2::Subnet').map(([, { Properties }]) => Properties.CidrBlock);
+    assert.deepEqual(ranges.sort(), ['10.0.0.0/17', '10.0.128.0/17', '10.1.0.0/17', '10.1.128.0/17']);
+    after.hasResourceProperties('AWS::EC2::VPCCidrBlock', { CidrBlock: '10.1.0.0/16' });
+    after.hasResourceProperties('AWS::ECS::Service', {
+      NetworkConfiguration: { AwsvpcConfiguration: { AssignPublicIp: 'DISABLED' } },
+    });
+    const tables = resourcesOf(after, 'AWS::EC2::RouteTable').length;
+    for (const [id, { Properties }] of resourcesOf(after, 'AWS::EC2::VPCEndpoint')) {
+      const text = JSON.stringify(Properties);
+      if (Properties.VpcEndpointType === 'Gateway')
+        assert(Array.isArray(Properties.RouteTableIds) && Properties.RouteTableIds.length === tables, id);
+      else assert.match(text, /TasksSubnet1.+TasksSubnet2/, id);
+    }
+    const open = resourcesOf(after, 'AWS::EC2::SecurityGroup').filter(([, { Properties }]) =>
+      JSON.stringify(Properties).includes('"CidrIp":"10.1.0.0/16"'),
+    );
+    assert.equal(open.length, 4, 'each endpoint is open to the tasks');
+  });
+
   test('cpu, memoryMiB, minTasks, maxTasks: the size of a task and how many', () => {
     const template = usersTemplate({ cpu: '1024', memoryMiB: '2048', minTasks: '3', maxTasks: '30' });
     template.hasResourceProperties('AWS::ECS::TaskDefinition', {
@@ -244,7 +281,7 @@ describe('options that can not be meant', () => {
     [{ domainName: 'localhost', hostedZone: 'Z1' }, /domainName must be a name such as/],
     [{ ...domain, hostedZone: 'example.com' }, /hostedZone must be the id of a Route 53 hosted zone/],
     [{ deployment: 'blue' }, /deployment must be rolling or canary, not "blue"/],
-    [{ privateSubnets: 'yes' }, /privateSubnets must be true or false, not "yes"/],
+    [{ privateSubnets: 'yes' }, /privateSubnets must be true or false, or added, not "yes"/],
     [{ cpu: 'much' }, /cpu must be a whole number, not "much"/],
     [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: use auth, .*, allowedCidrs, /],
     [{ domainname: 'users.example.com' }, /^domainname is no option: /],

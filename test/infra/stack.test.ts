@@ -12,6 +12,8 @@ const variants: Record<string, Record<string, unknown>> = {
   'a domain in Route 53': domain,
   'a certificate of yours': { domainName: 'users.example.com', certificateArn },
   'private subnets': { privateSubnets: 'true' },
+  'private subnets that are added': { privateSubnets: 'added' },
+  'a stage with tags': { stage: 'test', tags: 'team=payments', protected: 'true' },
   'canary deployments': { deployment: 'canary' },
   'CloudFront in front': { ...domain, edge: 'true' },
   'another size': { cpu: '1024', memoryMiB: '2048', minTasks: '3', maxTasks: '30' },
