@@ -163,7 +163,7 @@ export function costs(): string {
       `${prices.interfaceEndpointHour}) and saves the tasks' addresses, $${taskAddresses.toFixed(2)}. ` +
       `A NAT gateway, in a network of yours, costs $${natGateway.toFixed(2)} a month and $${prices.natGatewayGigabyte} a GB: ` +
       'one for both zones is cheaper than the endpoints, but it lets tasks out to the internet. ' +
-      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls. \`wafRatePerIp\` adds ` +
+      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls and $${prices.secretMonth.toFixed(2)} a month. \`wafRatePerIp\` adds ` +
       `$${prices.firewallMonth.toFixed(2)} a month and $${prices.firewallMillionRequests.toFixed(2)} for a million requests, ` +
       'blocked ones too.',
   ].join('\n\n');

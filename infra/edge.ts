@@ -2,11 +2,14 @@ import { Duration, Validations } from 'aws-cdk-lib';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import * as origins from 'aws-cdk-lib/aws-cloudfront-origins';
 import { Construct } from 'constructs';
+import type { RequiredHeader } from './edge-proof.ts';
 
 /** What is brought to the edge. */
 export interface EdgeProps {
   /** The service's own domain: CloudFront trusts no self-issued certificate. */
   readonly domainName: string;
+  /** What it adds to each request, by which the load balancer knows it. */
+  readonly proof: RequiredHeader;
 }
 
 /**
@@ -28,6 +31,7 @@ export class Edge extends Construct {
         origin: new origins.HttpOrigin(props.domainName, {
           protocolPolicy: cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
           originSslProtocols: [cloudfront.OriginSslPolicy.TLS_V1_2],
+          customHeaders: { [props.proof.name]: props.proof.value },
           readTimeout: Duration.seconds(60),
           keepaliveTimeout: Duration.seconds(60),
         }),

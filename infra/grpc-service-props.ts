@@ -6,6 +6,7 @@ import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { collectorMemoryMiB } from './collector.ts';
+import type { RequiredHeader } from './edge-proof.ts';
 import type { LifetimesProps } from './lifetimes.ts';
 import type { TelemetryOptions } from './telemetry.ts';
 
@@ -46,6 +47,11 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default 1
    */
   readonly trustedProxies?: number;
+  /**
+   * A header that each request must have, by which a proxy in front is known; others are answered with 404.
+   * @default none
+   */
+  readonly requiredHeader?: RequiredHeader;
   /**
    * Of a task, in 1/1024 of a CPU. Only some pairs with `memoryMiB` exist on Fargate.
    * @default 256

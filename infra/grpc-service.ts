@@ -112,6 +112,7 @@ export class GrpcService extends Construct {
       port: containerPort,
       deregistrationDelay,
       alternates,
+      requiredHeader: props.requiredHeader,
     });
 
     this.telemetryName = Stack.of(this).stackName;

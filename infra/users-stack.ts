@@ -11,6 +11,7 @@ import { ClientAuthority } from './client-authority.ts';
 import type { Options } from './context.ts';
 import { Dashboard } from './dashboard.ts';
 import { Edge } from './edge.ts';
+import { EdgeProof } from './edge-proof.ts';
 import { GrpcService } from './grpc-service.ts';
 import { RateRule } from './rate-rule.ts';
 import { ServiceDomain } from './service-domain.ts';
@@ -82,6 +83,7 @@ export class UsersStack extends Stack {
       : domain?.certificate;
 
     const hasEdge = options.edge && domainName !== undefined;
+    const proof = hasEdge ? new EdgeProof(this, 'EdgeProof').header : undefined;
     const service = new GrpcService(this, 'Service', {
       image: ecs.ContainerImage.fromAsset(root, {
         file: 'functions/users/Dockerfile',
@@ -89,6 +91,7 @@ export class UsersStack extends Stack {
         buildArgs: options.baseImage ? { BASE: options.baseImage } : undefined,
       }),
       trustedProxies: hasEdge ? 2 : 1,
+      requiredHeader: proof,
       environment: {
         USERS_STORE: 'dynamodb',
         USERS_TABLE: users.table.tableName,
@@ -116,7 +119,9 @@ export class UsersStack extends Stack {
       const { loadBalancer } = service;
       new RateRule(this, 'RateRule', { loadBalancer, requestsPerIp: options.wafRatePerIp });
     }
-    const edge = hasEdge ? new Edge(this, 'Edge', { domainName }) : undefined;
+    const edge = proof && domainName ? new Edge(this, 'Edge', { domainName, proof }) : undefined;
+    // CloudFront shows the header before it is asked for.
+    if (edge) service.targets.node.addDependency(edge);
 
     const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
     const queries = options.telemetry && new CallQueries(service.telemetryName);

@@ -186,6 +186,40 @@ describe('options', () => {
     assert.match(definition(domain), /\{"Name":"TRUSTED_PROXIES","Value":"1"\}/);
   });
 
+  test('edge: the load balancer takes no request that CloudFront has not marked', () => {
+    const template = usersTemplate({ ...domain, edge: 'true' });
+    const [[secret] = assert.fail('no secret')] = resourcesOf(template, 'AWS::SecretsManager::Secret').filter(
+      ([id]) => id.startsWith('EdgeProof'),
+    );
+    const value = {
+      'Fn::Join': ['', ['{{resolve:secretsmanager:', { Ref: secret }, ':SecretString:::}}']],
+    };
+    const rules = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::ListenerRule');
+    assert.equal(rules.length, 2);
+    for (const [id, { Properties }] of rules) {
+      assert(Array.isArray(Properties.Conditions));
+      const condition = { HttpHeaderName: 'x-origin-proof', Values: [value] };
+      assert.deepEqual(
+        Properties.Conditions.at(-1),
+        { Field: 'http-header', HttpHeaderConfig: condition },
+        id,
+      );
+    }
+    const OriginCustomHeaders = [{ HeaderName: 'x-origin-proof', HeaderValue: value }];
+    template.hasResourceProperties('AWS::CloudFront::Distribution', {
+      DistributionConfig: { Origins: [Match.objectLike({ OriginCustomHeaders })] },
+    });
+    // CloudFront shows it before the rules ask for it.
+    for (const rule of Object.values(template.findResources('AWS::ElasticLoadBalancingV2::ListenerRule')))
+      assert(
+        rule.DependsOn.some((it: string) => it.startsWith('EdgeDistribution')),
+        JSON.stringify(rule.DependsOn),
+      );
+    template.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+      DefaultActions: [Match.objectLike({ FixedResponseConfig: Match.objectLike({ StatusCode: '404' }) })],
+    });
+  });
+
   test('edge: CloudFront with gRPC, every method, nothing cached, HTTPS to the domain', () => {
     const template = usersTemplate({ ...domain, edge: 'true' });
     template.hasResourceProperties('AWS::CloudFront::Distribution', {
