@@ -15,8 +15,9 @@ const headersOf = onceIfLasting((error) => [
 
 /**
  * Refuses calls of gRPC that are more than can be done, before a stream or a `Call` is made of them. That takes a
- * small part of a call, so that most of the time goes into calls that are answered. It comes before the gate: to look for a credential
- * would cost more than the refusal. Such an answer has no `x-request-id`, and observers are told of all of a turn at once.
+ * small part of a call, so that most of the time goes into calls that are answered. It comes before the gate: to look
+ * for a credential would cost more than the refusal. Such an answer has no `x-request-id`, and observers are told of
+ * all of a turn at once.
  */
 export class GrpcShedder implements Shedder {
   readonly #admission: Admission;
@@ -39,7 +40,9 @@ export class GrpcShedder implements Shedder {
     return this.#admission.refusesNext;
   }
 
-  /** The headers that refuse a request, for which `isDue` holds; `undefined`: it is none of these, and takes its way. */
+  /**
+   * The headers that refuse a request, for which `isDue` holds; `undefined`: it is none of these, and takes its way.
+   */
   refuse({ method, path, contentType }: EarlyRequest): readonly string[] | undefined {
     if (contentType !== 'application/grpc' && contentType !== 'application/grpc+proto') return undefined;
     if (method !== 'POST' || !this.#paths.has(path)) return undefined;
