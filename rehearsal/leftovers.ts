@@ -9,9 +9,9 @@ const keepable = ['AWS::DynamoDB::', 'AWS::SecretsManager::', 'AWS::Logs::LogGro
  * @throws Error that lists it, unless it was kept on purpose
  */
 export async function leftovers(stage: Stage): Promise<void> {
-  const { aws, deployed, journal, subject } = stage;
+  const { aws, deployed, journal } = stage;
   const kept = new Set(keepable.flatMap((type) => deployed.idsOf(type)));
-  await stage.cdk('destroy', subject.stack, '--force', ...stage.options());
+  await stage.cdk.destroy();
   const retained = await aws.retained();
   const left: string[] = [];
   for (const { type, id } of retained) {

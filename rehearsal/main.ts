@@ -3,11 +3,11 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Acts } from './acts.ts';
+import { root } from './cdk.ts';
 import { Journal } from './journal.ts';
 import { type Options, readOptions } from './options.ts';
 import { rehearse, type Seen } from './rehearse.ts';
 import { reportOf } from './report.ts';
-import { root } from './stage.ts';
 import { findTools, NotRun } from './tools.ts';
 
 const options = read();

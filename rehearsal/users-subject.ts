@@ -21,7 +21,7 @@ export const users: Subject = {
   ],
   environment: (token): Record<string, string> => (token === undefined ? {} : { USERS_TOKEN: token }),
   async token(stage) {
-    const { ApiKeySecret } = await stage.outputs();
+    const { ApiKeySecret } = await stage.cdk.outputs();
     if (!ApiKeySecret) return undefined;
     const [first] = (await stage.aws.readSecret(ApiKeySecret)).split(/\s+/);
     return first;
@@ -29,13 +29,13 @@ export const users: Subject = {
   calls,
   rotation: {
     async add(stage) {
-      const { ApiKeySecret = '' } = await stage.outputs();
+      const { ApiKeySecret = '' } = await stage.cdk.outputs();
       const former = await stage.aws.readSecret(ApiKeySecret);
       await stage.aws.writeSecret(ApiKeySecret, `${randomBytes(32).toString('hex')}\n${former}`);
       return former;
     },
     async drop(stage) {
-      const { ApiKeySecret = '' } = await stage.outputs();
+      const { ApiKeySecret = '' } = await stage.cdk.outputs();
       const [latest = ''] = (await stage.aws.readSecret(ApiKeySecret)).split(/\s+/);
       await stage.aws.writeSecret(ApiKeySecret, latest);
     },
