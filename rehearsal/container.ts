@@ -85,7 +85,8 @@ export class Container {
   /** Returns the exit code. */
   async remove(): Promise<number> {
     const code = await attempt('podman', ['inspect', '--format', '{{.State.ExitCode}}', this.name]);
-    await attempt('podman', ['rm', '--force', '--time', '1', '--volumes', this.name]);
+    // In a session of its own: who is impatient with Ctrl-C must not end what cleans up.
+    await attempt('setsid', ['--wait', 'podman', 'rm', '--force', '--time', '1', '--volumes', this.name]);
     return Number(code ?? -1);
   }
 }
