@@ -75,8 +75,9 @@ export class CallAlarms extends Construct {
     });
     this.#alarm('NotReady', {
       query: `${queries.ready} < 1`,
-      // A task that drains is not ready either, for two minutes at most.
-      minutes: 5,
+      // A task that drains is not ready either, for two minutes at most, and PromQL looks for the last figure of a
+      // series up to five minutes back, when the task is gone.
+      minutes: 10,
       description:
         'A task can not do its work, and says so. See "Is a task out of service?" in docs/watching.md.',
     });

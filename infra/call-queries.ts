@@ -17,9 +17,10 @@ export class CallQueries {
     return `sum by ("rpc.method") (histogram_count(rate(${this.#series('rpc.server.call.duration')}[5m])))`;
   }
 
-  /** Calls a second that end with another code than OK. */
+  /** Calls a second that end with another code than OK; health checks, which a server that drains refuses, are none. */
   get failures(): string {
-    const failed = this.#series('rpc.server.call.duration', '"rpc.status_code"!="OK"');
+    const matchers = ['"rpc.status_code"!="OK"', '"rpc.method"!~"grpc[.]health[.].*"'];
+    const failed = this.#series('rpc.server.call.duration', ...matchers);
     return `sum by ("rpc.status_code") (histogram_count(rate(${failed}[5m])))`;
   }
 

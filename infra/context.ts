@@ -2,6 +2,7 @@ import type { Node } from 'constructs';
 import { s3Object } from './client-authority.ts';
 import { type Deployment, isPeer } from './grpc-service-props.ts';
 import { homeContradictions } from './home-contradictions.ts';
+import { contradictions } from './option-contradictions.ts';
 import { defaultTraceRatio, type TelemetryOptions } from './telemetry.ts';
 
 /**
@@ -20,8 +21,8 @@ export interface Options {
   readonly hostedZone?: string;
   /** A certificate in ACM for the domain, whose DNS record is yours to make. */
   readonly certificateArn?: string;
-  /** Tasks in subnets without a way to the internet. */
-  readonly privateSubnets: boolean;
+  /** Tasks in subnets without a way to the internet, from the beginning, or `added` to a network without. */
+  readonly privateSubnets: boolean | 'added';
   /** Of a task, in 1/1024 of a CPU. */
   readonly cpu?: number;
   /** Of a task. */
@@ -31,6 +32,10 @@ export interface Options {
   readonly deployment: Deployment;
   /** CloudFront in front; needs a domain. */
   readonly edge: boolean;
+  /** The name that clients connect to at CloudFront, instead of one under cloudfront.net. */
+  readonly edgeName?: string;
+  /** Its certificate in ACM, in us-east-1. */
+  readonly edgeCertificateArn?: string;
   /** The key unless something else is said; certificates alone where there is a `clientCa` and nothing else is said. */
   readonly auth: Auth;
   /** Whose tokens are taken: the URL of the issuer, as in their `iss`. */
@@ -66,6 +71,12 @@ export interface Options {
   readonly alarmTopicArn?: string;
   /** Metrics and traces, beside the log. */
   readonly telemetry?: TelemetryOptions;
+  /** Tells the stacks of one account apart: the name of this one is `Users-STAGE`. */
+  readonly stage?: string;
+  /** Of everything that is made. */
+  readonly tags?: Readonly<Record<string, string>>;
+  /** The load balancer can not be deleted. */
+  readonly protected: boolean;
   /** For a trial: the table goes with the stack. */
   readonly disposable: boolean;
 }
@@ -108,7 +119,9 @@ export function readOptions(node: Node): Options {
     const value: unknown = node.tryGetContext(name);
     if (!isGiven(name)) return false;
     if (/^(true|false)$/.test(String(value))) return String(value) === 'true';
-    problems.push(`${name} must be true or false, not ${JSON.stringify(value)}`);
+    problems.push(
+      `${name} must be true or false${name === 'privateSubnets' ? ', or added' : ''}, not ${JSON.stringify(value)}`,
+    );
     return false;
   };
 
@@ -130,7 +143,7 @@ export function readOptions(node: Node): Options {
   const traceRatio = ratio('traceRatio') ?? defaultTraceRatio;
   const options: Options = {
     home: home === 'function' || home === 'both' ? home : 'container',
-    domainName: text('domainName', /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'a name such as users.example.com'),
+    domainName: text('domainName', hostName, 'a name such as users.example.com'),
     hostedZone: text(
       'hostedZone',
       /^Z[A-Z0-9]+$/,
@@ -141,13 +154,22 @@ export function readOptions(node: Node): Options {
       /^arn:[\w-]+:acm:.+:certificate\/.+$/,
       'the ARN of a certificate in ACM',
     ),
-    privateSubnets: flag('privateSubnets'),
+    privateSubnets:
+      isGiven('privateSubnets') && node.tryGetContext('privateSubnets') === 'added'
+        ? 'added'
+        : flag('privateSubnets'),
     cpu: number('cpu'),
     memoryMiB: number('memoryMiB'),
     minTasks: number('minTasks'),
     maxTasks: number('maxTasks'),
     deployment: deployment === 'canary' ? 'canary' : 'rolling',
     edge: flag('edge'),
+    edgeName: text('edgeName', hostName, 'a name such as api.example.com'),
+    edgeCertificateArn: text(
+      'edgeCertificateArn',
+      /^arn:[\w-]+:acm:us-east-1:.+:certificate\/.+$/,
+      'the ARN of a certificate in ACM in us-east-1, where CloudFront looks for it',
+    ),
     auth: authOf(auth, isGiven('clientCa')),
     authIssuer: text('authIssuer', /^https:\/\/[^\s/]+\S*$/, 'the https URL of an issuer'),
     authAudience: text('authAudience', /^\S+$/, 'a text without spaces'),
@@ -173,13 +195,18 @@ export function readOptions(node: Node): Options {
       telemetry === 'adot' || telemetry === 'otlp'
         ? { kind: telemetry, traceRatio, traceParents: traceParents === 'follow' ? 'follow' : 'link' }
         : undefined,
+    stage: text('stage', /^[a-z][a-z0-9-]{0,31}$/i, 'letters, digits and hyphens, 32 at the most'),
+    tags: tagsOf(list('tags', (it) => tag.test(it), 'tags such as team=payments,cost-center=42')),
+    protected: flag('protected'),
     disposable: flag('disposable'),
   };
 
-  // CDK's own context has other names, such as aws:cdk:… and @aws-cdk/….
+  // CDK's own context has other names, such as aws:cdk:… and @aws-cdk/…, and what `cdk acknowledge` writes.
+  const names = [...known];
+  known.add('acknowledged-issue-numbers');
   for (const name of Object.keys(node.getAllContext())) {
-    if (/^[a-z]+$/i.test(name) && !known.has(name))
-      problems.push(`${name} is no option: use ${[...known].join(', ')}`);
+    if (/^[\w.-]+$/.test(name) && !known.has(name))
+      problems.push(`${name} is no option: use ${names.join(', ')}`);
   }
 
   // Of what was given, used or not: one that is refused above has not been forgotten.
@@ -203,75 +230,16 @@ export function readOptions(node: Node): Options {
   return options;
 }
 
+const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
+
+/** A key and a value, as CloudFormation takes them; `aws:` is AWS's own. */
+const tag = /^(?!aws:)[\w.:/+@ -]{1,128}=[\w.:/=+@ -]{0,256}$/;
+
+function tagsOf(items: readonly string[] | undefined): Record<string, string> | undefined {
+  return items && Object.fromEntries(items.map((it) => [it.split('=')[0], it.slice(it.indexOf('=') + 1)]));
+}
+
 function authOf(given: string | undefined, hasClientCa: boolean): Auth {
   if (given === 'jwt' || given === 'none' || given === 'key' || given === 'iam') return given;
   return hasClientCa ? 'certificate' : 'key';
-}
-
-/** What of who may call, and from where, can't be meant together: a line each. */
-function contradictions(options: Options, isGiven: (name: string) => boolean): string[] {
-  const { auth, edge, internal, allowedCidrs = [], clientScopes, telemetry } = options;
-  const problems: string[] = [];
-  const refuse = (is: boolean, problem: string) => is && problems.push(problem);
-  for (const name of ['authIssuer', 'authAudience']) {
-    const what = name === 'authIssuer' ? 'whose tokens are taken' : 'what they must be for';
-    refuse(auth === 'jwt' && !isGiven(name), `auth=jwt needs ${name}: ${what}`);
-    refuse(auth !== 'jwt' && isGiven(name), `${name} is for tokens: set auth=jwt, or leave it out`);
-  }
-  refuse(
-    auth === 'jwt' && options.privateSubnets,
-    'auth=jwt needs a way to the issuer, which privateSubnets take from the tasks: leave one of them out',
-  );
-  refuse(
-    auth === 'none' && isGiven('clientCa'),
-    'auth=none lets everybody in, and clientCa only those with a certificate: leave one of them out',
-  );
-  refuse(
-    isGiven('clientScopes') && !isGiven('clientCa'),
-    'clientScopes needs clientCa, whose certificates they are for',
-  );
-  refuse(
-    clientScopes !== undefined && !isScopeTable(clientScopes),
-    `clientScopes must be JSON such as {"spiffe://example.com/billing":["users.read"]}, not ${clientScopes}`,
-  );
-  for (const name of ['traceRatio', 'traceParents']) {
-    refuse(
-      isGiven(name) && !isGiven('telemetry'),
-      `${name} is for telemetry: set that to adot or otlp, or leave ${name} out`,
-    );
-  }
-  refuse(
-    telemetry?.kind === 'adot' && options.privateSubnets,
-    "telemetry=adot and privateSubnets: the collector's image is in a public registry, out of reach of such tasks; take telemetry=otlp",
-  );
-  refuse(
-    edge && isGiven('clientCa'),
-    'clientCa and edge: CloudFront shows the load balancer no client certificate',
-  );
-  refuse(
-    edge && internal,
-    'internal and edge: CloudFront comes from the internet, from where an internal load balancer is out of reach',
-  );
-  refuse(
-    edge && allowedCidrs.some((it) => !it.startsWith('pl-')),
-    'allowedCidrs and edge: the load balancer meets CloudFront, not clients; only prefix lists (pl-…) make sense',
-  );
-  refuse(
-    edge && isGiven('wafRatePerIp'),
-    "wafRatePerIp and edge: the load balancer would count CloudFront's addresses, not clients",
-  );
-  return problems;
-}
-
-/** Whether a text is a JSON object of lists of texts. */
-function isScopeTable(json: string): boolean {
-  try {
-    const table: unknown = JSON.parse(json);
-    if (typeof table !== 'object' || table === null || Array.isArray(table)) return false;
-    return Object.values(table).every(
-      (it) => Array.isArray(it) && it.every((scope) => typeof scope === 'string'),
-    );
-  } catch {
-    return false;
-  }
 }

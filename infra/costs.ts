@@ -23,7 +23,7 @@ export const made = {
   /** Of private subnets, in each zone: one of them to read the key. */
   endpoints: 4,
   /** Metrics that alarms look at, those of the next line among them. */
-  alarmMetrics: 20,
+  alarmMetrics: 26,
   /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
   scalingAlarmMetrics: 2 + 4,
 };
@@ -35,6 +35,10 @@ const call = {
   listedUserBytes: 70,
   /** What auto scaling gives a task. */
   taskCallsPerMinute: 6000,
+  /** Of a core, to hash a password: "Scale" in docs/operating.md. */
+  passwordSeconds: 0.02,
+  /** The part of its CPU at which auto scaling adds a task. */
+  busyPart: 0.6,
 };
 
 /**
@@ -105,6 +109,13 @@ const lookUp = onTable('GetUsers of one user', { reads: lookUpReadUnits });
 const account = 2 * lookUpReadUnits;
 /** An index is read for half the price, by 4 KB. */
 const pageUnits = Math.ceil((call.listedUsers * call.listedUserBytes) / 4096) / 2;
+/** Hours of tasks that a million passwords take. */
+const passwordHours = (1e6 * call.passwordSeconds) / made.taskVcpu / call.busyPart / 3600;
+const password: Row = [
+  'Tasks, for a password of CreateUser, UpdateUser or CheckPassword',
+  `1,000,000 × ${call.passwordSeconds} s ÷ ${made.taskVcpu} vCPU ÷ ${100 * call.busyPart} % = ${passwordHours.toFixed(0)} h × ${(taskHour + prices.publicIpv4Hour).toFixed(6)}`,
+  passwordHours * (taskHour + prices.publicIpv4Hour),
+];
 const others: readonly Row[] = [
   onTable('CheckPassword or GetAccount, by name or e-mail', { reads: account }),
   // It looks for its request_id and keeps it, the user and both names.
@@ -126,6 +137,7 @@ export const watchedDollars = perMonth.slice(-2).reduce((total, [, , dollars]) =
 
 const sum = (rows: readonly Row[]) => rows.reduce((total, [, , dollars]) => total + dollars, 0);
 const endpoints = made.endpoints * made.zones * monthHours * prices.interfaceEndpointHour;
+const natGateway = monthHours * prices.natGatewayHour;
 const taskAddresses = made.tasks * monthHours * prices.publicIpv4Hour;
 
 function table(title: string, rows: readonly Row[]): string {
@@ -142,12 +154,16 @@ export function costs(): string {
       signUp,
       lookUp,
       ...others,
+      password,
       ['**CreateUser in all**', '', sum([...anyCall, signUp])],
+      ['**CreateUser with a password in all**', '', sum([...anyCall, signUp, password])],
       ['**GetUsers in all**', '', sum([...anyCall, lookUp])],
     ]),
     `\`privateSubnets\` adds $${endpoints.toFixed(2)} a month (${made.endpoints} endpoints in ${made.zones} zones × ${monthHours} h × ` +
       `${prices.interfaceEndpointHour}) and saves the tasks' addresses, $${taskAddresses.toFixed(2)}. ` +
-      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls. \`wafRatePerIp\` adds ` +
+      `A NAT gateway, in a network of yours, costs $${natGateway.toFixed(2)} a month and $${prices.natGatewayGigabyte} a GB: ` +
+      'one for both zones is cheaper than the endpoints, but it lets tasks out to the internet. ' +
+      `\`edge\` adds $${prices.edgeMillionRequests.toFixed(2)} for a million calls and $${prices.secretMonth.toFixed(2)} a month. \`wafRatePerIp\` adds ` +
       `$${prices.firewallMonth.toFixed(2)} a month and $${prices.firewallMillionRequests.toFixed(2)} for a million requests, ` +
       'blocked ones too.',
   ].join('\n\n');

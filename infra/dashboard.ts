@@ -41,7 +41,7 @@ export class Dashboard extends Construct {
         [new cloudwatch.AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 24, height: 3 })],
         [
           graph('Calls a minute', [metrics.requests]),
-          graph('Failures in five minutes', [metrics.failedCalls, metrics.serverErrors]),
+          graph('Failures in five minutes', [metrics.failedCalls, metrics.serverErrors], [metrics.errorRate]),
           graph(
             'Seconds to the first byte',
             ['p50', 'p90', 'p99'].map((at) => metrics.latency(at)),

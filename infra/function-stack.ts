@@ -24,12 +24,22 @@ export interface FunctionStackProps extends StackProps {
   readonly shared?: { readonly users: UsersTable; readonly key: ApiKey | undefined };
 }
 
+/** The name of the stack: an account may have one of each stage. */
+export function functionStackNameOf({ stage }: Options): string {
+  return stage === undefined ? 'UsersFunction' : `UsersFunction-${stage}`;
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Users service as a Web Function: its table, the function, and what watches it. */
 export class FunctionStack extends Stack {
   constructor(scope: Construct, id: string, { options, code, shared, ...props }: FunctionStackProps) {
-    super(scope, id, { description: 'The Users service: Connect and gRPC-Web on AWS Lambda', ...props });
+    const { stage, tags } = options;
+    super(scope, id, {
+      description: 'The Users service: Connect and gRPC-Web on AWS Lambda',
+      tags: { ...(stage ? { stage } : {}), ...tags },
+      ...props,
+    });
     const { auth, disposable, maxReadUnits, maxWriteUnits, timeoutSeconds } = options;
     const users = shared?.users ?? new UsersTable(this, 'Users', { disposable, maxReadUnits, maxWriteUnits });
     // aws-cdk-lib copies the environment of a function where a reference to another stack would not be found: an import

@@ -1,10 +1,13 @@
 import { isIPv4 } from 'node:net';
+import type { RemovalPolicy } from 'aws-cdk-lib';
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import { collectorMemoryMiB } from './collector.ts';
+import type { RequiredHeader } from './edge-proof.ts';
+import { fargateSizes, wordsOf } from './fargate-sizes.ts';
 import type { LifetimesProps } from './lifetimes.ts';
 import type { TelemetryOptions } from './telemetry.ts';
 
@@ -12,7 +15,11 @@ import type { TelemetryOptions } from './telemetry.ts';
 export type Deployment =
   /** Task by task; tasks that do not become healthy bring the old version back. */
   | 'rolling'
-  /** All new tasks beside the old ones; a tenth of the calls for a time, then all; back at the first alarm. */
+  /**
+   * All new tasks beside the old ones; a tenth of the calls for a time, then all; back at the first alarm. Experimental:
+   * ECS swaps the target groups behind CloudFormation's back, so a later change of a listener rule, or of this, may
+   * send all calls to groups without tasks, unless the check of docs/operating.md ("Canary") is run before.
+   */
   | 'canary';
 
 /** A gRPC service in a container. Everything but the image has a default. */
@@ -41,6 +48,11 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default 1
    */
   readonly trustedProxies?: number;
+  /**
+   * A header that each request must have, by which a proxy in front is known; others are answered with 404.
+   * @default none
+   */
+  readonly requiredHeader?: RequiredHeader;
   /**
    * Of a task, in 1/1024 of a CPU. Only some pairs with `memoryMiB` exist on Fargate.
    * @default 256
@@ -77,10 +89,11 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly taskSubnets?: ec2.SubnetSelection;
   /**
-   * In the new network, tasks without a way from or to the internet.
+   * In the new network, tasks without a way from or to the internet. `added` does that to a network that was deployed
+   * without: its subnets take all addresses, so those of the tasks get a range of their own.
    * @default false
    */
-  readonly privateSubnets?: boolean;
+  readonly privateSubnets?: boolean | 'added';
   /**
    * Who may connect to the load balancer: networks of IPv4 such as 203.0.113.0/24, and prefix lists such as
    * pl-0123abcd.
@@ -122,6 +135,17 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default one month
    */
   readonly logRetention?: logs.RetentionDays;
+  /**
+   * What becomes of the log when the stack goes, or when its first deployment fails.
+   * @default RemovalPolicy.RETAIN: it stays, and its lines expire as `logRetention` says
+   */
+  readonly logRemoval?: RemovalPolicy;
+  /**
+   * Refuses to delete the load balancer, whose name is the endpoint where there is no domain. A first deployment that
+   * fails can not be rolled back with it, so set it on a stack that is there.
+   * @default false
+   */
+  readonly deletionProtection?: boolean;
 }
 
 /** The memory of a task, and that of its server. */
@@ -133,17 +157,6 @@ export function memoryOf({ memoryMiB, telemetry }: GrpcServiceProps): { taskMiB:
 
 /** What a server needs at the least, "Memory" in docs/settings.md. */
 const leastServerMiB = 512;
-
-/** CPU units to the memory (MiB) that Fargate offers with them: from, to, in steps of. */
-const fargateSizes: ReadonlyMap<number, readonly [number, number, number]> = new Map([
-  [256, [512, 2048, 512]],
-  [512, [1024, 4096, 1024]],
-  [1024, [2048, 8192, 1024]],
-  [2048, [4096, 16_384, 1024]],
-  [4096, [8192, 30_720, 1024]],
-  [8192, [16_384, 61_440, 4096]],
-  [16_384, [32_768, 122_880, 8192]],
-]);
 
 /** More tasks than this are more likely a slip than a need. */
 const mostTasks = 100;
@@ -203,14 +216,15 @@ export function refuseContradictions(props: GrpcServiceProps): void {
   if (!Number.isInteger(trustedProxies) || trustedProxies < 1 || trustedProxies > 16) {
     refuse(`trustedProxies (${trustedProxies}) must be 1 to 16: the load balancer, and those before it`);
   }
-  const [from, to, step] =
+  const sizes =
     fargateSizes.get(cpu) ?? refuse(`cpu (${cpu}) must be one of ${[...fargateSizes.keys()].join(', ')}`);
-  if (memoryMiB < from || memoryMiB > to || memoryMiB % step !== 0) {
-    refuse(`memoryMiB (${memoryMiB}) must be ${from} to ${to} in steps of ${step} with cpu ${cpu}`);
+  if (!sizes.includes(memoryMiB)) {
+    refuse(`memoryMiB (${memoryMiB}) must be ${wordsOf(sizes)} with cpu ${cpu}`);
   }
   if (serverMiB < leastServerMiB) {
+    const more = sizes.find((it) => it > memoryMiB);
     refuse(
-      `memoryMiB (${memoryMiB}) leaves the server ${serverMiB} beside the collector, which is too little: take ${memoryMiB + step}, or telemetry 'otlp'`,
+      `memoryMiB (${memoryMiB}) leaves the server ${serverMiB} beside the collector, which is too little: take ${more}, or telemetry 'otlp'`,
     );
   }
   for (const [name, instead] of Object.entries(ownEnvironment)) {

@@ -29,6 +29,8 @@ export class GrpcService extends Construct {
   readonly logGroup: logs.LogGroup;
   /** Its `service.name` where metrics and traces are. */
   readonly telemetryName: string;
+  /** Tasks that always run. */
+  readonly minTasks: number;
   /** What the load balancer presents. */
   readonly certificate: acm.ICertificate;
   /** The authority (PEM) of a self-issued certificate; undefined where a `certificate` was given. */
@@ -38,9 +40,14 @@ export class GrpcService extends Construct {
     super(scope, id);
     const { containerPort = 50051, trustedProxies = 1, minTasks = 2, maxTasks = 10 } = props;
     refuseContradictions(props);
+    this.minTasks = minTasks;
     const times = lifetimes(props);
     const network = props.vpc
-      ? { vpc: props.vpc, taskSubnets: props.taskSubnets ?? { subnetType: ec2.SubnetType.PUBLIC } }
+      ? {
+          vpc: props.vpc,
+          taskSubnets: props.taskSubnets ?? { subnetType: ec2.SubnetType.PUBLIC },
+          endpoints: [],
+        }
       : new ServiceNetwork(this, 'Network', {
           privateSubnets: props.privateSubnets,
           hasSecrets: Object.keys(props.secrets ?? {}).length > 0,
@@ -54,6 +61,7 @@ export class GrpcService extends Construct {
       // A new network may have public subnets alone, where an internal load balancer has no public address either.
       vpcSubnets: props.internal && !props.vpc ? taskSubnets : undefined,
       idleTimeout: times.idleTimeout,
+      deletionProtection: props.deletionProtection ?? false,
       // Metadata keys may have dots and underscores, which would be dropped without a word.
       dropInvalidHeaderFields: false,
     });
@@ -75,7 +83,9 @@ export class GrpcService extends Construct {
       port: 443,
       protocol: elbv2.ApplicationProtocol.HTTPS,
       certificates: [this.certificate],
-      sslPolicy: elbv2.SslPolicy.RECOMMENDED_TLS,
+      // TLS 1.2 with forward secrecy and GCM alone, and 1.3, by post-quantum keys where a client offers them. Source:
+      // https://docs.aws.amazon.com/elasticloadbalancing/latest/application/describe-ssl-policies.html
+      sslPolicy: elbv2.SslPolicy.TLS13_12_RES_PQ,
       defaultAction: elbv2.ListenerAction.fixedResponse(404, { messageBody: 'not found' }), // what no rule takes: nothing
       open: !props.allowedCidrs,
       mutualAuthentication: props.clientTrustStore && {
@@ -102,12 +112,14 @@ export class GrpcService extends Construct {
       port: containerPort,
       deregistrationDelay,
       alternates,
+      requiredHeader: props.requiredHeader,
     });
 
     this.telemetryName = Stack.of(this).stackName;
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
-      removalPolicy: RemovalPolicy.DESTROY,
+      // A first deployment that fails is rolled back, and would take along the log that says why.
+      removalPolicy: props.logRemoval ?? RemovalPolicy.RETAIN,
     });
     this.service = this.#fargate(props, vpc, taskSubnets, times.stopTimeout, {
       ...props.environment,
@@ -116,6 +128,8 @@ export class GrpcService extends Construct {
       TRUSTED_PROXIES: String(trustedProxies),
       ...times.environment,
     });
+    // A task that starts before the endpoints are there can't pull its image.
+    this.service.node.addDependency(...network.endpoints);
     this.targets.register(this.service, containerName);
 
     const scaling = this.service.autoScaleTaskCount({ minCapacity: minTasks, maxCapacity: maxTasks });
@@ -213,7 +227,10 @@ export class GrpcService extends Construct {
 
 const containerName = 'Server';
 
-/** A tenth of the calls for ten minutes; the old tasks stay for ten more, to go back to. */
+/**
+ * A tenth of the calls for ten minutes; the old tasks stay for ten more, to go back to. Each is longer than the alarm
+ * that rolls back needs (`rollBackPeriods`), when its figures come late.
+ */
 const canary: Partial<ecs.FargateServiceProps> = {
   deploymentStrategy: ecs.DeploymentStrategy.CANARY,
   canaryConfiguration: { stepPercent: 10, stepBakeTime: Duration.minutes(10) },

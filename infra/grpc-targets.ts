@@ -4,6 +4,7 @@ import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
+import type { RequiredHeader } from './edge-proof.ts';
 import { healthCheck } from './lifetimes.ts';
 
 /** What connects a listener with a gRPC service. */
@@ -21,6 +22,11 @@ export interface GrpcTargetsProps {
    * @default false
    */
   readonly alternates?: boolean;
+  /**
+   * A header that each request must have.
+   * @default none
+   */
+  readonly requiredHeader?: RequiredHeader;
 }
 
 /** The group for one protocol version, the other one for canary deployments, and the rule that leads there. */
@@ -50,6 +56,8 @@ export class GrpcTargets extends Construct {
   readonly groups: elbv2.ApplicationTargetGroup[];
   /** Those of gRPC: each task is in one of them. */
   readonly grpcGroups: elbv2.ApplicationTargetGroup[];
+  /** The groups of each protocol version: each task is in one of each pair. */
+  readonly pairs: readonly (readonly elbv2.ApplicationTargetGroup[])[];
 
   readonly #routes: readonly Route[];
   readonly #port: number;
@@ -69,7 +77,8 @@ export class GrpcTargets extends Construct {
     const httpRoute = this.#route('Http', http, props, 20, [elbv2.ListenerCondition.pathPatterns(['*'])]);
     this.#routes = [grpcRoute, httpRoute];
     const groupsOf = ({ group, alternate }: Route) => (alternate ? [group, alternate] : [group]);
-    this.groups = this.#routes.flatMap(groupsOf);
+    this.pairs = this.#routes.map(groupsOf);
+    this.groups = this.pairs.flat();
     this.grpcGroups = groupsOf(grpcRoute);
   }
 
@@ -123,10 +132,13 @@ export class GrpcTargets extends Construct {
           { targetGroup: alternate, weight: 0 },
         ])
       : elbv2.ListenerAction.forward([group]);
+    const { requiredHeader: header } = props;
     const rule = new elbv2.ApplicationListenerRule(this, `${name}Rule`, {
       listener: props.listener,
       priority,
-      conditions,
+      conditions: header
+        ? [...conditions, elbv2.ListenerCondition.httpHeader(header.name, [header.value])]
+        : conditions,
       action,
     });
     return { group, alternate, rule };

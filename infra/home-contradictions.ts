@@ -12,6 +12,8 @@ const ofContainers = [
   'maxTasks',
   'deployment',
   'edge',
+  'edgeName',
+  'edgeCertificateArn',
   'clientCa',
   'clientScopes',
   'allowedCidrs',
@@ -19,6 +21,7 @@ const ofContainers = [
   'wafRatePerIp',
   'baseImage',
   'telemetry',
+  'protected',
 ];
 
 /** What only a function has. */

@@ -8,6 +8,8 @@ export const prices = {
   loadBalancerCapacityUnitHour: 0.008,
   publicIpv4Hour: 0.005,
   interfaceEndpointHour: 0.01,
+  natGatewayHour: 0.045,
+  natGatewayGigabyte: 0.045,
   alarmMetricMonth: 0.1,
   customMetricMonth: 0.3,
   dashboardMonth: 3,

@@ -7,6 +7,9 @@ import * as lambda from 'aws-cdk-lib/aws-lambda';
 import * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 
+/** The tag by which the function knows its certificates: `functions/certificate/self-issued.ts` has it too. */
+const ownerTag = 'self-issued';
+
 /** What to issue a certificate for. */
 export interface SelfIssuedCertificateProps {
   /** The name that clients connect to: a load balancer's own. Another name makes another certificate and authority. */
@@ -19,10 +22,11 @@ export interface SelfIssuedCertificateProps {
  * HTTPS without a domain: a certificate for a load balancer's own name, signed by an authority made for it.
  *
  * No public authority certifies a name under amazonaws.com, so clients are given the authority to trust. It may sign
- * for that one name only (a critical name constraint), so trusting it gives it power over nothing else. Its private
- * key stays in an SSM SecureString parameter: with it, a certificate that is about to expire is renewed under the
- * same ARN, and clients notice nothing. (Thrown away, every renewal would lock out every client.) Reading the
- * parameter takes the permission `ssm:GetParameter` on it, which here only the function has.
+ * for servers of that one name only (critical name constraints), so trusting it gives it power over nothing else. Its
+ * private key stays in an SSM SecureString parameter: with it, a certificate that is about to expire is renewed under
+ * the same ARN, and clients notice nothing. Where it is gone, nothing is renewed, and `CertificateExpiry` tells of it:
+ * another authority would lock out every client. Reading the parameter takes the permission `ssm:GetParameter` on it,
+ * which here only the function has.
  *
  * The function looks every day and renews 60 days before the end. Deleting the stack removes certificate and
  * authority.
@@ -43,11 +47,21 @@ export class SelfIssuedCertificate extends Construct {
     });
     const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
     logGroup.grantWrite(role);
-    allow(role, ['acm:ImportCertificate', 'acm:DescribeCertificate', 'acm:DeleteCertificate'], {
+    // A certificate is imported with the tag, and only what has it may be changed and deleted. Tagging takes a right of
+    // its own, at the import and for certificates of before. Source:
+    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscertificatemanager.html
+    const certificates = {
       service: 'acm',
       resource: 'certificate/*',
-      wildcardReason: 'ACM makes up the id of a certificate when it is imported.',
+      wildcardReason: 'ACM makes up the id of a certificate when it is imported; tags say which are ours.',
+    };
+    const tagged = (on: 'RequestTag' | 'ResourceTag') => ({
+      StringEquals: { [`aws:${on}/${ownerTag}`]: authorityPrefix },
     });
+    allow(role, ['acm:ImportCertificate', 'acm:AddTagsToCertificate'], certificates, tagged('RequestTag'));
+    const changes = ['acm:ImportCertificate', 'acm:DeleteCertificate'];
+    allow(role, changes, certificates, tagged('ResourceTag'));
+    allow(role, ['acm:DescribeCertificate'], certificates);
     allow(role, ['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], {
       service: 'ssm',
       resource: `parameter${authorityPrefix}/*`,
@@ -65,7 +79,7 @@ export class SelfIssuedCertificate extends Construct {
       timeout: Duration.minutes(15), // a deletion waits until the load balancer has let go of the certificate
     });
 
-    const properties = { DnsName: props.dnsName, AuthorityPrefix: authorityPrefix };
+    const properties = { DnsName: props.dnsName, AuthorityPrefix: authorityPrefix, Owner: authorityPrefix };
     const resource = new CustomResource(this, 'Resource', {
       resourceType: 'Custom::SelfIssuedCertificate',
       serviceToken: issuer.functionArn,
@@ -93,10 +107,13 @@ function allow(
   role: iam.Role,
   actions: string[],
   on: { readonly service: string; readonly resource: string; readonly wildcardReason: string },
+  conditions?: Record<string, unknown>,
 ): void {
   const { partition, region, account } = Stack.of(role);
   const arn = (...parts: string[]) => ['arn', parts[0], on.service, ...parts.slice(1), on.resource].join(':');
-  role.addToPolicy(new iam.PolicyStatement({ actions, resources: [arn(partition, region, account)] }));
+  role.addToPolicy(
+    new iam.PolicyStatement({ actions, resources: [arn(partition, region, account)], conditions }),
+  );
   const written = arn('<AWS::Partition>', '<AWS::Region>', '<AWS::AccountId>');
   Validations.of(role).acknowledge({
     id: `AwsSolutions-IAM5[Resource::${written}]`,

@@ -16,6 +16,9 @@ export interface UsersMetricsProps {
 const fiveMinutes = Duration.minutes(5);
 const minute = Duration.minutes(1);
 
+/** Fewer errors than this in a minute are no rate of errors. */
+export const leastErrors = 3;
+
 /**
  * The figures that the alarms watch and the dashboard shows.
  *
@@ -26,17 +29,22 @@ export class UsersMetrics extends Construct {
   /** Calls a minute, by the load balancer's count: of every protocol. */
   readonly requests: cloudwatch.Metric;
   /**
-   * Errors in five minutes: HTTP 502, 503 and 504 of the load balancer itself (no task, or one that closed or is
-   * silent), and calls that failed through a fault of the server. Not what clients can ask for: HTTP 5xx of the tasks,
-   * with a deadline of 1 ms for example, and 501 of the load balancer, with a transfer encoding that it does not know.
+   * Errors of the load balancer itself in five minutes: HTTP 502, 503 and 504 (no task, or one that closed or is
+   * silent). Not what clients can ask for: HTTP 5xx of the tasks, with a deadline of 1 ms for example, and 501 of the
+   * load balancer, with a transfer encoding that it does not know.
    * Source: https://docs.aws.amazon.com/elasticloadbalancing/latest/application/load-balancer-troubleshooting.html
    */
   readonly serverErrors: cloudwatch.MathExpression;
   /** Calls in five minutes that failed through a fault of the server. */
   readonly failedCalls: cloudwatch.Metric;
-  /** Tasks that health checks fail on, in any target group. */
+  /**
+   * Of a hundred calls in a minute, those that failed through a fault of the server, or of the load balancer; 0 where
+   * they are fewer than `leastErrors`, so that few calls, late at night, are no large part.
+   */
+  readonly errorRate: cloudwatch.MathExpression;
+  /** Tasks that health checks fail on, in the target group where they are most. */
   readonly unhealthyTasks: cloudwatch.MathExpression;
-  /** Tasks that calls go to. */
+  /** Tasks that calls of every protocol go to; no data where there is none at all. */
   readonly healthyTasks: cloudwatch.MathExpression;
   /** The service's use of its CPU, in percent, over five minutes. */
   readonly cpu: cloudwatch.Metric;
@@ -56,27 +64,50 @@ export class UsersMetrics extends Construct {
     const { metrics } = service.loadBalancer;
     this.requests = metrics.requestCount({ period: minute, statistic: 'Sum', label: 'calls' });
     const sum = { period: fiveMinutes, statistic: 'Sum' };
-    this.failedCalls = new logs.MetricFilter(this, 'FailedCalls', {
+    const ofMinute = { ...sum, period: minute };
+    const faults = new logs.MetricFilter(this, 'FailedCalls', {
       logGroup: service.logGroup,
       metricNamespace: service.node.path,
       metricName: 'FailedCalls',
       filterPattern: logs.FilterPattern.booleanValue('$.fault', true),
       metricValue: '1',
       defaultValue: 0,
-    }).metric({ ...sum, label: 'failed calls' });
+    });
+    this.failedCalls = faults.metric({ ...sum, label: 'failed calls' });
+    const ofBalancer = this.#ownErrors('', sum);
     this.serverErrors = new cloudwatch.MathExpression({
-      label: 'errors',
-      expression: 'FILL(badGateway, 0) + FILL(unavailable, 0) + FILL(timeout, 0) + FILL(calls, 0)',
-      usingMetrics: {
-        badGateway: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_502_COUNT, sum),
-        unavailable: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_503_COUNT, sum),
-        timeout: metrics.httpCodeElb(elbv2.HttpCodeElb.ELB_504_COUNT, sum),
-        calls: this.failedCalls,
-      },
+      label: 'errors of the load balancer',
+      expression: filledSum(ofBalancer),
+      usingMetrics: ofBalancer,
       period: fiveMinutes,
     });
-    this.unhealthyTasks = this.#hosts('UnHealthyHostCount', service.targets.groups, 'unhealthy');
-    this.healthyTasks = this.#hosts('HealthyHostCount', service.targets.grpcGroups, 'healthy');
+    const inMinute = { ...this.#ownErrors('InMinute', ofMinute), faults: faults.metric(ofMinute) };
+    const errors = new cloudwatch.MathExpression({
+      expression: filledSum(inMinute),
+      usingMetrics: inMinute,
+      period: minute,
+    });
+    this.errorRate = new cloudwatch.MathExpression({
+      label: '% of the calls fail',
+      // The load balancer does not count requests for which there is no task.
+      expression: `IF(errors >= ${leastErrors}, 100 * errors / MAX([errors, FILL(calls, 0)]), 0)`,
+      usingMetrics: { errors, calls: metrics.requestCount(ofMinute) },
+      period: minute,
+    });
+    const { groups, pairs } = service.targets;
+    this.unhealthyTasks = this.#overGroups('MAX', 'UnHealthyHostCount', groups, 'unhealthy');
+    this.healthyTasks = new cloudwatch.MathExpression({
+      label: 'healthy',
+      expression: `MIN([${pairs.map((_, index) => `pair${index}`).join(', ')}])`,
+      usingMetrics: Object.fromEntries(
+        // A deployment may have its tasks in both groups of a pair.
+        pairs.map((pair, index) => [
+          `pair${index}`,
+          this.#overGroups('SUM', 'HealthyHostCount', pair, `healthy${index}x`),
+        ]),
+      ),
+      period: minute,
+    });
     this.cpu = service.service.metricCpuUtilization({ period: fiveMinutes, label: 'CPU %' });
     this.memory = service.service.metricMemoryUtilization({ period: fiveMinutes, label: 'memory %' });
     const ofTable = { period: minute, statistic: 'Sum' };
@@ -84,16 +115,17 @@ export class UsersMetrics extends Construct {
       ...ofTable,
       dimensionsMap: { TableName: table.tableName, GlobalSecondaryIndexName: nameIndex },
     };
+    const throttles = {
+      reads: table.metric('ReadThrottleEvents', ofTable),
+      writes: table.metric('WriteThrottleEvents', ofTable),
+      // The table's own do not count them.
+      indexReads: table.metric('ReadThrottleEvents', ofIndex),
+      indexWrites: table.metric('WriteThrottleEvents', ofIndex),
+    };
     this.throttles = new cloudwatch.MathExpression({
       label: 'throttled',
-      expression: 'FILL(reads, 0) + FILL(writes, 0) + FILL(indexReads, 0) + FILL(indexWrites, 0)',
-      usingMetrics: {
-        reads: table.metric('ReadThrottleEvents', ofTable),
-        writes: table.metric('WriteThrottleEvents', ofTable),
-        // The table's own do not count them.
-        indexReads: table.metric('ReadThrottleEvents', ofIndex),
-        indexWrites: table.metric('WriteThrottleEvents', ofIndex),
-      },
+      expression: filledSum(throttles),
+      usingMetrics: throttles,
       period: minute,
     });
     this.certificateDays = service.certificate.metricDaysToExpiry({ label: 'days left' });
@@ -118,8 +150,24 @@ export class UsersMetrics extends Construct {
     });
   }
 
-  #hosts(
-    metricName: string,
+  /** Errors of the load balancer itself, by an id that ends so. */
+  #ownErrors(suffix: string, over: cloudwatch.MetricOptions): Record<string, cloudwatch.Metric> {
+    const { metrics } = this.#props.service.loadBalancer;
+    const { ELB_502_COUNT, ELB_503_COUNT, ELB_504_COUNT } = elbv2.HttpCodeElb;
+    return {
+      [`badGateway${suffix}`]: metrics.httpCodeElb(ELB_502_COUNT, over),
+      [`unavailable${suffix}`]: metrics.httpCodeElb(ELB_503_COUNT, over),
+      [`timeout${suffix}`]: metrics.httpCodeElb(ELB_504_COUNT, over),
+    };
+  }
+
+  /**
+   * Hosts of target groups. Without FILL: a minute whose figures have not come yet must be missing, not one without
+   * unhealthy tasks, and a group that nobody is registered in has none at all.
+   */
+  #overGroups(
+    fold: 'MAX' | 'SUM',
+    metricName: 'HealthyHostCount' | 'UnHealthyHostCount',
     groups: readonly elbv2.ApplicationTargetGroup[],
     label: string,
   ): cloudwatch.MathExpression {
@@ -134,14 +182,19 @@ export class UsersMetrics extends Construct {
             TargetGroup: group.targetGroupFullName,
             LoadBalancer: loadBalancer.loadBalancerFullName,
           },
-          statistic: 'Maximum',
+          statistic: metricName === 'HealthyHostCount' ? 'Minimum' : 'Maximum',
           period: minute,
         }),
       ]),
     );
-    const expression = Object.keys(usingMetrics)
-      .map((name) => `FILL(${name}, 0)`)
-      .join(' + ');
+    const expression = `${fold}([${Object.keys(usingMetrics).join(', ')}])`;
     return new cloudwatch.MathExpression({ label, expression, usingMetrics, period: minute });
   }
+}
+
+/** The sum of metrics that have data only where there is something to count. */
+function filledSum(metrics: Readonly<Record<string, unknown>>): string {
+  return Object.keys(metrics)
+    .map((id) => `FILL(${id}, 0)`)
+    .join(' + ');
 }

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { Annotations, CfnOutput, Stack, type StackProps } from 'aws-cdk-lib';
+import { Annotations, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -12,6 +12,7 @@ import { ClientAuthority } from './client-authority.ts';
 import type { Options } from './context.ts';
 import { Dashboard } from './dashboard.ts';
 import { Edge } from './edge.ts';
+import { EdgeProof } from './edge-proof.ts';
 import { GrpcService } from './grpc-service.ts';
 import { RateRule } from './rate-rule.ts';
 import { ServiceDomain } from './service-domain.ts';
@@ -28,6 +29,11 @@ export interface UsersStackProps extends StackProps {
   readonly certificateCode?: string;
 }
 
+/** The name of the stack: an account may have one of each stage. */
+export function stackNameOf({ stage }: Options): string {
+  return stage === undefined ? 'Users' : `Users-${stage}`;
+}
+
 const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** The Users service: its table, its containers behind a load balancer, and what watches them. */
@@ -37,7 +43,12 @@ export class UsersStack extends Stack {
   readonly key: ApiKey | undefined;
 
   constructor(scope: Construct, id: string, props: UsersStackProps) {
-    super(scope, id, { description: 'The Users service: gRPC on Fargate', ...props });
+    const { stage, tags } = props.options;
+    super(scope, id, {
+      description: 'The Users service: gRPC on Fargate',
+      tags: { ...(stage ? { stage } : {}), ...tags },
+      ...props,
+    });
     const { options, certificateCode = `${root}dist/certificate` } = props;
     const { domainName, hostedZone, certificateArn } = options;
     const { disposable, maxReadUnits, maxWriteUnits } = options;
@@ -60,6 +71,7 @@ export class UsersStack extends Stack {
       : domain?.certificate;
 
     const hasEdge = options.edge && domainName !== undefined;
+    const proof = hasEdge ? new EdgeProof(this, 'EdgeProof').header : undefined;
     const service = new GrpcService(this, 'Service', {
       image: ecs.ContainerImage.fromAsset(root, {
         file: 'functions/users/Dockerfile',
@@ -67,6 +79,7 @@ export class UsersStack extends Stack {
         buildArgs: options.baseImage ? { BASE: options.baseImage } : undefined,
       }),
       trustedProxies: hasEdge ? 2 : 1,
+      requiredHeader: proof,
       environment: {
         USERS_STORE: 'dynamodb',
         USERS_TABLE: users.table.tableName,
@@ -85,6 +98,8 @@ export class UsersStack extends Stack {
       maxTasks: options.maxTasks,
       deployment: options.deployment,
       telemetry: options.telemetry,
+      logRemoval: disposable ? RemovalPolicy.DESTROY : undefined,
+      deletionProtection: options.protected,
     });
     users.grantStore(service.service.taskDefinition.taskRole);
     domain?.pointTo(service.loadBalancer);
@@ -92,17 +107,32 @@ export class UsersStack extends Stack {
       const { loadBalancer } = service;
       new RateRule(this, 'RateRule', { loadBalancer, requestsPerIp: options.wafRatePerIp });
     }
-    const edge = hasEdge ? new Edge(this, 'Edge', { domainName }) : undefined;
+    const { edgeName: name, edgeCertificateArn: arn } = options;
+    const edgeName = name && arn ? { name, certificateArn: arn } : undefined;
+    const edge = proof && domainName ? new Edge(this, 'Edge', { domainName, proof, edgeName }) : undefined;
+    if (edge && edgeName) domain?.pointEdge(edgeName.name, edge.distribution);
+    // CloudFront shows the header before it is asked for.
+    if (edge) service.targets.node.addDependency(edge);
 
     const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
     const queries = options.telemetry && new CallQueries(service.telemetryName);
-    const alarms = new Alarms(this, 'Alarms', { metrics, queries, topicArn: options.alarmTopicArn });
-    service.rollBackAt(alarms.serverErrorsName, alarms.serverErrors);
+    const alarms = new Alarms(this, 'Alarms', {
+      metrics,
+      queries,
+      service: service.service,
+      minTasks: service.minTasks,
+      topicArn: options.alarmTopicArn,
+    });
+    service.rollBackAt(alarms.rollBackName, alarms.rollBack);
     const { logGroup } = service;
     const dashboard = new Dashboard(this, 'Dashboard', { metrics, queries, alarms: alarms.all, logGroup });
 
-    const name = edge?.domainName ?? domainName ?? service.loadBalancer.loadBalancerDnsName;
-    this.#output('Endpoint', `https://${name}`, 'Where gRPC, gRPC-Web and Connect clients connect to');
+    const host = edge?.domainName ?? domainName ?? service.loadBalancer.loadBalancerDnsName;
+    this.#output('Endpoint', `https://${host}`, 'Where gRPC, gRPC-Web and Connect clients connect to');
+    if (edge && edgeName && !domain) {
+      const { distributionDomainName: target } = edge.distribution;
+      this.#output('EdgeTarget', target, `What the DNS record of ${edgeName.name} is to lead to`);
+    }
     if (service.authority) {
       this.#output(
         'Ca',
@@ -118,6 +148,14 @@ export class UsersStack extends Stack {
         'users:open',
         'auth=none: whoever can connect may sign users up and ask for all of them by name, at your expense. ' +
           'See "Who may call" in docs/operating.md.',
+      );
+    }
+    if (options.deployment === 'canary') {
+      Annotations.of(this).addWarningV2(
+        'users:canary',
+        'deployment=canary is experimental: ECS moves the tasks between two sets of target groups, and CloudFormation does ' +
+          'not know where they are. Before a deployment that changes a listener rule, or goes back to rolling, run the ' +
+          'check of "Canary" in docs/operating.md.',
       );
     }
     this.#output('Table', users.table.tableName, 'The users');

@@ -16,20 +16,29 @@ export interface AuthorityStore {
   load(name: string): Promise<KeyPair | undefined>;
   /** Keeps an authority. Throws `ParameterAlreadyExists` rather than replace one that clients may trust. */
   save(name: string, authority: KeyPair): Promise<void>;
-  /** Removes it; does nothing if there is none. */
+  /** Removes it, and where its certificate is; does nothing if there is none. */
   remove(name: string): Promise<void>;
+  /** The ARN of the certificate that it has signed; undefined where that is not known. */
+  loadArn(name: string): Promise<string | undefined>;
+  /** Keeps where that certificate is. */
+  saveArn(name: string, arn: string): Promise<void>;
 }
 
 export function ssmAuthorityStore(ssm: SSMClient): AuthorityStore {
+  const arnOf = (name: string) => `${name}/certificate`;
+  const read = async (Name: string): Promise<string | undefined> => {
+    try {
+      const { Parameter } = await ssm.send(new GetParameterCommand({ Name, WithDecryption: true }));
+      return Parameter?.Value ?? '';
+    } catch (error) {
+      if (error instanceof ParameterNotFound) return undefined;
+      throw error;
+    }
+  };
   return {
     async load(name) {
-      try {
-        const { Parameter } = await ssm.send(new GetParameterCommand({ Name: name, WithDecryption: true }));
-        return parse(Parameter?.Value ?? '');
-      } catch (error) {
-        if (error instanceof ParameterNotFound) return undefined;
-        throw error;
-      }
+      const kept = await read(name);
+      return kept === undefined ? undefined : parse(kept);
     },
 
     async save(name, { certificate, privateKey }) {
@@ -44,11 +53,21 @@ export function ssmAuthorityStore(ssm: SSMClient): AuthorityStore {
     },
 
     async remove(name) {
-      try {
-        await ssm.send(new DeleteParameterCommand({ Name: name }));
-      } catch (error) {
-        if (!(error instanceof ParameterNotFound)) throw error;
+      for (const Name of [arnOf(name), name]) {
+        try {
+          await ssm.send(new DeleteParameterCommand({ Name }));
+        } catch (error) {
+          if (!(error instanceof ParameterNotFound)) throw error;
+        }
       }
+    },
+
+    loadArn: (name) => read(arnOf(name)),
+
+    async saveArn(name, arn) {
+      const Description = 'Where the certificate of a self-issued authority is';
+      const kept = { Name: arnOf(name), Type: 'String', Value: arn, Overwrite: true, Description } as const;
+      await ssm.send(new PutParameterCommand(kept));
     },
   };
 }

@@ -18,15 +18,16 @@ export const certificateDays = 397;
 /** The clocks of clients may be behind by this much. */
 const clockSkewMs = 60 * 60 * 1000;
 
-/** What fits into a name constraint whose DER lengths are one byte each. */
+/** Load balancers' names have up to 75 characters. */
 const maxNameLength = 119;
 
 // ELB takes RSA and the NIST curves; P-256 is the one every client knows.
 const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /**
- * Makes the authority for one DNS name: a self-signed certificate that may sign for that name alone. Clients that trust
- * it trust it with nothing else, and a stolen key is worth no more than the name.
+ * Makes the authority for one DNS name: a self-signed certificate that may sign for that name alone, for no address of
+ * IP or e-mail, and for servers only. Clients that trust it trust it with nothing else, and a stolen key is worth no more
+ * than the name.
  *
  * @throws RangeError when the name has over 119 characters (load balancers' have up to 75), or no dot
  */
@@ -41,6 +42,8 @@ export async function createAuthority(dnsName: string, now = new Date()): Promis
     extensions: [
       new x509.BasicConstraintsExtension(true, 0, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.keyCertSign | x509.KeyUsageFlags.cRLSign, true),
+      // Of an authority's certificate OpenSSL, Go, NSS and Windows take it as what it may sign for.
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
       await x509.SubjectKeyIdentifierExtension.create(keys.publicKey),
       onlyFor(dnsName),
     ],
@@ -96,21 +99,32 @@ function commonName(dnsName: string): string {
   return dnsName.length <= 64 ? dnsName : 'load-balancer.internal';
 }
 
-/** The name constraints extension (RFC 5280, 4.2.1.10), critical: this DNS name and those under it. */
+/**
+ * The name constraints extension (RFC 5280, 4.2.1.10), critical: this DNS name and those under it. A constraint binds
+ * its own type of name alone, so all addresses of IP, of both families, are excluded; of e-mail those of the one host
+ * are permitted, and excluded again: no form of a constraint means all of them everywhere.
+ */
 function onlyFor(dnsName: string): x509.Extension {
   if (dnsName.length > maxNameLength || !/^[a-z0-9-]+(\.[a-z0-9-]+)+$/i.test(dnsName)) {
     throw new RangeError(
       `"${dnsName}" is no DNS name to issue a certificate for: at most ${maxNameLength} characters, with a dot`,
     );
   }
-  // NameConstraints { permittedSubtrees [0] { GeneralSubtree { base dNSName [2] IA5String } } }
-  const subtree = der(0x30, der(0x82, Buffer.from(dnsName, 'ascii')));
-  return new x509.Extension('2.5.29.30', true, der(0x30, der(0xa0, subtree)));
+  // GeneralSubtree { base GeneralName }: rfc822Name [1], dNSName [2], iPAddress [7], which is an address and its mask.
+  const subtree = (tag: number, content: Uint8Array) => der(0x30, der(tag, content));
+  const name = Buffer.from(dnsName, 'ascii');
+  const [dns, mail] = [subtree(0x82, name), subtree(0x81, name)];
+  const addresses = [8, 32].map((bytes) => subtree(0x87, Buffer.alloc(bytes))); // 0.0.0.0/0 and ::/0
+  const constraints = der(0x30, der(0xa0, dns, mail), der(0xa1, mail, ...addresses));
+  return new x509.Extension('2.5.29.30', true, constraints);
 }
 
-/** One DER value of under 128 bytes: its length is one byte. */
-function der(tag: number, content: Uint8Array): Buffer {
-  return Buffer.concat([Buffer.from([tag, content.length]), content]);
+/** One DER value of under 64 KiB. */
+function der(tag: number, ...contents: readonly Uint8Array[]): Buffer {
+  const content = Buffer.concat(contents);
+  const { length: size } = content;
+  const length = size < 0x80 ? [size] : size < 0x100 ? [0x81, size] : [0x82, size >> 8, size & 0xff];
+  return Buffer.concat([Buffer.from([tag, ...length]), content]);
 }
 
 async function privateKeyPem(key: webcrypto.CryptoKey): Promise<string> {

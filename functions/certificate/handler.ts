@@ -33,14 +33,16 @@ async function apply(certificates: SelfIssuedCertificates, event: ResourceEvent)
   // Another name makes another certificate with an authority of its own; CloudFormation then deletes the former one.
   const same =
     RequestType === 'Update' && subject(OldResourceProperties ?? {}).authorityName === wanted.authorityName;
-  const issued = same ? await certificates.read(wanted, arn) : await certificates.create(wanted);
+  const issued = same ? await certificates.adopt(wanted, arn) : await certificates.create(wanted);
   return { physicalResourceId: issued.arn, data: { Authority: issued.authority } };
 }
 
 /** The resource's properties, checked: CloudFormation passes on whatever the template says. */
-function subject({ DnsName, AuthorityPrefix }: Readonly<Record<string, unknown>>): Subject {
+function subject({ DnsName, AuthorityPrefix, Owner }: Readonly<Record<string, unknown>>): Subject {
   if (typeof DnsName !== 'string' || typeof AuthorityPrefix !== 'string') {
     throw new TypeError('the properties DnsName and AuthorityPrefix are needed');
   }
-  return { dnsName: DnsName, authorityName: `${AuthorityPrefix}/${DnsName}` };
+  // Resources of an earlier version have no owner.
+  const owner = typeof Owner === 'string' ? Owner : AuthorityPrefix;
+  return { dnsName: DnsName, authorityName: `${AuthorityPrefix}/${DnsName}`, owner };
 }

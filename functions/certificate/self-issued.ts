@@ -1,5 +1,7 @@
 import {
   type ACMClient,
+  AddTagsToCertificateCommand,
+  type CertificateDetail,
   DeleteCertificateCommand,
   DescribeCertificateCommand,
   ImportCertificateCommand,
@@ -21,7 +23,12 @@ export interface Subject {
   readonly dnsName: string;
   /** The name that its authority is kept under. */
   readonly authorityName: string;
+  /** Whose it is: the value of its tag. */
+  readonly owner: string;
 }
+
+/** The tag of certificates that are made here: the function may change and delete those of its own value alone. */
+export const ownerTag = 'self-issued';
 
 const dayMs = 24 * 60 * 60 * 1000;
 
@@ -47,16 +54,39 @@ export class SelfIssuedCertificates {
     this.#inUse = retry;
   }
 
-  /** Issues a certificate and imports it; the authority is made where there is none yet. */
+  /**
+   * Issues a certificate and imports it; the authority is made where there is none yet. Where the certificate of that
+   * name is there still, as when the stack goes back to it, it is taken: nothing is left that nobody knows.
+   */
   async create(subject: Subject): Promise<IssuedCertificate> {
-    const authority = await this.#authority(subject);
+    const { dnsName, authorityName } = subject;
+    const known = await this.#authorities.load(authorityName);
+    const former = known && (await this.#authorities.loadArn(authorityName));
+    if (known && former && (await this.#describe(former)))
+      return { arn: former, authority: known.certificate };
+    const authority = known ?? (await createAuthority(dnsName));
+    if (!known) await this.#authorities.save(authorityName, authority);
     const arn = await this.#import(authority, subject);
+    try {
+      await this.#authorities.saveArn(authorityName, arn);
+    } catch (error) {
+      await this.#delete(arn); // CloudFormation would not hear of it
+      throw error;
+    }
     return { arn, authority: authority.certificate };
   }
 
-  /** The authority of a certificate that exists. */
-  async read(subject: Subject, arn: string): Promise<IssuedCertificate> {
-    return { arn, authority: (await this.#authority(subject)).certificate };
+  /**
+   * The authority of a certificate that exists, which is marked as ours: one of an earlier version is not.
+   *
+   * @throws Error when the authority is gone
+   */
+  async adopt(subject: Subject, arn: string): Promise<IssuedCertificate> {
+    const { certificate } = await this.#authority(subject);
+    const Tags = [{ Key: ownerTag, Value: subject.owner }];
+    await this.#acm.send(new AddTagsToCertificateCommand({ CertificateArn: arn, Tags }));
+    await this.#authorities.saveArn(subject.authorityName, arn);
+    return { arn, authority: certificate };
   }
 
   /**
@@ -64,10 +94,10 @@ export class SelfIssuedCertificates {
    * within minutes, and no connection is closed.
    *
    * @returns whether it was renewed
+   * @throws Error when the authority is gone: another one would lock out every client
    */
   async renew(subject: Subject, arn: string, now = new Date()): Promise<boolean> {
-    const { Certificate } = await this.#acm.send(new DescribeCertificateCommand({ CertificateArn: arn }));
-    const expires = Certificate?.NotAfter;
+    const expires = (await this.#describe(arn))?.NotAfter;
     if (expires && expires.getTime() - now.getTime() > renewBeforeDays * dayMs) return false;
     await this.#import(await this.#authority(subject), subject, arn, now);
     return true;
@@ -75,7 +105,8 @@ export class SelfIssuedCertificates {
 
   /** Removes the certificate, once nothing uses it any more, and its authority; what is gone already is no error. */
   async remove(subject: Subject, arn: string | undefined): Promise<void> {
-    if (arn) await this.#delete(arn);
+    const known = arn ?? (await this.#authorities.loadArn(subject.authorityName));
+    if (known) await this.#delete(known);
     await this.#authorities.remove(subject.authorityName);
   }
 
@@ -92,15 +123,25 @@ export class SelfIssuedCertificates {
     }
   }
 
-  async #authority({ dnsName, authorityName }: Subject): Promise<KeyPair> {
+  async #authority({ authorityName }: Subject): Promise<KeyPair> {
     const kept = await this.#authorities.load(authorityName);
     if (kept) return kept;
-    const made = await createAuthority(dnsName);
-    await this.#authorities.save(authorityName, made);
-    return made;
+    throw new Error(
+      `the authority of the certificate is gone from the SSM parameter ${authorityName}: restore it, or give all ` +
+        'clients another one by a new stack, or take a domain',
+    );
   }
 
-  async #import(authority: KeyPair, { dnsName }: Subject, arn?: string, now?: Date): Promise<string> {
+  async #describe(arn: string): Promise<CertificateDetail | undefined> {
+    try {
+      return (await this.#acm.send(new DescribeCertificateCommand({ CertificateArn: arn }))).Certificate;
+    } catch (error) {
+      if (error instanceof ResourceNotFoundException) return undefined;
+      throw error;
+    }
+  }
+
+  async #import(authority: KeyPair, { dnsName, owner }: Subject, arn?: string, now?: Date): Promise<string> {
     const { certificate, privateKey } = await issueCertificate(authority, dnsName, now);
     const { CertificateArn } = await this.#acm.send(
       new ImportCertificateCommand({
@@ -108,6 +149,7 @@ export class SelfIssuedCertificates {
         Certificate: Buffer.from(certificate),
         PrivateKey: Buffer.from(privateKey),
         CertificateChain: Buffer.from(authority.certificate),
+        Tags: arn ? undefined : [{ Key: ownerTag, Value: owner }], // refused with an ARN
       }),
     );
     if (!CertificateArn) throw new Error('ACM did not say where the certificate is');

@@ -1,10 +1,12 @@
 // Proves that TLS clients accept the issued certificate for its name when they trust the authority, and only then; that
 // the authority can vouch for no other name; and that the dates are what ELB and the standards ask for.
+import 'reflect-metadata'; // first: @peculiar/x509 finds its algorithms through it
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import { test } from 'node:test';
 import tls from 'node:tls';
+import * as x509 from '@peculiar/x509';
 import {
   authorityDays,
   certificateDays,
@@ -61,6 +63,85 @@ test('the authority can vouch for no other name', async () => {
   await assert.rejects(handshake(stolen, authority, 'bank.example.com'), {
     message: 'permitted subtree violation',
   });
+});
+
+/** What a thief of the authority's key would sign: with names and uses of his own, and a key in PEM. */
+async function forge(
+  authority: KeyPair,
+  names: x509.JsonGeneralNames,
+  usage: x509.ExtendedKeyUsage = x509.ExtendedKeyUsage.serverAuth,
+): Promise<KeyPair> {
+  const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
+  const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
+  const pkcs8 = x509.PemConverter.decodeFirst(authority.privateKey);
+  const signingKey = await crypto.subtle.importKey('pkcs8', pkcs8, algorithm, false, ['sign']);
+  const certificate = await x509.X509CertificateGenerator.create({
+    subject: 'CN=forged.example',
+    issuer: new x509.X509Certificate(authority.certificate).subject,
+    publicKey: keys.publicKey,
+    signingKey,
+    signingAlgorithm: algorithm,
+    notBefore: new Date(Date.now() - 60_000),
+    notAfter: new Date(Date.now() + dayMs),
+    extensions: [
+      new x509.ExtendedKeyUsageExtension([usage]),
+      new x509.SubjectAlternativeNameExtension(names),
+    ],
+  });
+  const privateKey = x509.PemConverter.encode(
+    await crypto.subtle.exportKey('pkcs8', keys.privateKey),
+    'PRIVATE KEY',
+  );
+  return { certificate: certificate.toString('pem'), privateKey };
+}
+
+test('the authority can vouch for no address, of IP or e-mail', async () => {
+  const authority = await createAuthority(name);
+  const dns = { type: 'dns', value: name } as const;
+  await handshake(await forge(authority, [dns]), authority); // what the others lack is the address
+  const addresses = [
+    { type: 'ip', value: '127.0.0.1' },
+    { type: 'ip', value: '10.1.2.3' },
+    { type: 'ip', value: '::1' },
+    { type: 'email', value: 'ceo@bank.example.com' },
+    { type: 'email', value: `admin@${name}` },
+  ] as const;
+  for (const address of addresses) {
+    const forged = await forge(authority, [dns, address]);
+    await assert.rejects(handshake(forged, authority), { message: /subtree violation/ }, address.value);
+  }
+});
+
+test('the authority can vouch for no client', async () => {
+  const authority = await createAuthority(name);
+  const server = await issueCertificate(authority, name);
+  const client = await forge(authority, [{ type: 'dns', value: name }], x509.ExtendedKeyUsage.clientAuth);
+  const listener = tls.createServer({
+    cert: server.certificate,
+    key: server.privateKey,
+    ca: authority.certificate,
+    requestCert: true,
+    rejectUnauthorized: false,
+  });
+  await once(listener.listen(0, '127.0.0.1'), 'listening');
+  const address = listener.address();
+  assert(typeof address === 'object' && address);
+  const connection = tls.connect({
+    port: address.port,
+    host: '127.0.0.1',
+    rejectUnauthorized: false,
+    cert: client.certificate,
+    key: client.privateKey,
+  });
+  try {
+    const [socket] = await once(listener, 'secureConnection');
+    assert.match(String(socket.authorizationError), /INVALID_PURPOSE|unsupported|INVALID_CA/);
+    socket.destroy();
+  } finally {
+    connection.destroy();
+    listener.close();
+  }
+  await once(listener, 'close');
 });
 
 test('renewal: another key and certificate, the same authority, and clients notice nothing', async () => {

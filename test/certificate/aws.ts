@@ -10,9 +10,23 @@ export interface Imported {
   readonly CertificateChain: string;
 }
 
+/** What the SDK sends, of all operations. */
+interface Input {
+  readonly CertificateArn?: string;
+  readonly Certificate?: string;
+  readonly PrivateKey?: string;
+  readonly CertificateChain?: string;
+  readonly Tags?: readonly { readonly Key: string; readonly Value: string }[];
+  readonly Name?: string;
+  readonly Value?: string;
+  readonly Overwrite?: boolean;
+}
+
 interface Failure {
   readonly operation: string;
   readonly type: string;
+  /** Calls that go well before. */
+  after: number;
   times: number;
 }
 
@@ -23,6 +37,8 @@ interface Failure {
 export class Aws implements AsyncDisposable {
   readonly certificates = new Map<string, Imported>();
   readonly parameters = new Map<string, string>();
+  /** The tags of each certificate, as `KEY=VALUE`. */
+  readonly tags = new Map<string, string[]>();
   /** When every certificate ends, by what ACM says. */
   notAfter = new Date();
   /** The operations called, in order. */
@@ -31,9 +47,9 @@ export class Aws implements AsyncDisposable {
   readonly #server = http.createServer((request, response) => this.#handle(request, response));
   readonly #failures: Failure[] = [];
 
-  /** Lets an operation fail so many times with an error of that type. */
-  fail(operation: string, type: string, times = 1): void {
-    this.#failures.push({ operation, type, times });
+  /** Lets an operation fail so many times with an error of that type, after so many calls that go well. */
+  fail(operation: string, type: string, times = 1, after = 0): void {
+    this.#failures.push({ operation, type, times, after });
   }
 
   /** Starts it; the URL for the SDK. */
@@ -51,9 +67,11 @@ export class Aws implements AsyncDisposable {
 
   async #handle(request: http.IncomingMessage, response: http.ServerResponse): Promise<void> {
     const operation = String(request.headers['x-amz-target']).split('.')[1] ?? '';
-    const input = (await json(request)) as Record<string, string>; // the SDK's own request
+    const input = (await json(request)) as Input; // the SDK's own request
     this.calls.push(operation);
-    const failure = this.#failures.find((one) => one.operation === operation && one.times > 0);
+    const failure = this.#failures.find(
+      (one) => one.operation === operation && one.times > 0 && one.after-- <= 0,
+    );
     if (failure) failure.times--;
     const output = failure ? failure.type : this.#answer(operation, input);
     const failed = typeof output === 'string';
@@ -62,12 +80,16 @@ export class Aws implements AsyncDisposable {
   }
 
   /** The output, or the name of an error. */
-  #answer(operation: string, input: Record<string, string>): object | string {
-    const { CertificateArn: arn = '', Name: name = '', Value: value = '' } = input;
+  #answer(operation: string, input: Input): object | string {
+    const { CertificateArn: arn = '', Name: name = '', Value: value = '', Tags, Overwrite } = input;
+    const tags = Tags?.map(({ Key, Value }) => `${Key}=${Value}`) ?? [];
     switch (operation) {
       case 'ImportCertificate': {
+        if (arn && Tags) return 'ValidationException';
         const own = arn || `arn:aws:acm:us-east-1:123456789012:certificate/${randomUUID()}`;
-        const text = (field: string) => Buffer.from(input[field] ?? '', 'base64').toString();
+        if (!arn) this.tags.set(own, tags);
+        const text = (field: 'Certificate' | 'PrivateKey' | 'CertificateChain') =>
+          Buffer.from(input[field] ?? '', 'base64').toString();
         this.certificates.set(own, {
           Certificate: text('Certificate'),
           PrivateKey: text('PrivateKey'),
@@ -75,10 +97,13 @@ export class Aws implements AsyncDisposable {
         });
         return { CertificateArn: own };
       }
+      case 'AddTagsToCertificate':
+        this.tags.set(arn, tags);
+        return {};
       case 'DeleteCertificate':
         return this.certificates.delete(arn) ? {} : 'ResourceNotFoundException';
       case 'PutParameter':
-        if (this.parameters.has(name)) return 'ParameterAlreadyExists';
+        if (this.parameters.has(name) && !Overwrite) return 'ParameterAlreadyExists';
         this.parameters.set(name, value);
         return { Version: 1 };
       case 'GetParameter':

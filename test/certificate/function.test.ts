@@ -17,6 +17,7 @@ import { Aws } from './aws.ts';
 
 const dayMs = 24 * 60 * 60 * 1000;
 const properties = { DnsName: 'users-1.us-east-1.elb.amazonaws.com', AuthorityPrefix: '/self-issued/Users' };
+const owner = `self-issued=${properties.AuthorityPrefix}`;
 const parameter = `${properties.AuthorityPrefix}/${properties.DnsName}`;
 
 /** What CloudFormation is told. */
@@ -95,6 +96,66 @@ test('create: a certificate in ACM, signed by an authority that is kept and told
   assert.doesNotMatch(JSON.stringify(answers), /PRIVATE KEY/);
 });
 
+test('create: the certificate is tagged, which allows the function to change it and no other', async () => {
+  const { PhysicalResourceId: arn } = await send({});
+  assert.deepEqual(aws.tags.get(arn), [owner]);
+});
+
+test('update of one that an earlier version has made: it is tagged, and known from then on', async () => {
+  const { PhysicalResourceId } = await send({});
+  aws.tags.clear();
+  aws.parameters.delete(`${parameter}/certificate`);
+  await send({
+    RequestType: 'Update',
+    PhysicalResourceId,
+    ResourceProperties: { ...properties, Owner: properties.AuthorityPrefix },
+    OldResourceProperties: properties,
+  });
+  assert.deepEqual(aws.tags.get(PhysicalResourceId), [owner]);
+  assert.equal(aws.parameters.get(`${parameter}/certificate`), PhysicalResourceId);
+});
+
+test('a replacement that is rolled back: the former certificate is taken again, and no other is left', async () => {
+  const { PhysicalResourceId: former } = await send({});
+  const other = { ...properties, DnsName: 'users-2.us-east-1.elb.amazonaws.com' };
+  const { PhysicalResourceId } = await send({
+    RequestType: 'Update',
+    PhysicalResourceId: former,
+    ResourceProperties: other,
+    OldResourceProperties: properties,
+  });
+  const back = await send({ RequestType: 'Update', PhysicalResourceId, OldResourceProperties: other });
+  assert.equal(back.PhysicalResourceId, former);
+  await send({ RequestType: 'Delete', PhysicalResourceId, ResourceProperties: other });
+  assert.deepEqual([...aws.certificates.keys()], [former]);
+  assert.deepEqual([...aws.parameters.keys()], [parameter, `${parameter}/certificate`]);
+});
+
+test('an authority that is gone: no other is made, by a renewal or an update', async () => {
+  const { PhysicalResourceId: arn } = await send({});
+  const before = aws.certificates.get(arn);
+  aws.parameters.delete(parameter);
+  await assert.rejects(handler({ renew: { arn, properties } }), /the authority .+ is gone .+: restore it/);
+  const update = {
+    RequestType: 'Update',
+    PhysicalResourceId: arn,
+    OldResourceProperties: properties,
+  } as const;
+  const { Status, Reason } = await send(update);
+  assert.equal(Status, 'FAILED');
+  assert.match(Reason ?? '', /is gone/);
+  assert.equal(aws.certificates.get(arn), before);
+  assert(!aws.parameters.has(parameter));
+});
+
+test('a create whose place can not be kept: the certificate goes again', async () => {
+  // The first parameter is the authority.
+  aws.fail('PutParameter', 'InternalServerError', 1, 1);
+  const { Status } = await send({});
+  assert.equal(Status, 'FAILED');
+  assert.equal(aws.certificates.size, 0);
+});
+
 test('update for the same name: nothing changes', async () => {
   const created = await send({});
   const updated = await send({
@@ -120,7 +181,8 @@ test('update for another name: another certificate and authority; the old ones g
   assert.notEqual(updated.Data?.Authority, created.Data?.Authority);
   await send({ RequestType: 'Delete', PhysicalResourceId: created.PhysicalResourceId });
   assert.deepEqual([...aws.certificates.keys()], [updated.PhysicalResourceId]);
-  assert.deepEqual([...aws.parameters.keys()], [`${properties.AuthorityPrefix}/${other.DnsName}`]);
+  const kept = `${properties.AuthorityPrefix}/${other.DnsName}`;
+  assert.deepEqual([...aws.parameters.keys()], [kept, `${kept}/certificate`]);
 });
 
 test('delete: waits until nothing uses the certificate, then nothing is left; twice is no error', async () => {
@@ -139,7 +201,7 @@ test('delete of a certificate that stays in use: said so, and the authority kept
   const { Status, Reason } = await send({ RequestType: 'Delete', PhysicalResourceId });
   assert.equal(Status, 'FAILED');
   assert.match(Reason ?? '', /^ResourceInUseException/);
-  assert.equal(aws.parameters.size, 1);
+  assert.equal(aws.parameters.size, 2);
 });
 
 test('a create that fails: told why, and what it left is deleted', async () => {

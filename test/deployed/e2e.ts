@@ -5,7 +5,8 @@ import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Endpoint, readEndpoint } from './endpoint.ts';
+import type { Endpoint } from '../../rehearsal/endpoint.ts';
+import { readEndpoint } from './endpoint.ts';
 
 const { url, ca, serverName } = read(process.argv[2] ?? 'outputs.json');
 const folder = mkdtempSync(join(tmpdir(), 'users-e2e-'));

@@ -1,15 +1,5 @@
 import { readFileSync } from 'node:fs';
-
-/** A deployed service, and how to trust it. */
-export interface Endpoint {
-  readonly url: string;
-  /** The authority (PEM) of its certificate; undefined for a public one. */
-  readonly ca: string | undefined;
-  /** The name in its certificate, where that is not the URL's host. */
-  readonly serverName: string | undefined;
-  /** What lets in: USERS_TOKEN of the environment. */
-  readonly token: string | undefined;
-}
+import type { Endpoint } from '../../rehearsal/endpoint.ts';
 
 /**
  * Reads where a service was deployed: the file that `cdk deploy --outputs-file` wrote, or the endpoint.json of a

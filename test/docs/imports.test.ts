@@ -17,6 +17,7 @@ const alone = /functions\/rpc stands by itself/;
 const face = /rpc\/ by its face alone/;
 const anyService = /functions\/process serves any service/;
 const onlyProto = /client\/ imports nothing but proto\//;
+const deployed = /rehearsal\/ knows what was deployed/;
 const composes = /Nothing imports a main\.ts/;
 
 const imports: readonly Import[] = [
@@ -52,6 +53,11 @@ const imports: readonly Import[] = [
   ['client/cli/a.ts', '../../functions/rpc/index.ts', onlyProto],
   ['infra/a.ts', '../functions/limits.ts'],
   ['infra/a.ts', '../functions/users/errors.ts', /infra\/ knows the limits of the functions/],
+  ['rehearsal/a.ts', '../client/client.ts'],
+  ['rehearsal/a.ts', '../infra/lifetimes.ts', deployed],
+  ['rehearsal/a.ts', '../functions/limits.ts', deployed],
+  ['rehearsal/faults/a.ts', '../stage.ts'],
+  ['rehearsal/faults/a.ts', '../../test/e2e/target.ts', deployed],
   ['functions/users/a.ts', './main.ts', composes],
   ['functions/rpc/a.ts', './main.ts', composes],
   ['test/a.ts', '../functions/main.ts', composes],

@@ -65,7 +65,17 @@ describe('refused', () => {
     [
       'memory that does not go with the cpu',
       () => ({ memoryMiB: 4096 }),
-      /memoryMiB \(4096\) must be 512 to 2048 in steps of 512 with cpu 256/,
+      /memoryMiB \(4096\) must be 512, 1024, 2048 with cpu 256/,
+    ],
+    [
+      'memory between the sizes that Fargate has',
+      () => ({ memoryMiB: 1536 }),
+      /memoryMiB \(1536\) must be 512, 1024, 2048 with cpu 256/,
+    ],
+    [
+      'memory that is too little for a larger cpu',
+      () => ({ cpu: 8192, memoryMiB: 17_408 }),
+      /must be 16384 to 61440 in steps of 4096 with cpu 8192/,
     ],
     [
       'no proxy, where the load balancer is one',

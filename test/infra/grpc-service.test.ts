@@ -97,7 +97,7 @@ describe('routing', () => {
     template.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
       Port: 443,
       Protocol: 'HTTPS',
-      SslPolicy: 'ELBSecurityPolicy-TLS13-1-2-2021-06',
+      SslPolicy: 'ELBSecurityPolicy-TLS13-1-2-Res-PQ-2025-09',
       Certificates: [{ CertificateArn: { Ref: Match.stringLikeRegexp('^ServiceCertificate') } }],
     });
   });
@@ -205,12 +205,12 @@ describe('the service', () => {
         MinimumHealthyPercent: 100,
         MaximumPercent: 200,
         DeploymentCircuitBreaker: { Enable: true, Rollback: true },
-        Alarms: { AlarmNames: ['Users-server-errors'], Enable: true, Rollback: true },
+        Alarms: { AlarmNames: ['Users-roll-back'], Enable: true, Rollback: true },
       },
       // It is auto scaling's, which a deployment must not overrule.
       DesiredCount: Match.absent(),
     });
-    template.hasResourceProperties('AWS::CloudWatch::Alarm', { AlarmName: 'Users-server-errors' });
+    template.hasResourceProperties('AWS::CloudWatch::Alarm', { AlarmName: 'Users-roll-back' });
   });
 
   test('scales from 2 to 10 tasks, on CPU and on requests of every protocol', () => {

@@ -6,7 +6,7 @@ import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import type { Construct } from 'constructs';
 import { readOptions } from '../../infra/context.ts';
-import { UsersStack } from '../../infra/users-stack.ts';
+import { stackNameOf, UsersStack } from '../../infra/users-stack.ts';
 
 /** What a template says of one resource. */
 export interface Resource {
@@ -54,10 +54,21 @@ const templates = new Map<string, Template>();
 
 function synthesize(context: Record<string, unknown>): Template {
   const app = makeApp(context);
-  const stack = new UsersStack(app, 'Users', { options: readOptions(app.node), certificateCode });
+  const options = readOptions(app.node);
+  const stack = new UsersStack(app, stackNameOf(options), { options, certificateCode });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
   return Template.fromStack(stack);
+}
+
+/** The tags of the stack, which CloudFormation gives to all that is in it. */
+export function usersTags(context: Record<string, unknown>): Readonly<Record<string, string>> {
+  const options = readOptions(makeApp(context).node);
+  const { stackName, tags } = new UsersStack(makeApp(context), stackNameOf(options), {
+    options,
+    certificateCode,
+  });
+  return { ...tags.tagValues(), stackName };
 }
 
 /** What `npx cdk synth -c NAME=VALUE…` warns of. */

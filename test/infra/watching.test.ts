@@ -15,13 +15,25 @@ const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
 
 /** The metrics, the threshold, and how many periods out of how many (of one or five minutes, or a day) it takes. */
 const watched: Record<string, readonly [metrics: readonly string[], threshold: number, periods: string]> = {
+  RollBack: [
+    [
+      'HTTPCode_ELB_502_Count',
+      'HTTPCode_ELB_503_Count',
+      'HTTPCode_ELB_504_Count',
+      'FailedCalls',
+      'RequestCount',
+    ],
+    1,
+    '3 of 5 × 60 s',
+  ],
   ServerErrors: [
-    ['HTTPCode_ELB_502_Count', 'HTTPCode_ELB_503_Count', 'HTTPCode_ELB_504_Count', 'FailedCalls'],
+    ['HTTPCode_ELB_502_Count', 'HTTPCode_ELB_503_Count', 'HTTPCode_ELB_504_Count'],
     5,
     '2 of 3 × 300 s',
   ],
   FailedCalls: [['FailedCalls'], 5, '2 of 3 × 300 s'],
-  UnhealthyTasks: [['UnHealthyHostCount'], 0, '3 of 3 × 60 s'],
+  UnhealthyTasks: [['UnHealthyHostCount'], 0, '3 of 5 × 60 s'],
+  TooFewTasks: [['HealthyHostCount'], 2, '5 of 5 × 60 s'],
   SlowCalls: [['TargetResponseTime', 'p99'], 1, '3 of 3 × 300 s'],
   BusyCpu: [['CPUUtilization'], 85, '3 of 3 × 300 s'],
   ThrottledTable: [
@@ -46,7 +58,8 @@ test('there is an alarm for each, on its metrics, with a description of what to 
     assert.equal(`${DatapointsToAlarm} of ${EvaluationPeriods} × ${period} s`, periods, name);
     assert.equal(properties.Threshold, threshold, name);
     assert.match(String(properties.AlarmDescription), /^.{40,}\.$/, name);
-    assert.equal(properties.TreatMissingData, 'notBreaching', name);
+    const missing = name === 'TooFewTasks' ? 'breaching' : 'notBreaching';
+    assert.equal(properties.TreatMissingData, missing, name);
   }
 });
 
@@ -97,7 +110,7 @@ describe("where the service's own metrics are", () => {
     CallsSlowStore: [['db.client.operation.duration'], /^histogram_quantile\(0.99, .+ > 0.5$/, 15],
     CallsBusyEventLoop: [['nodejs.eventloop.delay.p99'], /^max.+ > 0.1$/, 5],
     CallsFullHeap: [['v8js.memory.heap.used', 'v8js.memory.heap.limit'], /^max.+ > 0.9$/, 10],
-    CallsNotReady: [['server.ready'], /^min by \("service"\).+ < 1$/, 5],
+    CallsNotReady: [['server.ready'], /^min by \("service"\).+ < 1$/, 10],
   };
 
   it('has an alarm for each, that tells somebody, with a description of what to do', () => {

@@ -1,8 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createUsersClient } from '../../client/client.ts';
-import { type CallKind, everyKindOfCall } from '../deployed/calls.ts';
-import type { Endpoint } from '../deployed/endpoint.ts';
+import type { Endpoint } from '../../rehearsal/endpoint.ts';
+import type { CallKind } from '../../rehearsal/load.ts';
+import { everyKindOfCall } from '../../rehearsal/users-calls.ts';
 
 /** Between two calls of a kind, on average. */
 const pauseMs = 40;

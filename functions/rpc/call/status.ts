@@ -69,13 +69,20 @@ export function isServerError(status: number): boolean {
 const faultCodes: ReadonlySet<Code> = new Set([Code.Internal, Code.Unknown, Code.DataLoss]);
 
 /**
- * Whether a call failed through a fault of the server, for the log, metrics and alarms. UNAVAILABLE is one where
- * something has caused it, such as a store that does not answer; a server that drains is not at fault. No client can
- * make one.
+ * Whether a call failed through a fault of the server: the log (`fault`), the metric `rpc.server.faults`, and by them
+ * the alarms that roll a deployment back all go by this. UNAVAILABLE is a fault where something has caused it, such as
+ * a store that does not answer. It is none of a server that drains, for calls and for those who ask for its health, nor
+ * where the cause is an overload (`isOverload`), such as a table that is throttled: clients make that. No client can
+ * make a fault.
  */
 export function isFault(error: ConnectError | undefined): boolean {
   if (error === undefined || error === unexpectedCompression()) return false;
-  return faultCodes.has(error.code) || (error.code === Code.Unavailable && error.cause !== undefined);
+  if (error.code !== Code.Unavailable) return faultCodes.has(error.code);
+  return error.cause !== undefined && !isOverload(error.cause);
+}
+
+function isOverload(cause: unknown): boolean {
+  return typeof cause === 'object' && cause !== null && 'isOverload' in cause && cause.isOverload === true;
 }
 
 /**

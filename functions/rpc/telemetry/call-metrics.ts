@@ -102,6 +102,7 @@ function createInstruments(metrics: Metrics) {
     responseMessages: counter('rpc.server.response.messages', 'Messages sent', '{message}'),
     deadlinesGiven: counter('rpc.server.deadlines.given', 'Calls whose client has asked for a deadline'),
     deadlinesMissed: counter('rpc.server.deadlines.missed', 'Those of them that ended with it'),
+    faults: counter('rpc.server.faults', 'Calls that failed through a fault of the server'),
     refusals: counter('rpc.server.refusals', 'Calls that ended with an error, by its reason'),
     httpDurations: histogram(
       'http.server.request.duration',
@@ -126,6 +127,7 @@ class MethodMetrics {
   readonly #responseMessages: Count;
   readonly #deadlinesGiven: Count;
   readonly #deadlinesMissed: Count;
+  readonly #faults: Count;
 
   constructor(method: string, instruments: Instruments) {
     this.#method = method;
@@ -137,6 +139,7 @@ class MethodMetrics {
     this.#responseMessages = of(instruments.responseMessages);
     this.#deadlinesGiven = of(instruments.deadlinesGiven);
     this.#deadlinesMissed = of(instruments.deadlinesMissed);
+    this.#faults = of(instruments.faults);
   }
 
   /** Calls that took no time. */
@@ -156,6 +159,7 @@ class MethodMetrics {
       this.#deadlinesGiven.add(1);
       if (status === Code.DeadlineExceeded) this.#deadlinesMissed.add(1);
     }
+    if (isFault(call.error)) this.#faults.add(1);
     // Within the process messages have no size.
     const hasSize = protocol !== 'local';
     if (receivedMessages > 0) {

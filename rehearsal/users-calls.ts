@@ -4,15 +4,9 @@ import https from 'node:https';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
-import { createUsersClient, type UsersClient, type UsersClientOptions } from '../../client/client.ts';
+import { createUsersClient, type UsersClient, type UsersClientOptions } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
-
-/** One kind of call, made again and again. A call throws when it fails or is answered wrongly. */
-export interface CallKind extends Disposable {
-  readonly name: string;
-  /** Makes one call. */
-  call(): Promise<void>;
-}
+import type { CallKind } from './load.ts';
 
 /** The users whose sign-up was acknowledged, for calls to ask for, and to look for in the end. */
 export interface Acknowledged {
@@ -25,6 +19,8 @@ export interface Acknowledged {
 const askedUsers = 5;
 const streamedUsers = 60;
 const thinkMs = 40;
+/** As long as the client of the other calls waits. */
+const deadlineMs = 30_000;
 
 /** Every kind of call that a client can make: protocols, HTTP versions, unary and streaming, quick and slow. */
 export function everyKindOfCall(
@@ -37,7 +33,8 @@ export function everyKindOfCall(
     serverName: endpoint.serverName,
     tls: { ca: endpoint.ca },
     token: endpoint.token,
-    // While one of two tasks is gone, half of the calls fail, so that retries would be throttled.
+    // While one of two tasks is gone half of the calls fail, and a client would stop to retry (gRFC A6). What is to be
+    // seen is whether retries help.
     retry: { maxAttempts, maxTokens: 0 },
   };
   const kind = (
@@ -90,7 +87,8 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
     const url = new URL('/users/', endpoint.url);
     for (const username of wanted) url.searchParams.append('username', username);
     const { status, body } = await fetchText(url, agent, endpoint.token).catch((cause) => {
-      throw new ConnectError(`no answer: ${cause.message}`, Code.Unavailable, undefined, undefined, cause);
+      const code = cause.name === 'AbortError' ? Code.DeadlineExceeded : Code.Unavailable;
+      throw new ConnectError(`no answer: ${cause.message}`, code, undefined, undefined, cause);
     });
     // What a load balancer says of a task that it does not reach.
     if ([502, 503, 504].includes(status)) throw new ConnectError(`HTTP ${status}`, Code.Unavailable);
@@ -122,7 +120,8 @@ async function fetchText(
 ): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
   const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
-  https.get(url, { agent, headers }, resolve).on('error', reject);
+  const signal = AbortSignal.timeout(deadlineMs);
+  https.get(url, { agent, headers, signal }, resolve).on('error', reject);
   const response = await promise;
   return { status: response.statusCode ?? 0, body: await text(response) };
 }

@@ -1,0 +1,39 @@
+// Proves that a rehearsal takes its options, and answers others with how to use it, before anything is started.
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { it } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { readOptions } from '../../rehearsal/options.ts';
+
+it('has defaults', () => {
+  const { rounds, faults, checks, context, minuteMs, report } = readOptions([]);
+  assert.deepEqual([rounds, faults, checks, context, minuteMs], [2, [], [], {}, 5_000]);
+  assert.equal(report, 'dist/rehearsal.html');
+});
+
+it('reads what is given', () => {
+  const given = readOptions(
+    '--rounds 100 --fault killed --fault hung -c deployment=canary -c a=b=c --minute 60'.split(' '),
+  );
+  assert.deepEqual([given.rounds, given.faults, given.minuteMs], [100, ['killed', 'hung'], 60_000]);
+  assert.deepEqual(given.context, { deployment: 'canary', a: 'b=c' });
+});
+
+for (const [args, reason] of [
+  ['--round 3', /Unknown option/],
+  ['--rounds many', /--rounds must be a whole number/],
+  ['-c canary', /NAME=VALUE/],
+  ['--app x', /--app and --stack belong together/],
+  ['--fault earthquake', /no fault earthquake/],
+] as const) {
+  it(`refuses ${args}`, () => {
+    assert.throws(() => readOptions(args.split(' ')), reason);
+  });
+}
+
+it('says how to use it', () => {
+  const main = fileURLToPath(new URL('../../rehearsal/main.ts', import.meta.url));
+  const { status, stderr } = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8' });
+  assert.equal(status, 2);
+  assert.match(stderr, /--rounds N/);
+});
