@@ -4,6 +4,7 @@ import os from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { measureCancels } from './cancels.ts';
+import { measureFunctionStarts } from './function-starts.ts';
 import { measureHeld } from './held.ts';
 import { streamLoads, unaryLoads } from './loads.ts';
 import { describeMachine } from './machine.ts';
@@ -132,7 +133,11 @@ async function run(): Promise<void> {
   }
   if (asked.has('cold')) {
     results.cold = await measureCold(effort);
-    show('cold', [singleTable('cold start', 'ms from spawn to first answer', results.cold)]);
+    results.functionCold = await measureFunctionStarts(effort);
+    show('cold', [
+      singleTable('cold start', 'ms from spawn to first answer', results.cold),
+      singleTable('cold start of a Web Function', 'ms from spawn to first answer', results.functionCold),
+    ]);
   }
   if (asked.has('memory')) {
     results.memory = await measureMemory(servers, effort);

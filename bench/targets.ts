@@ -14,6 +14,7 @@ export interface Results {
   readonly protocols?: readonly Row[];
   readonly cancels?: readonly CancelRow[];
   readonly cold?: readonly Single[];
+  readonly functionCold?: readonly Single[];
   readonly memory?: readonly Single[];
   readonly held?: readonly Held[];
   readonly workers?: readonly Row[];
@@ -106,7 +107,7 @@ function streamRatios({ streams }: Results): Ratio[] {
   });
 }
 
-function otherRatios({ unary, protocols, cold, memory, workers }: Results): Ratio[] {
+function otherRatios({ unary, protocols, cold, functionCold, memory, workers }: Results): Ratio[] {
   const p99 = (subject: string) => figure(unary, '1x1', subject, 'p99Ms');
   const call = (subject: string) => figure(unary, '8x32', subject);
   const protocol = (key: string) => figure(protocols, key, 'bare');
@@ -130,6 +131,12 @@ function otherRatios({ unary, protocols, cold, memory, workers }: Results): Rati
       1.1,
       single(cold, 'bundle'),
       single(cold, 'floor'),
+    ],
+    [
+      'cold start as a Web Function, its health: our bundle to an empty node:http server',
+      1.3,
+      single(functionCold, 'function'),
+      single(functionCold, 'floor http'),
     ],
     // Two serve 1.7 times what one does.
     ['users a second, streams of 1,000: one process to two workers', 0.59, served(1), served(2)],
