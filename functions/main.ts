@@ -33,7 +33,8 @@ import { elementLimits } from './users/validation.ts';
 import { frontResource } from './web/front.ts';
 import { usersResource } from './web/users.ts';
 
-await runWorkersUntilSignal(start, (error) => describeStartFailure(error, process.env, [StoreError]));
+const describe = (error: unknown) => describeStartFailure(error, process.env, [StoreError]);
+await runWorkersUntilSignal(start, describe);
 
 /** Composes the Users function from its settings, and says how it is ended once it listens. */
 async function start(): Promise<Running> {
@@ -54,8 +55,15 @@ async function start(): Promise<Running> {
   const telemetry = await startTelemetry(config.telemetry, config.limits, metrics, log);
   const ways = await authWays(config.auth, config.limits, log);
   const measured = storeMetrics(metrics);
-  const opened = await openStore(config.store, config.limits, tracedEvents(measured), (line) =>
-    log.warn(line),
+  const opened = await openStore(
+    config.store,
+    config.limits,
+    tracedEvents(measured),
+    (line) => log.warn(line),
+    (error) => {
+      console.error(describe(error));
+      process.exit(1);
+    },
   );
   const readiness = new Readiness({ store: opened, limits: config.limits, log });
   const watched = watchedStore(opened, [...(isCounted ? [measured.of(opened.system)] : []), readiness]);

@@ -109,6 +109,6 @@ function readStore(settings: Settings): StoreConfig {
     case 'sqlite':
       return { kind, dataFolder };
     case 'dynamodb':
-      return { kind, table: table ?? '', endpoint };
+      return { kind, table: table ?? '', endpoint, ...(isWebFunction && { opensLate: true }) };
   }
 }

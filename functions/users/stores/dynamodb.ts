@@ -66,6 +66,11 @@ export interface DynamoStoreOptions {
   readonly now?: () => number;
   /** Is told of retries and of throttling. Default: nobody. */
   readonly events?: StoreEvents;
+  /**
+   * Is told with a StoreError that the table can't be read, while the first calls are under way. Default: the opening
+   * waits for that, and fails.
+   */
+  readonly onUnusable?: ((error: StoreError) => void) | undefined;
 }
 
 /** No user has the id zero. */
@@ -219,12 +224,12 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
       await client.close();
     },
   };
-  try {
-    await store.find([nobody], AbortSignal.timeout(limits.storeTimeoutMs));
-  } catch (error) {
+  const checked = store.find([nobody], AbortSignal.timeout(limits.storeTimeoutMs)).catch(async (cause) => {
     await store.close();
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new StoreError(`cannot use the table ${table}: ${reason}`, { retrySafe: false, cause: error });
-  }
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new StoreError(`cannot use the table ${table}: ${reason}`, { retrySafe: false, cause });
+  });
+  if (options.onUnusable) checked.catch(options.onUnusable);
+  else await checked;
   return store;
 }

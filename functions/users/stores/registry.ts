@@ -1,8 +1,10 @@
 import { join } from 'node:path';
 import type { Limits } from '../../limits.ts';
-import { noEvents, type StoreEvents, type UserStore } from '../store.ts';
+import { noEvents, type StoreError, type StoreEvents, type UserStore } from '../store.ts';
+import { lateStore } from './late.ts';
 
 type Warn = (line: string) => void;
+type Fail = (error: StoreError) => void;
 
 /**
  * How each store is opened with its own settings, by the name that USERS_STORE has for it. A new store is a file beside
@@ -20,14 +22,26 @@ const stores = {
     const { openSqliteStore } = await import('./sqlite.ts');
     return openSqliteStore({ path: join(dataFolder, 'users.sqlite'), limits, warn });
   },
-  /** Without `endpoint`, environment and region say it. */
+  /**
+   * Without `endpoint`, environment and region say it. With `opensLate` nothing of it is loaded before the first call,
+   * beside which it is tried.
+   */
   async dynamodb(
-    { table, endpoint }: { readonly table: string; readonly endpoint?: string },
+    {
+      table,
+      endpoint,
+      opensLate = false,
+    }: { readonly table: string; readonly endpoint?: string; readonly opensLate?: boolean },
     limits: Limits,
     events: StoreEvents,
+    _: Warn,
+    fail: Fail,
   ): Promise<UserStore> {
-    const { openDynamoStore } = await import('./dynamodb.ts');
-    return openDynamoStore({ table, endpoint, limits, events });
+    const open = async (onUnusable?: Fail) => {
+      const { openDynamoStore } = await import('./dynamodb.ts');
+      return openDynamoStore({ table, endpoint, limits, events, onUnusable });
+    };
+    return opensLate ? lateStore('aws.dynamodb', () => open(fail)) : open();
   },
   async memory(_: object, limits: Limits): Promise<UserStore> {
     const { memoryStore } = await import('./memory.ts');
@@ -52,6 +66,8 @@ export const storeKinds: readonly StoreKind[] = kindsOf(stores);
  *
  * @param events is told of what the store does that its callers do not see. Default: nobody
  * @param warn is told in one line what may be wrong with a store that can be opened all the same. Default: nobody
+ * @param fail is told in a StoreError that a store which was opened late can't be used. Default: it is thrown, by nobody's
+ *   call
  * @throws StoreError with one line that says why it can't be opened
  */
 export function openStore<K extends StoreKind>(
@@ -59,6 +75,9 @@ export function openStore<K extends StoreKind>(
   limits: Limits,
   events: StoreEvents = noEvents,
   warn: Warn = () => {},
+  fail: Fail = (error) => {
+    throw error;
+  },
 ): Promise<UserStore> {
   const byKind: {
     [Kind in StoreKind]: (
@@ -66,9 +85,10 @@ export function openStore<K extends StoreKind>(
       limits: Limits,
       events: StoreEvents,
       warn: Warn,
+      fail: Fail,
     ) => Promise<UserStore>;
   } = stores;
-  return byKind[config.kind](config, limits, events, warn);
+  return byKind[config.kind](config, limits, events, warn, fail);
 }
 
 /** `Object.keys` would lose the type. */

@@ -4,7 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { limits } from '../../../functions/limits.ts';
-import type { UserStore } from '../../../functions/users/store.ts';
+import { noEvents, type UserStore } from '../../../functions/users/store.ts';
 import { openStore, storeKinds } from '../../../functions/users/stores/registry.ts';
 import { byName, one, unbounded } from './contract-setting.ts';
 import { inFolder } from './sqlite-folder.ts';
@@ -28,6 +28,23 @@ test('sqlite keeps its file in the data folder', () =>
     await assertWorks(await openStore({ kind: 'sqlite', dataFolder }, limits));
     assert.ok(existsSync(join(dataFolder, 'users.sqlite')));
   }));
+
+test('dynamodb that opens late asks for nothing before a call does; then it tells that it has no table', async () => {
+  Object.assign(process.env, { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' });
+  const config = {
+    kind: 'dynamodb',
+    table: 'people',
+    endpoint: 'http://127.0.0.1:9',
+    opensLate: true,
+  } as const;
+  const failed = Promise.withResolvers<Error>();
+  const quick = { ...limits, dynamoMaxAttempts: 1 };
+  const store = await openStore(config, quick, noEvents, undefined, failed.resolve);
+  assert.equal(store.system, 'aws.dynamodb');
+  await assert.rejects(store.find([byName('ann')], unbounded), { name: 'StoreError' });
+  assert.match((await failed.promise).message, /^cannot use the table people: .*127\.0\.0\.1:9.*$/);
+  await store.close();
+});
 
 test('dynamodb asks for the table at the endpoint', async () => {
   Object.assign(process.env, { AWS_REGION: 'us-east-1', AWS_ACCESS_KEY_ID: 'x', AWS_SECRET_ACCESS_KEY: 'x' });
