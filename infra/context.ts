@@ -1,6 +1,7 @@
 import type { Node } from 'constructs';
 import { s3Object } from './client-authority.ts';
-import { type Deployment, isPeer } from './grpc-service-props.ts';
+import type { Deployment } from './grpc-service-props.ts';
+import { isPeer } from './grpc-service-refusals.ts';
 import { contradictions } from './option-contradictions.ts';
 import { defaultTraceRatio, type TelemetryOptions } from './telemetry.ts';
 

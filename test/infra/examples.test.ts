@@ -1,0 +1,145 @@
+// Proves that the examples synthesise without a finding of cdk-nag, and what GrpcService makes of them: gRPC alone has
+// one target group and one rule; services that share a load balancer have rules, alarms, a roll-back and scaling of
+// their own, on figures of their own target groups.
+import assert from 'node:assert/strict';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { Validations } from 'aws-cdk-lib';
+import { Match, Template } from 'aws-cdk-lib/assertions';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
+import { AwsSolutionsChecks } from 'cdk-nag';
+import { HelloStack } from '../../infra/examples/hello-stack.ts';
+import { ShopStack } from '../../infra/examples/shop-stack.ts';
+import { certificateCode, makeApp, resourcesOf, theOnly } from './synthesis.ts';
+
+// Stands in for the built program: a template tells of it only by its digest.
+const folder = mkdtempSync(join(tmpdir(), 'hello-image-'));
+process.on('exit', () => rmSync(folder, { recursive: true }));
+writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\n');
+
+const image = { folder, architecture: ecs.CpuArchitecture.ARM64 };
+
+function synthesized(Example: typeof HelloStack | typeof ShopStack, name: string): Template {
+  const app = makeApp();
+  const stack = new Example(app, name, { image, certificateCode });
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+  app.synth();
+  return Template.fromStack(stack);
+}
+
+const group = 'AWS::ElasticLoadBalancingV2::TargetGroup';
+const rule = 'AWS::ElasticLoadBalancingV2::ListenerRule';
+const alarm = 'AWS::CloudWatch::Alarm';
+
+describe('gRPC alone', () => {
+  const hello = synthesized(HelloStack, 'Hello');
+
+  test('is routed by content type to one GRPC target group; all else is answered with 404', () => {
+    assert.equal(theOnly(hello, group).Properties.ProtocolVersion, 'GRPC');
+    const { Conditions } = theOnly(hello, rule).Properties;
+    assert.deepEqual(Conditions, [
+      {
+        Field: 'http-header',
+        HttpHeaderConfig: {
+          HttpHeaderName: 'content-type',
+          Values: ['application/grpc', 'application/grpc+*', 'application/grpc;*'],
+        },
+      },
+    ]);
+    hello.hasResourceProperties('AWS::ElasticLoadBalancingV2::Listener', {
+      DefaultActions: [{ Type: 'fixed-response', FixedResponseConfig: Match.objectLike({ StatusCode: '404' }) }],
+    });
+    const { LoadBalancers } = theOnly(hello, 'AWS::ECS::Service').Properties;
+    assert(Array.isArray(LoadBalancers) && LoadBalancers.length === 1);
+  });
+
+  test('alarms, the dashboard and the roll-back come with it', () => {
+    const names = resourcesOf(hello, alarm).map(([id]) => id.replace(/^HelloWatchAlarms|.{8}$/g, ''));
+    assert.deepEqual(names.sort(), [
+      'BusyCpu',
+      'CertificateExpiry',
+      'FailedCalls',
+      'RollBack',
+      'ServerErrors',
+      'SlowCalls',
+      'TooFewTasks',
+      'UnhealthyTasks',
+    ]);
+    hello.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
+    const [, { Properties: rollBack }] = resourcesOf(hello, alarm).find(([id]) => /RollBack/.test(id)) ?? [
+      '',
+      assert.fail('there is no alarm'),
+    ];
+    hello.hasResourceProperties('AWS::ECS::Service', {
+      DeploymentConfiguration: Match.objectLike({
+        Alarms: { AlarmNames: [rollBack.AlarmName], Enable: true, Rollback: true },
+        DeploymentCircuitBreaker: { Enable: true, Rollback: true },
+      }),
+    });
+    hello.hasResourceProperties('AWS::Logs::MetricFilter', { FilterPattern: '{ $.fault IS TRUE }' });
+  });
+});
+
+describe('services that share a load balancer', () => {
+  const shop = synthesized(ShopStack, 'Shop');
+
+  test('there is one load balancer, network and certificate; each service has its rule', () => {
+    for (const type of ['LoadBalancer', 'Listener'])
+      shop.resourceCountIs(`AWS::ElasticLoadBalancingV2::${type}`, 1);
+    shop.resourceCountIs('AWS::EC2::VPC', 1);
+    shop.resourceCountIs('Custom::SelfIssuedCertificate', 1);
+    for (const [Priority, path] of [
+      [10, '/shop.Orders/*'],
+      [20, '/shop.Stock/*'],
+    ] as const) {
+      shop.hasResourceProperties(rule, {
+        Priority,
+        Conditions: [
+          Match.objectLike({ Field: 'http-header' }),
+          { Field: 'path-pattern', PathPatternConfig: { Values: [path] } },
+        ],
+      });
+    }
+  });
+
+  test('what is said of a service is said of its own target group', () => {
+    const groups = resourcesOf(shop, group).map(([id]) => id);
+    for (const [id, { Properties }] of resourcesOf(shop, alarm)) {
+      const text = JSON.stringify(Properties);
+      const [, owner] = /^(Front|Orders|Stock)/.exec(id) ?? assert.fail(id);
+      const others = groups.filter((it) => !it.startsWith(owner ?? ''));
+      for (const other of others) if (owner !== 'Front') assert(!text.includes(other), `${id} looks at ${other}`);
+      assert.equal(/HTTPCode_ELB_/.test(text), id.startsWith('FrontAlarmsServerErrors'), id);
+      if (/ServerErrors|RollBack/.test(id) && owner !== 'Front')
+        assert(text.includes('TargetConnectionErrorCount'), id);
+    }
+  });
+
+  test('each has an alarm of its own by which it is rolled back, and scales on its own requests', () => {
+    const names = resourcesOf(shop, 'AWS::ECS::Service').map(([, { Properties }]) => {
+      const [, name] = /"AlarmNames":\["([^"]+)"/.exec(JSON.stringify(Properties)) ?? [];
+      return name;
+    });
+    assert.equal(new Set(names).size, 2);
+    const policies = resourcesOf(shop, 'AWS::ApplicationAutoScaling::ScalingPolicy')
+      .map(([, { Properties }]) => JSON.stringify(Properties))
+      .filter((it) => it.includes('RequestCount'));
+    assert.equal(policies.length, 2);
+    for (const policy of policies) assert.match(policy, /\(FILL\(requests0, 0\)\) \/ \(FILL\(tasks0, 0\)\)/);
+  });
+
+  test('a share of Spot keeps one task on demand', () => {
+    shop.hasResourceProperties('AWS::ECS::Service', {
+      LaunchType: Match.absent(),
+      CapacityProviderStrategy: [
+        { CapacityProvider: 'FARGATE', Base: 1, Weight: 20 },
+        { CapacityProvider: 'FARGATE_SPOT', Weight: 80 },
+      ],
+    });
+    shop.hasResourceProperties('AWS::ECS::ClusterCapacityProviderAssociations', {
+      CapacityProviders: ['FARGATE', 'FARGATE_SPOT'],
+    });
+  });
+});
