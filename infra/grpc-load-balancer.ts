@@ -70,5 +70,10 @@ function errorsOf(loadBalancer: elbv2.ApplicationLoadBalancer): cloudwatch.IMetr
   const period = Duration.minutes(5);
   const usingMetrics = ownErrors(loadBalancer, { period, statistic: 'Sum' });
   const expression = filledSum(usingMetrics);
-  return new cloudwatch.MathExpression({ label: 'errors of the load balancer', expression, usingMetrics, period });
+  return new cloudwatch.MathExpression({
+    label: 'errors of the load balancer',
+    expression,
+    usingMetrics,
+    period,
+  });
 }

@@ -205,7 +205,7 @@ export interface GrpcServiceProps extends LifetimesProps, FrontProps {
   readonly telemetry?: TelemetryOptions;
   /**
    * Its `service.name` there.
-   * @default the path of the construct, such as Shop-Orders
+   * @default the stack's name and the ids down to the service, such as Shop-Orders
    */
   readonly telemetryName?: string;
   /**

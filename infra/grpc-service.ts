@@ -1,4 +1,4 @@
-import { Duration, Names, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
 import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import type * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
@@ -43,6 +43,8 @@ export class GrpcService extends Construct implements ec2.IConnectable, iam.IGra
   readonly targets: GrpcTargets;
   /** What the container writes. */
   readonly logGroup: logs.LogGroup;
+  /** Tells it apart in the account and region: the name of its stack, and the ids down to it. */
+  readonly names: readonly string[];
   /** Its `service.name` where metrics and traces are. */
   readonly telemetryName: string;
   /** Tasks that always run. */
@@ -90,7 +92,10 @@ export class GrpcService extends Construct implements ec2.IConnectable, iam.IGra
       route: props.route,
     });
 
-    this.telemetryName = props.telemetryName ?? this.node.path.replaceAll('/', '-');
+    const stack = Stack.of(this);
+    const ids = this.node.scopes.slice(stack.node.scopes.length).map((it) => it.node.id);
+    this.names = [stack.stackName, ...ids];
+    this.telemetryName = props.telemetryName ?? this.names.join('-');
     this.logGroup = new logs.LogGroup(this, 'Log', {
       retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
       // A first deployment that fails is rolled back, and would take along the log that says why.
@@ -132,7 +137,7 @@ export class GrpcService extends Construct implements ec2.IConnectable, iam.IGra
       service: this,
       faultPattern: props.faultPattern,
       hasTelemetry: props.telemetry !== undefined,
-      rollBackName: `${Names.uniqueResourceName(this, { maxLength: 200, separator: '-' })}-roll-back`,
+      rollBackName: `${this.names.join('-')}-roll-back`,
       topic: props.alarmTopic,
     });
     this.rollBackAt(this.watch.alarms.rollBackName, this.watch.alarms.rollBack);

@@ -76,7 +76,7 @@ export class ServiceMetrics extends Construct {
     const ofMinute = { ...sum, period: minute };
     const faults = new logs.MetricFilter(this, 'FailedCalls', {
       logGroup: service.logGroup,
-      metricNamespace: service.node.path,
+      metricNamespace: service.names.join('/'),
       metricName: 'FailedCalls',
       filterPattern: faultPattern ?? logs.FilterPattern.booleanValue('$.fault', true),
       metricValue: '1',

@@ -7,7 +7,8 @@ import type { Stage } from './stage.ts';
  */
 export async function leftovers(stage: Stage): Promise<void> {
   const { aws, deployed, journal, subject } = stage;
-  const kept = new Set([...deployed.idsOf('AWS::DynamoDB::'), ...deployed.idsOf('AWS::SecretsManager::')]);
+  const kinds = ['AWS::DynamoDB::', 'AWS::SecretsManager::', 'AWS::Logs::LogGroup', 'AWS::S3::'];
+  const kept = new Set(kinds.flatMap((it) => deployed.idsOf(it)));
   await stage.cdk('destroy', subject.stack, '--force', ...stage.options());
   const retained = await aws.retained();
   for (const { type, id } of retained) journal.say(`kept on purpose: ${type} ${id}`);

@@ -37,8 +37,8 @@ export async function rehearse(
   acts: Acts,
   seen: Seen,
 ): Promise<void> {
-  const { app, stack } = options;
-  const chosen = app && stack ? plainSubject(app, stack) : users;
+  const { app, stack, calls, failing } = options;
+  const chosen = app && stack ? plainSubject({ app, stack, calls, failing }) : users;
   const subject = { ...chosen, context: { ...chosen.context, ...options.context } };
   const given = Object.entries(options.context).map(([name, value]) => `, ${name}=${value}`);
   seen.title = `${subject.stack}${given.join('')}`;
