@@ -17,6 +17,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
@@ -52,8 +53,9 @@ var description = grpc.ServiceDesc{
 func observe(
 	ctx context.Context, request any, info *grpc.UnaryServerInfo, handle grpc.UnaryHandler,
 ) (answer any, err error) {
-	if strings.HasPrefix(info.FullMethod, "/grpc.health.v1.") {
-		return handle(ctx, request)
+	if info.FullMethod == grpc_health_v1.Health_Check_FullMethodName {
+		answer, err = handle(ctx, request)
+		return answer, refusal(ctx, answer, err)
 	}
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, milliseconds("MAX_DEADLINE_MS", 300_000))
@@ -69,6 +71,20 @@ func observe(
 			"ms", time.Since(began).Milliseconds())
 	}()
 	return handle(ctx, request)
+}
+
+// A load balancer reads the status of a health check and not its answer: NOT_SERVING in an answer with OK is healthy to
+// it. So it alone gets the status UNAVAILABLE.
+func refusal(ctx context.Context, answer any, err error) error {
+	response, isAnswer := answer.(*grpc_health_v1.HealthCheckResponse)
+	if err != nil || !isAnswer || response.Status == grpc_health_v1.HealthCheckResponse_SERVING {
+		return err
+	}
+	agent := strings.Join(metadata.ValueFromIncomingContext(ctx, "user-agent"), "")
+	if !strings.HasPrefix(agent, "ELB-HealthChecker/") {
+		return nil
+	}
+	return status.Error(codes.Unavailable, response.Status.String())
 }
 
 func milliseconds(name string, otherwise int) time.Duration {
