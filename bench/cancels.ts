@@ -21,8 +21,8 @@ const rounds = 20;
 const giveUpMs = 10_000;
 
 /**
- * Cancels as many calls as a connection may have, and makes as many others with the same client at the same time: HTTP/2
- * allows that, and to the server all of it comes at once. Counts those that fail.
+ * Cancels as many calls as a connection may have, and makes as many others with the same client at the same time:
+ * HTTP/2 allows that, and to the server all of it comes at once. Counts those that fail.
  */
 export async function measureCancels(servers: readonly Subject[], effort: Effort): Promise<CancelRow[]> {
   const subjects = servers.flatMap((it) => {

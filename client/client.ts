@@ -30,7 +30,8 @@ export interface UsersClientOptions extends Omit<ClientOptions, 'endpoint' | 're
 
 /**
  * Calls the Users service. Options of a call are connect's: `timeoutMs` (0 means no deadline), `headers`, `signal`,
- * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError. Calls are retried: each says why, or when, that is safe.
+ * `onHeader`, `onTrailer`. Whatever a call throws is a UsersError. Calls are retried: each says why, or when, that is
+ * safe.
  */
 export interface UsersClient extends Client<typeof Users>, Connected {
   /**

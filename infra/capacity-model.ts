@@ -31,11 +31,16 @@ export const taskCallsPerSecond = 6_000 / 60;
 
 /** What is taken of machines and of DynamoDB. */
 export const assumed = {
-  /** Of a task's CPU, so that one may fail, and a burst finds room. A vCPU counts as a core of the machine that measured. */
+  /**
+   * Of a task's CPU, so that one may fail, and a burst finds room. A vCPU counts as a core of the machine that
+   * measured.
+   */
   busyShare: 0.5,
   /** How long DynamoDB takes for a request: https://aws.amazon.com/dynamodb promises single-digit milliseconds. */
   requestMs: 5,
-  /** Tasks of the default size, up to the default's number of them; above it of one vCPU, which is what a process uses. */
+  /**
+   * Tasks of the default size, up to the default's number of them; above it of one vCPU, which is what a process uses.
+   */
   smallTask: { vcpu: defaultBounds.taskVcpu, gib: defaultBounds.taskGib, most: defaultBounds.maxTasks },
   largeTask: { vcpu: 1, gib: 2 },
   minTasks: 2,
@@ -103,8 +108,8 @@ function between(measured: readonly (Cost & { readonly inFlight: number })[], in
 }
 
 /**
- * The tasks of a size that run: as many as the CPU needs, or as auto scaling starts for so many calls, up to the default
- * of `maxTasks`. Calls share requests, so the more of them each task has, the less each call costs.
+ * The tasks of a size that run: as many as the CPU needs, or as auto scaling starts for so many calls, up to the
+ * default of `maxTasks`. Calls share requests, so the more of them each task has, the less each call costs.
  */
 function tasksFor(callsPerSecond: number, vcpu: number): { tasks: number; requests: number } {
   const { minTasks, smallTask } = assumed;

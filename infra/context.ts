@@ -27,6 +27,10 @@ export interface Options {
   readonly deployment: Deployment;
   /** CloudFront in front; needs a domain. */
   readonly edge: boolean;
+  /** The name that clients connect to at CloudFront, instead of one under cloudfront.net. */
+  readonly edgeName?: string;
+  /** Its certificate in ACM, in us-east-1. */
+  readonly edgeCertificateArn?: string;
   /** The key unless something else is said; certificates alone where there is a `clientCa` and nothing else is said. */
   readonly auth: Auth;
   /** Whose tokens are taken: the URL of the issuer, as in their `iss`. */
@@ -124,7 +128,7 @@ export function readOptions(node: Node): Options {
   const traceParents = text('traceParents', /^(follow|link)$/, 'follow or link');
   const traceRatio = ratio('traceRatio') ?? defaultTraceRatio;
   const options: Options = {
-    domainName: text('domainName', /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i, 'a name such as users.example.com'),
+    domainName: text('domainName', hostName, 'a name such as users.example.com'),
     hostedZone: text(
       'hostedZone',
       /^Z[A-Z0-9]+$/,
@@ -145,6 +149,12 @@ export function readOptions(node: Node): Options {
     maxTasks: number('maxTasks'),
     deployment: deployment === 'canary' ? 'canary' : 'rolling',
     edge: flag('edge'),
+    edgeName: text('edgeName', hostName, 'a name such as api.example.com'),
+    edgeCertificateArn: text(
+      'edgeCertificateArn',
+      /^arn:[\w-]+:acm:us-east-1:.+:certificate\/.+$/,
+      'the ARN of a certificate in ACM in us-east-1, where CloudFront looks for it',
+    ),
     auth: authOf(auth, isGiven('clientCa')),
     authIssuer: text('authIssuer', /^https:\/\/[^\s/]+\S*$/, 'the https URL of an issuer'),
     authAudience: text('authAudience', /^\S+$/, 'a text without spaces'),
@@ -200,6 +210,8 @@ export function readOptions(node: Node): Options {
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return options;
 }
+
+const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
 
 /** A key and a value, as CloudFormation takes them; `aws:` is AWS's own. */
 const tag = /^(?!aws:)[\w.:/+@ -]{1,128}=[\w.:/=+@ -]{0,256}$/;

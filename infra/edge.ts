@@ -1,8 +1,17 @@
 import { Duration, Validations } from 'aws-cdk-lib';
+import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import * as origins from 'aws-cdk-lib/aws-cloudfront-origins';
 import { Construct } from 'constructs';
 import type { RequiredHeader } from './edge-proof.ts';
+
+/** A name of one's own for the edge. */
+export interface EdgeName {
+  /** Such as api.example.com: another one than the origin's. */
+  readonly name: string;
+  /** The ARN of a certificate for it in us-east-1, the region that CloudFront reads certificates from. */
+  readonly certificateArn: string;
+}
 
 /** What is brought to the edge. */
 export interface EdgeProps {
@@ -10,23 +19,36 @@ export interface EdgeProps {
   readonly domainName: string;
   /** What it adds to each request, by which the load balancer knows it. */
   readonly proof: RequiredHeader;
+  /**
+   * The name that clients connect to. Its DNS record is not made here.
+   * @default CloudFront's own, under cloudfront.net
+   */
+  readonly edgeName?: EdgeName;
 }
 
 /**
  * The service behind CloudFront: connections end near the client, calls travel AWS's network. It carries gRPC and
- * everything else, caches nothing, and has a name and a certificate of its own, under cloudfront.net.
+ * everything else, and caches nothing.
  *
  * CloudFront ends a call after 60 seconds without a byte from the service, whatever its deadline.
  */
 export class Edge extends Construct {
   /** The name that clients connect to. */
   readonly domainName: string;
+  /** What a name of one's own must lead to. */
+  readonly distribution: cloudfront.Distribution;
 
   constructor(scope: Construct, id: string, props: EdgeProps) {
     super(scope, id);
-    const distribution = new cloudfront.Distribution(this, 'Distribution', {
+    const { edgeName } = props;
+    this.distribution = new cloudfront.Distribution(this, 'Distribution', {
       comment: `gRPC of ${props.domainName}`,
       httpVersion: cloudfront.HttpVersion.HTTP2,
+      ...(edgeName && {
+        domainNames: [edgeName.name],
+        certificate: acm.Certificate.fromCertificateArn(this, 'Certificate', edgeName.certificateArn),
+        minimumProtocolVersion: cloudfront.SecurityPolicyProtocol.TLS_V1_2_2025,
+      }),
       defaultBehavior: {
         origin: new origins.HttpOrigin(props.domainName, {
           protocolPolicy: cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
@@ -44,8 +66,8 @@ export class Edge extends Construct {
         compress: false,
       },
     });
-    this.domainName = distribution.distributionDomainName;
-    Validations.of(distribution).acknowledge(
+    this.domainName = edgeName?.name ?? this.distribution.distributionDomainName;
+    Validations.of(this.distribution).acknowledge(
       { id: 'AwsSolutions-CFR1', reason: 'The service is for every country.' },
       {
         id: 'AwsSolutions-CFR2',

@@ -40,6 +40,17 @@ export function contradictions(options: Options, isGiven: (name: string) => bool
     options.protected && options.disposable,
     'protected keeps the load balancer, and disposable is for what goes without a question: leave one of them out',
   );
+  for (const [name, other] of [
+    ['edgeName', 'edgeCertificateArn'],
+    ['edgeCertificateArn', 'edgeName'],
+  ] as const) {
+    refuse(isGiven(name) && !edge, `${name} is for CloudFront: set edge=true, or leave it out`);
+    refuse(isGiven(name) && !isGiven(other), `${name} needs ${other}: CloudFront takes both or none`);
+  }
+  refuse(
+    options.edgeName !== undefined && options.edgeName.toLowerCase() === options.domainName?.toLowerCase(),
+    'edgeName must be another name than domainName, by which CloudFront finds the load balancer',
+  );
   refuse(
     edge && isGiven('clientCa'),
     'clientCa and edge: CloudFront shows the load balancer no client certificate',

@@ -1,7 +1,8 @@
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import type * as cloudfront from 'aws-cdk-lib/aws-cloudfront';
 import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as route53 from 'aws-cdk-lib/aws-route53';
-import { LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
+import { CloudFrontTarget, LoadBalancerTarget } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
 
 /** A name of one's own. */
@@ -39,5 +40,14 @@ export class ServiceDomain extends Construct {
       zone: this.#zone,
       target: route53.RecordTarget.fromAlias(new LoadBalancerTarget(loadBalancer)),
     });
+  }
+
+  /** Leads another name of the zone to CloudFront, which has addresses of IPv6, too. */
+  pointEdge(name: string, distribution: cloudfront.Distribution): void {
+    const target = route53.RecordTarget.fromAlias(new CloudFrontTarget(distribution));
+    // With a dot at its end it is a full name, to which the zone's is not added.
+    const record = { zone: this.#zone, recordName: `${name}.`, target };
+    new route53.ARecord(this, 'EdgeAlias', record);
+    new route53.AaaaRecord(this, 'EdgeAliasIpv6', record);
   }
 }

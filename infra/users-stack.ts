@@ -125,7 +125,10 @@ export class UsersStack extends Stack {
       const { loadBalancer } = service;
       new RateRule(this, 'RateRule', { loadBalancer, requestsPerIp: options.wafRatePerIp });
     }
-    const edge = proof && domainName ? new Edge(this, 'Edge', { domainName, proof }) : undefined;
+    const { edgeName: name, edgeCertificateArn: arn } = options;
+    const edgeName = name && arn ? { name, certificateArn: arn } : undefined;
+    const edge = proof && domainName ? new Edge(this, 'Edge', { domainName, proof, edgeName }) : undefined;
+    if (edge && edgeName) domain?.pointEdge(edgeName.name, edge.distribution);
     // CloudFront shows the header before it is asked for.
     if (edge) service.targets.node.addDependency(edge);
 
@@ -157,8 +160,12 @@ export class UsersStack extends Stack {
       store: tableGraph(table),
     });
 
-    const name = edge?.domainName ?? domainName ?? service.loadBalancer.loadBalancerDnsName;
-    this.#output('Endpoint', `https://${name}`, 'Where gRPC, gRPC-Web and Connect clients connect to');
+    const host = edge?.domainName ?? domainName ?? service.loadBalancer.loadBalancerDnsName;
+    this.#output('Endpoint', `https://${host}`, 'Where gRPC, gRPC-Web and Connect clients connect to');
+    if (edge && edgeName && !domain) {
+      const { distributionDomainName: target } = edge.distribution;
+      this.#output('EdgeTarget', target, `What the DNS record of ${edgeName.name} is to lead to`);
+    }
     if (service.authority) {
       this.#output(
         'Ca',

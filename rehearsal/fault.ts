@@ -17,6 +17,8 @@ export interface Effect {
 export interface Fault {
   /** What happens, and what is expected, in a sentence. */
   readonly says: string;
+  /** The Debian package that it needs and this machine lacks. Default: none */
+  missing?(): string | undefined;
   /** Makes it happen, and returns once the service is as it was. */
   run(stage: Stage): Promise<Effect>;
 }

@@ -1,18 +1,23 @@
 import type { Stage } from './stage.ts';
 
+/** What a stack may keep on purpose ("Tear down" in docs/operating.md): data, keys, and the log that says why. */
+const keepable = ['AWS::DynamoDB::', 'AWS::SecretsManager::', 'AWS::Logs::LogGroup'];
+
 /**
  * Destroys the stack, and looks what is left.
  *
  * @throws Error that lists it, unless it was kept on purpose
  */
 export async function leftovers(stage: Stage): Promise<void> {
-  const { aws, deployed, journal, subject } = stage;
-  const kinds = ['AWS::DynamoDB::', 'AWS::SecretsManager::', 'AWS::Logs::LogGroup', 'AWS::S3::'];
-  const kept = new Set(kinds.flatMap((it) => deployed.idsOf(it)));
-  await stage.cdk('destroy', subject.stack, '--force', ...stage.options());
+  const { aws, deployed, journal } = stage;
+  const kept = new Set(keepable.flatMap((type) => deployed.idsOf(type)));
+  await stage.cdk.destroy();
   const retained = await aws.retained();
-  for (const { type, id } of retained) journal.say(`kept on purpose: ${type} ${id}`);
-  const left = retained.filter((it) => !kept.has(it.id)).map(({ type, id }) => `${type} ${id}`);
+  const left: string[] = [];
+  for (const { type, id } of retained) {
+    if (kept.has(id)) journal.say(`kept on purpose: ${type} ${id}`);
+    else left.push(`${type} ${id}`);
+  }
   const list = async (service: string, action: string, key: string, name: string): Promise<string[]> => {
     // The wire: lists of AWS's APIs.
     const found = (await aws.json(service, action, {}))[key] as readonly Record<string, string>[];

@@ -3,11 +3,12 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { Acts } from './acts.ts';
+import { root } from './cdk.ts';
+import { faults } from './faults/all.ts';
 import { Journal } from './journal.ts';
 import { type Options, readOptions } from './options.ts';
 import { rehearse, type Seen } from './rehearse.ts';
 import { reportOf } from './report.ts';
-import { root } from './stage.ts';
 import { findTools, NotRun } from './tools.ts';
 
 const options = read();
@@ -17,7 +18,8 @@ if (options) {
   const acts = new Acts(journal);
   const seen: Seen = { title: '', loads: [] };
   try {
-    await rehearse(await findTools(root), options, folder, journal, acts, seen);
+    const chosen = options.faults.flatMap((it) => faults[it] ?? []);
+    await rehearse(await findTools(root, chosen), options, folder, journal, acts, seen);
   } catch (error) {
     process.exitCode = 1;
     if (error instanceof NotRun) console.error(`rehearsal: NOT RUN, which is a failure: ${error.message}`);

@@ -3,6 +3,9 @@ import type { DeployedService } from './deployed.ts';
 import { type Health, type HealthCheck, probe, TargetHealth } from './health-check.ts';
 import type { Task } from './task.ts';
 
+/** Until ECS has seen that a task ended. Its health checks may be quicker. */
+const noticeMs = 8_000;
+
 /** A target group that a task is registered in. */
 export interface Registration {
   readonly groupArn: string;
@@ -27,7 +30,7 @@ export class Member {
   /** Whether it was healthy in every target group at some time. */
   wasHealthy = false;
   /** Since when it has been seen to have ended. */
-  endedMs: number | undefined;
+  #endedMs: number | undefined;
 
   readonly #health: ReadonlyMap<string, TargetHealth>;
   readonly #stop = new AbortController();
@@ -57,6 +60,21 @@ export class Member {
 
   get isUnhealthy(): boolean {
     return this.registrations.some((it) => this.healthIn(it.groupArn) === 'unhealthy');
+  }
+
+  /**
+   * Why it is to be replaced, if it is.
+   *
+   * @param graceMs after its start, in which health checks do not count against a task that was never healthy
+   */
+  lossOf(graceMs: number): string | undefined {
+    const nowMs = performance.now();
+    if (!this.task.isRunning) {
+      this.#endedMs ??= nowMs;
+      return nowMs - this.#endedMs >= noticeMs ? 'ended by itself' : undefined;
+    }
+    const isGraced = !this.wasHealthy && nowMs - this.task.startedMs < graceMs;
+    return this.isUnhealthy && !isGraced ? 'failed its health checks' : undefined;
   }
 
   /** Ends the checks. */

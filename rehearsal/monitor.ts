@@ -6,9 +6,9 @@ import type { Deployed } from './deployed.ts';
 import { type LinePredicate, readPattern } from './filter-pattern.ts';
 import { LogTail } from './log-tail.ts';
 import { Metrics } from './metrics.ts';
-import type { Watch } from './service.ts';
 import type { Stage } from './stage.ts';
 import type { Task } from './task.ts';
+import type { Watch } from './watch.ts';
 
 /** How many tasks there were at a time. */
 export interface TaskCount {

@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Acts } from './acts.ts';
 import { baseImage, buildBaseImage } from './base-image.ts';
+import { root } from './cdk.ts';
 import { confined } from './confinement.ts';
 import type { Effect } from './fault.ts';
 import { faults } from './faults/all.ts';
@@ -14,7 +15,7 @@ import { Monitor } from './monitor.ts';
 import type { Options } from './options.ts';
 import { plainSubject } from './plain-subject.ts';
 import type { Outcome } from './service.ts';
-import { root, Stage } from './stage.ts';
+import { Stage } from './stage.ts';
 import type { Tools } from './tools.ts';
 import { users } from './users-subject.ts';
 
@@ -50,16 +51,14 @@ export async function rehearse(
     process.once(signal, () => stage[Symbol.asyncDispose]().finally(() => process.exit(1)));
   }
   const isDeployed = await acts.play('Bootstrap, deploy', async () => {
-    await stage.bootstrap();
+    await stage.cdk.bootstrap();
     await stage.deploy();
   });
   if (!isDeployed) return;
   await using monitor = new Monitor(stage, options.minuteMs);
   stage.watch = monitor;
   seen.monitor = monitor;
-  await acts.play('The same once more makes no difference', async () => {
-    await stage.cdk('diff', subject.stack, '--fail', '--method', 'template', ...stage.options());
-  });
+  await acts.play('The same once more makes no difference', () => stage.cdk.diff());
   await acts.play('The tasks are confined as they are defined', () => confined(stage));
   for (const check of [...subject.checks, ...options.checks]) {
     await acts.play(check, () => runCheck(stage, check));

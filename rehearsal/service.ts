@@ -1,25 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Deployed, DeployedService } from './deployed.ts';
+import type { DeployedService } from './deployed.ts';
 import { type DeploymentSettings, failureThreshold, leaving, roomFor, settingsOf } from './deployment.ts';
 import type { Journal } from './journal.ts';
 import type { Member } from './member.ts';
 import type { Targets } from './targets.ts';
 import type { Platform } from './task.ts';
 import { TaskSet } from './task-set.ts';
-
-/** What a service asks whether a deployment may go on. */
-export interface Watch {
-  /** How long a minute lasts for alarms and for the time that a deployment bakes. */
-  readonly minuteMs: number;
-  /** For how many minutes alarms are watched after a rolling deployment, which ECS computes from them. */
-  bakeMinutes(alarmNames: readonly string[]): number;
-  /** The first of the alarms that is in the state ALARM. */
-  firing(alarmNames: readonly string[]): string | undefined;
-  /** Whether none of the alarms is on, or about to go off by what has been. */
-  areCalm(alarmNames: readonly string[]): boolean;
-  /** Takes over what is deployed now. */
-  configure(deployed: Deployed): void;
-}
+import type { Watch } from './watch.ts';
 
 /** How a deployment ended. */
 export interface Outcome {
@@ -44,8 +31,6 @@ interface Deployment {
 
 /** Between two looks at what is to be done. */
 const tickMs = 250;
-/** Until ECS has seen that a task ended. Its health checks may be quicker. */
-const noticeMs = 8_000;
 
 const revisionOf = ({ taskDefinitionArn }: DeployedService) => taskDefinitionArn.replace(/^.*\//, '');
 
@@ -231,7 +216,7 @@ export class Service implements AsyncDisposable {
     if (!wanted) return;
     const { version, settings } = wanted;
     for (const member of this.tasks.active) {
-      const reason = lossOf(member, settings.graceMs);
+      const reason = member.lossOf(settings.graceMs);
       if (!reason) continue;
       this.#journal.say(`task ${member.task.id} of ${member.task.revision} ${reason}`);
       if (this.#next && member.version === this.#next.version) this.#next.failed++;
@@ -262,15 +247,4 @@ export class Service implements AsyncDisposable {
       if (!this.#current) this.tasks.failure ??= error;
     });
   }
-}
-
-/** Why a task is to be replaced, if it is. */
-function lossOf(member: Member, graceMs: number): string | undefined {
-  const nowMs = performance.now();
-  if (!member.task.isRunning) {
-    member.endedMs ??= nowMs;
-    return nowMs - member.endedMs >= noticeMs ? 'ended by itself' : undefined;
-  }
-  const isGraced = !member.wasHealthy && nowMs - member.task.startedMs < graceMs;
-  return member.isUnhealthy && !isGraced ? 'failed its health checks' : undefined;
 }

@@ -1,24 +1,21 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
-import { Aws, account, credentials } from './aws.ts';
-import { run } from './command.ts';
+import { Aws, credentials } from './aws.ts';
+import { Cdk, root } from './cdk.ts';
 import type { Deployed } from './deployed.ts';
 import { Door } from './door.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Journal } from './journal.ts';
 import { LoadBalancer } from './load-balancer.ts';
 import { TaskNetwork } from './network.ts';
-import { type Outcome, Service, type Watch } from './service.ts';
+import { type Outcome, Service } from './service.ts';
 import type { Subject } from './subject.ts';
 import { TableData } from './table-data.ts';
 import { Targets } from './targets.ts';
 import type { TaskDefinitionProperties } from './template.ts';
 import type { Tools } from './tools.ts';
-
-/** The repository. */
-export const root = fileURLToPath(new URL('..', import.meta.url));
+import type { Watch } from './watch.ts';
 
 /** What is deployed once more. */
 export interface Redeployment {
@@ -29,6 +26,7 @@ export interface Redeployment {
 /** A deployment as it runs: the AWS APIs, the stack, its load balancer, its tasks and its tables' data. */
 export class Stage implements AsyncDisposable {
   readonly aws: Aws;
+  readonly cdk: Cdk;
   readonly door: Door;
   readonly journal: Journal;
   readonly subject: Subject;
@@ -65,6 +63,7 @@ export class Stage implements AsyncDisposable {
     resources: AsyncDisposableStack,
   ) {
     this.aws = parts.aws;
+    this.cdk = new Cdk(more.subject, parts.aws.url, more.folder);
     this.door = parts.door;
     this.journal = more.journal;
     this.subject = more.subject;
@@ -110,28 +109,6 @@ export class Stage implements AsyncDisposable {
     return this.#balancer;
   }
 
-  /** Runs a command of the CDK CLI. */
-  async cdk(command: string, ...args: readonly string[]): Promise<string> {
-    const app = this.subject.app ? ['--app', this.subject.app] : [];
-    const output = ['--output', join(this.folder, 'cdk.out')];
-    return run('npx', ['cdk', command, ...app, ...output, ...args], {
-      cwd: root,
-      env: {
-        ...process.env,
-        ...credentials,
-        AWS_ENDPOINT_URL: this.aws.url,
-        CDK_DOCKER: join(import.meta.dirname, 'aws/docker'),
-        CDK_DISABLE_VERSION_CHECK: '1',
-        CDK_DISABLE_CLI_TELEMETRY: 'true',
-      },
-    });
-  }
-
-  /** Prepares the account. */
-  async bootstrap(): Promise<void> {
-    await this.cdk('bootstrap', `aws://${account}/${credentials.AWS_REGION}`);
-  }
-
   /**
    * Deploys the stack, and waits until its services have the tasks that it says.
    *
@@ -139,9 +116,7 @@ export class Stage implements AsyncDisposable {
    * @returns how the deployment of each service ended
    */
   async deploy(context: Readonly<Record<string, string>> = {}): Promise<Outcome[]> {
-    const outputs = ['--outputs-file', join(this.folder, 'outputs.json')];
-    const how = ['--method', 'direct', '--require-approval', 'never'];
-    await this.cdk('deploy', this.subject.stack, ...how, ...outputs, ...this.options(context));
+    await this.cdk.deploy(context);
     this.#deployed = await this.aws.stack(this.subject.stack);
     this.journal.say(`stack ${this.subject.stack}: ${this.#deployed.status}`);
     this.watch.configure(this.#deployed);
@@ -185,22 +160,6 @@ export class Stage implements AsyncDisposable {
     if (this.watch.areCalm(names)) return;
     this.journal.say(`waiting until the alarms ${names.join(', ')} are calm`);
     while (!this.watch.areCalm(names)) await sleep(500);
-  }
-
-  /** `-c NAME=VALUE` of the subject's options, and of more. */
-  options(context: Readonly<Record<string, string>> = {}): string[] {
-    return Object.entries({ ...this.subject.context, ...context }).flatMap(([name, value]) => [
-      '-c',
-      `${name}=${value}`,
-    ]);
-  }
-
-  /** What `cdk deploy` wrote: the outputs of the stack. */
-  async outputs(): Promise<Readonly<Record<string, string>>> {
-    const written: Record<string, Record<string, string>> = JSON.parse(
-      await readFile(join(this.folder, 'outputs.json'), 'utf8'),
-    );
-    return written[this.subject.stack] ?? {};
   }
 
   /** Where the service is called. Writes it down, too, for checks. */

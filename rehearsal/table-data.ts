@@ -6,9 +6,10 @@ import {
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
 import { credentials } from './aws.ts';
-import { attempt, run } from './command.ts';
+import { attempt, CommandFailed, run } from './command.ts';
 import type { Deployed } from './deployed.ts';
 import { isSet } from './template.ts';
+import { NotRun } from './tools.ts';
 
 /** The data of the tables, in Amazon's own DynamoDB Local: moto answers too few requests to be called under load. */
 export class TableData implements AsyncDisposable {
@@ -24,10 +25,12 @@ export class TableData implements AsyncDisposable {
     this.#script = script;
   }
 
-  /** @throws CommandFailed without Java, or when it can't be had */
+  /** @throws NotRun when it can't be had: Maven brings it, once */
   static async start(root: string): Promise<TableData> {
     const script = join(root, '.ci/dynamodb');
-    const said = await run(script, ['start']);
+    const said = await run(script, ['start']).catch((error) => {
+      throw error instanceof CommandFailed ? new NotRun(`DynamoDB Local: ${error.message}`) : error;
+    });
     const [, url = ''] = /DYNAMODB_ENDPOINT=(\S+)/.exec(said) ?? [];
     const [, pid = ''] = /DYNAMODB_PID=(\d+)/.exec(said) ?? [];
     return new TableData(url, pid, script);

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { attempt, CommandFailed, run } from './command.ts';
+import type { Fault } from './fault.ts';
 
 /** The programs of others that a rehearsal needs. */
 export interface Tools {
@@ -24,11 +25,11 @@ const programs: Readonly<Record<string, string>> = {
 };
 
 /**
- * Looks whether everything is here.
+ * Looks whether everything is here that a rehearsal with these faults needs.
  *
  * @throws NotRun that says what to install
  */
-export async function findTools(root: string): Promise<Tools> {
+export async function findTools(root: string, faults: readonly Fault[]): Promise<Tools> {
   if (process.platform !== 'linux')
     throw new NotRun('a rehearsal takes Linux, for containers and namespaces');
   if (process.getuid?.() !== 0)
@@ -37,6 +38,7 @@ export async function findTools(root: string): Promise<Tools> {
   for (const [program, packageName] of Object.entries(programs)) {
     if ((await attempt('which', [program])) === undefined) missing.push(packageName);
   }
+  missing.push(...faults.flatMap((it) => it.missing?.() ?? []));
   if (missing.length > 0) {
     throw new NotRun(`these Debian packages are missing: apt-get install ${missing.join(' ')}`);
   }

@@ -33,8 +33,8 @@ export function everyKindOfCall(
     serverName: endpoint.serverName,
     tls: { ca: endpoint.ca },
     token: endpoint.token,
-    // While every other task is dead, most calls fail, and a client would stop to retry (gRFC A6). What is to be seen is
-    // whether retries help.
+    // While one of two tasks is gone half of the calls fail, and a client would stop to retry (gRFC A6). What is to be
+    // seen is whether retries help.
     retry: { maxAttempts, maxTokens: 0 },
   };
   const kind = (

@@ -1,13 +1,10 @@
 import { randomBytes } from 'node:crypto';
-import { createUsersClient } from '../client/client.ts';
 import { baseImage } from './base-image.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Calls } from './load.ts';
+import { SignedUp } from './signed-up.ts';
 import type { Subject } from './subject.ts';
 import { everyKindOfCall } from './users-calls.ts';
-
-/** Users that one check asks for. */
-const checkedAtOnce = 500;
 
 /** The Users service, as `npx cdk deploy` deploys it. */
 export const users: Subject = {
@@ -21,7 +18,7 @@ export const users: Subject = {
   ],
   environment: (token): Record<string, string> => (token === undefined ? {} : { USERS_TOKEN: token }),
   async token(stage) {
-    const { ApiKeySecret } = await stage.outputs();
+    const { ApiKeySecret } = await stage.cdk.outputs();
     if (!ApiKeySecret) return undefined;
     const [first] = (await stage.aws.readSecret(ApiKeySecret)).split(/\s+/);
     return first;
@@ -29,13 +26,13 @@ export const users: Subject = {
   calls,
   rotation: {
     async add(stage) {
-      const { ApiKeySecret = '' } = await stage.outputs();
+      const { ApiKeySecret = '' } = await stage.cdk.outputs();
       const former = await stage.aws.readSecret(ApiKeySecret);
       await stage.aws.writeSecret(ApiKeySecret, `${randomBytes(32).toString('hex')}\n${former}`);
       return former;
     },
     async drop(stage) {
-      const { ApiKeySecret = '' } = await stage.outputs();
+      const { ApiKeySecret = '' } = await stage.cdk.outputs();
       const [latest = ''] = (await stage.aws.readSecret(ApiKeySecret)).split(/\s+/);
       await stage.aws.writeSecret(ApiKeySecret, latest);
     },
@@ -44,23 +41,6 @@ export const users: Subject = {
 };
 
 function calls(endpoint: Endpoint, maxAttempts: number): Calls {
-  const run = randomBytes(6).toString('hex');
-  const names: string[] = [];
-  let count = 0;
-  const next = () => `load-${run}-${count++}`;
-  return {
-    kinds: everyKindOfCall(endpoint, { names, next }, maxAttempts),
-    async lost() {
-      const { url, ca, serverName, token } = endpoint;
-      using client = createUsersClient({ endpoint: url, serverName, token, tls: { ca } });
-      const lost: string[] = [];
-      for (let from = 0; from < names.length; from += checkedAtOnce) {
-        const user = names.slice(from, from + checkedAtOnce).map((username) => ({ username }));
-        for await (const { result } of client.getUsers({ user })) {
-          if (result.case !== 'user') lost.push(`${result.value?.username} was signed up, and is gone`);
-        }
-      }
-      return { acknowledged: names.length, lost };
-    },
-  };
+  const users = new SignedUp(endpoint);
+  return { kinds: everyKindOfCall(endpoint, users, maxAttempts), lost: () => users.lost() };
 }

@@ -99,7 +99,8 @@ export async function measureOverload(servers: readonly Subject[], effort: Effor
 }
 
 async function capacityOf(server: Running, { folder, isQuick, seconds }: Effort): Promise<number> {
-  const [load] = unaryLoads;
+  // As many connections as the open loop has: with few, reads and writes would be shared by more calls.
+  const load = { ...unaryLoads[0], connections, streams: 4 };
   await checkAnswers(server);
   const answerBytes = await checkLoad(server, load);
   const { rate } = await drive(server, load, isQuick ? 5_000 : warmUpCalls, answerBytes, folder);

@@ -28,7 +28,7 @@ const requestTtlSeconds = 24 * 60 * 60;
 const handler = connectNodeAdapter({
   routes: (router) =>
     router.service(Users, {
-      createUser: signUp,
+      createUser,
       async *getUsers({ user: users }) {
         for (let at = 0; at < users.length; at += batchKeys) {
           const some = users.slice(at, at + batchKeys);
@@ -61,6 +61,16 @@ async function find(users: readonly User[]): Promise<Map<string, { username: str
     asked = answer.UnprocessedKeys;
   }
   return found;
+}
+
+/** An id may be another user's by chance: then another one is tried, as ours does. */
+async function createUser(request: CreateUserRequest) {
+  try {
+    return await signUp(request);
+  } catch (error) {
+    if (!(error instanceof ConnectError) || error.code !== Code.AlreadyExists) throw error;
+    return signUp(request);
+  }
 }
 
 async function signUp({ username, email, requestId }: CreateUserRequest) {

@@ -1,6 +1,6 @@
-// What one request to DynamoDB costs this process, by the store's client and by the AWS SDK's, in turns, against a server
-// that answers at once in a process of its own: `npx node bench/stores/client.ts`. CPU in µs a request, the least of
-// the rounds; with one request at a time its median time too.
+// What one request to DynamoDB costs this process, by the store's client and by the AWS SDK's, in turns, against a
+// server that answers at once in a process of its own: `npx node bench/stores/client.ts`. CPU in µs a request, the
+// least of the rounds; with one request at a time its median time too.
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:http';

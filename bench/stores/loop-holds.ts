@@ -1,5 +1,5 @@
-// Imported before a server (`node --import`): appends to the file LOOP_HOLDS, ten times a second, for how many ms at most
-// one turn of the event loop has lasted since. What is measured includes the millisecond between two looks.
+// Imported before a server (`node --import`): appends to the file LOOP_HOLDS, ten times a second, for how many ms at
+// most one turn of the event loop has lasted since. What is measured includes the millisecond between two looks.
 import { appendFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 

@@ -46,8 +46,8 @@ interface Seen {
 /** How often calls come: those of each step meet at the table. */
 const stepMs = 100;
 /**
- * A sign-up takes of four partitions, or of none of them, so some keep what they have saved for longer: in so many times
- * the seconds it no longer counts.
+ * A sign-up takes of four partitions, or of none of them, so some keep what they have saved for longer: in so many
+ * times the seconds it no longer counts.
  */
 const burstTimes = 4;
 /** What partitions have saved is used up in the first second, which does not count. */

@@ -7,9 +7,9 @@ export interface RetryThrottleOptions {
 }
 
 /**
- * Ends retries while most calls to a server fail: a server that has too much to do must not get all calls several times.
- * Each client has one. Attempts that reached no server do not count, as they cost none.
- * Source: https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
+ * Ends retries while most calls to a server fail: a server that has too much to do must not get all calls several
+ * times. Each client has one. Attempts that reached no server do not count, as they cost none. Source:
+ * https://github.com/grpc/proposal/blob/master/A6-client-retries.md#throttling-retry-attempts-and-hedged-rpcs
  */
 export class RetryThrottle {
   readonly #options: RetryThrottleOptions;

@@ -61,8 +61,8 @@ export interface CallPolicy extends RetryPolicy {
  * server has refused to begin is sent again at once the first time, and does not count as an attempt ("transparent
  * retry", https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries).
  *
- * A server that sends `grpc-retry-pushback-ms` decides when the next attempt is made, or, by a negative number, that there
- * is none. While most calls fail, none is retried: see `RetryThrottle`.
+ * A server that sends `grpc-retry-pushback-ms` decides when the next attempt is made, or, by a negative number, that
+ * there is none. While most calls fail, none is retried: see `RetryThrottle`.
  *
  * A server stream is retried until its first message; therefore its headers are handed on together with that message.
  * Other streams are not retried: what they have sent is gone.

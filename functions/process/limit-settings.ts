@@ -27,8 +27,8 @@ export function limitRange<L>(name: keyof L, ranges: LimitRanges<L>): LimitRange
 }
 
 /**
- * Reads the limits: those that the settings set, else the defaults. A value that is out of range becomes a problem of the
- * settings, and so do two that contradict each other.
+ * Reads the limits: those that the settings set, else the defaults. A value that is out of range becomes a problem of
+ * the settings, and so do two that contradict each other.
  *
  * @param pairs looked at where both are set: one that is set alone may be beyond the default of the other, as ever, and
  * then the smaller one bounds both

@@ -56,8 +56,8 @@ export const rpcLimits = {
   glitchBurst: 10_000,
   glitchesPerSecond: 330,
   /**
-   * PINGs that come sooner than this after another, while nothing else happens on their connection, are strikes. Clients
-   * of gRPC keep their connections alive every 10 s at most. Zero: they may come at any time.
+   * PINGs that come sooner than this after another, while nothing else happens on their connection, are strikes.
+   * Clients of gRPC keep their connections alive every 10 s at most. Zero: they may come at any time.
    */
   minPingIntervalMs: 5_000,
   /** Strikes without consequence: as grpc-go. */
@@ -87,8 +87,9 @@ export const rpcLimits = {
    */
   maxCallsPerClient: 2048,
   /**
-   * Turns of the event loop that are shorter are no overload. Once it is overloaded, each turn takes on what can be done
-   * in this time, and refuses the rest: answers come some two turns after their requests. Zero: nothing is refused.
+   * Turns of the event loop that are shorter are no overload. Once it is overloaded, each turn takes on what can be
+   * done in this time, and refuses the rest: answers come some two turns after their requests. Zero: nothing is
+   * refused.
    */
   overloadTurnMs: 20,
   /**

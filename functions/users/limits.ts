@@ -72,7 +72,8 @@ export const usersLimits = {
   storeTimeoutMs: 5_000,
   /**
    * What the store answers within this time is not slow. When it takes much longer, and longer than it used to, fewer
-   * calls wait for it, down to `minStoreCalls`, and the others are refused at once; reads and writes apart. Zero: never.
+   * calls wait for it, down to `minStoreCalls`, and the others are refused at once; reads and writes apart. Zero:
+   * never.
    */
   storeSlowAfterMs: 100,
   minStoreCalls: 20,

@@ -220,6 +220,43 @@ describe('options', () => {
     });
   });
 
+  describe('edge: a name of your own', () => {
+    const edgeCertificateArn = certificateArn;
+    const own = { edge: 'true', edgeName: 'api.example.com', edgeCertificateArn };
+
+    test('has its certificate, and by hostedZone its records', () => {
+      const template = usersTemplate({ ...domain, ...own });
+      template.hasResourceProperties('AWS::CloudFront::Distribution', {
+        DistributionConfig: {
+          Aliases: ['api.example.com'],
+          ViewerCertificate: {
+            AcmCertificateArn: edgeCertificateArn,
+            MinimumProtocolVersion: 'TLSv1.2_2025',
+            SslSupportMethod: 'sni-only',
+          },
+        },
+      });
+      template.hasOutput('Endpoint', { Value: 'https://api.example.com' });
+      const DNSName = { 'Fn::GetAtt': [Match.stringLikeRegexp('^EdgeDistribution'), 'DomainName'] };
+      for (const Type of ['A', 'AAAA'])
+        template.hasResourceProperties('AWS::Route53::RecordSet', {
+          Type,
+          Name: 'api.example.com.',
+          HostedZoneId: domain.hostedZone,
+          AliasTarget: Match.objectLike({ DNSName }),
+        });
+      assert.deepEqual(template.findOutputs('EdgeTarget'), {});
+    });
+
+    test('without hostedZone you make the record, to what an output tells', () => {
+      const template = usersTemplate({ domainName: 'users.example.com', certificateArn, ...own });
+      assert.deepEqual(resourcesOf(template, 'AWS::Route53::RecordSet'), []);
+      template.hasOutput('EdgeTarget', {
+        Value: { 'Fn::GetAtt': [Match.stringLikeRegexp('^EdgeDistribution'), 'DomainName'] },
+      });
+    });
+  });
+
   test('edge: CloudFront with gRPC, every method, nothing cached, HTTPS to the domain', () => {
     const template = usersTemplate({ ...domain, edge: 'true' });
     template.hasResourceProperties('AWS::CloudFront::Distribution', {
@@ -312,6 +349,16 @@ describe('options that can not be meant', () => {
     [{ certificateArn }, /certificateArn needs domainName/],
     [{ ...domain, certificateArn }, /give either it or certificateArn/],
     [{ edge: 'true' }, /edge needs domainName/],
+    [{ edgeName: 'api.example.com' }, /edgeName is for CloudFront: .*\nedgeName needs edgeCertificateArn/],
+    [{ edgeCertificateArn: certificateArn }, /edgeCertificateArn needs edgeName/],
+    [
+      { edgeCertificateArn: certificateArn.replace('us-east-1', 'eu-west-1') },
+      /edgeCertificateArn must be .* in us-east-1/,
+    ],
+    [
+      { ...domain, edge: 'true', edgeName: 'Users.example.com', edgeCertificateArn: certificateArn },
+      /edgeName must be another name than domainName/,
+    ],
     [{ domainName: 'localhost', hostedZone: 'Z1' }, /domainName must be a name such as/],
     [{ ...domain, hostedZone: 'example.com' }, /hostedZone must be the id of a Route 53 hosted zone/],
     [{ deployment: 'blue' }, /deployment must be rolling or canary, not "blue"/],

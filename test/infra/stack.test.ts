@@ -16,6 +16,12 @@ const variants: Record<string, Record<string, unknown>> = {
   'a stage with tags': { stage: 'test', tags: 'team=payments', protected: 'true' },
   'canary deployments': { deployment: 'canary' },
   'CloudFront in front': { ...domain, edge: 'true' },
+  'CloudFront with a name of yours': {
+    ...domain,
+    edge: 'true',
+    edgeName: 'api.example.com',
+    edgeCertificateArn: certificateArn,
+  },
   'another size': { cpu: '1024', memoryMiB: '2048', minTasks: '3', maxTasks: '30' },
   'another base image': { baseImage: 'localhost/nodejs24:local' },
   'alarms that tell somebody': { alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },

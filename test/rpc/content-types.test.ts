@@ -1,7 +1,13 @@
 // Proves that a content type is read as HTTP has it: with parameters, quoted or not, with spaces around them, in any
-// case (RFC 9110 sections 5.6.6 and 8.3.1); and that 415 says in its body and in `accept-post` what would be taken.
+// case (RFC 9110 sections 5.6.6 and 8.3.1); that an answer of gRPC has the content type of its request, parameters aside; and
+// that 415 says in its body and in `accept-post` what would be taken.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
+import { Code, ConnectError } from '@connectrpc/connect';
+import { Admission } from '../../functions/rpc/call/admission.ts';
+import { GrpcShedder } from '../../functions/rpc/grpc/shedder.ts';
+import { rpcLimits } from '../../functions/rpc/index.ts';
+import { frame } from '../support/frames.ts';
 import { nameOf, wires } from '../support/transports.ts';
 import { serve } from './echo.ts';
 import { call, contentType } from './raw.ts';
@@ -27,6 +33,52 @@ for (const wire of wires) {
     }
   });
 }
+
+describe('an answer of gRPC', () => {
+  const asked = [
+    ['application/grpc', 'application/grpc'],
+    ['application/grpc;charset=utf-8', 'application/grpc'],
+    ['application/grpc+proto', 'application/grpc+proto'],
+    ['Application/gRPC+PROTO', 'application/grpc+proto'],
+    ['application/grpc+json', 'application/grpc+json'],
+    ['application/grpc+JSON ; a=1', 'application/grpc+json'],
+  ] as const;
+  for (const [type, answered] of asked) {
+    it(`to ${type} is ${answered}, whether or not it succeeds`, async (t) => {
+      const serving = await serve(t, {
+        unary,
+        serverStream() {
+          throw new ConnectError('no', Code.NotFound);
+        },
+      });
+      for (const [method, status] of Object.entries({ Unary: 0, ServerStream: 5, Nowhere: 12 })) {
+        const body = frame(Buffer.from(type.toLowerCase().includes('json') ? '{}' : ''));
+        const answer = await call(
+          serving,
+          { protocol: 'grpc', http: '2' },
+          { method, headers: { 'content-type': type }, body },
+        );
+        const contentType = /^content-type: (.*)$/m.exec(answer.headers)?.[1];
+        assert.deepEqual([method, contentType], [method, answered]);
+        assert.match(answer.headers, new RegExp(`^grpc-status: ${status}$`, 'm'));
+      }
+    });
+  }
+
+  it('that refuses a call before it begins has it too', () => {
+    const shedder = new GrpcShedder([{ path: '/a/B', isUntimed: false }], new Admission(rpcLimits), {
+      openPaths: new Set(),
+      observers: [],
+    });
+    for (const contentType of ['application/grpc', 'application/grpc+proto']) {
+      const headers = shedder.refuse({ method: 'POST', path: '/a/B', contentType });
+      assert.deepEqual(headers?.slice(0, 4), [':status', '200', 'content-type', contentType]);
+      assert.ok(headers?.includes('grpc-status'));
+    }
+    const other = { method: 'POST', path: '/a/B', contentType: 'application/grpc+json' };
+    assert.equal(shedder.refuse(other), undefined);
+  });
+});
 
 it('JSON may have parameters too', async (t) => {
   const serving = await serve(t, { unary });

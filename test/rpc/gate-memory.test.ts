@@ -7,7 +7,7 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { frame } from '../support/frames.ts';
 import { eventually } from '../support/patience.ts';
 import { requestHttp2 } from '../support/raw-request.ts';
-import { closeBefore } from '../support/server.ts';
+import { closeBefore, type Serving } from '../support/server.ts';
 import { serve } from './echo.ts';
 
 const bodyBytes = 600_000;
@@ -26,9 +26,15 @@ async function waitingGate(t: TestContext, maxHeldBytes: number) {
     { unary: ({ text }) => ({ text: String(text.length) }) },
     { gate: () => decided.promise, limits, http2Engine: 'own' },
   );
+  const call = caller(serving);
+  return { serving, decided, call, held: () => serving.server.usage.heldBytes };
+}
+
+/** Makes calls with a large body. */
+function caller(serving: Serving) {
   const session = http2.connect(serving.url);
   closeBefore(serving, () => session.destroy());
-  const call = () => {
+  return () => {
     const exchange = requestHttp2(session, {
       path: '/test.echo.v1.Echo/Unary',
       headers: { 'content-type': 'application/grpc', te: 'trailers' },
@@ -36,7 +42,6 @@ async function waitingGate(t: TestContext, maxHeldBytes: number) {
     exchange.request.end(frame(textOf(bodyBytes)));
     return exchange;
   };
-  return { serving, decided, call, held: () => serving.server.usage.heldBytes };
 }
 
 /** An Echo with a text of so many bytes, in protobuf. */
@@ -62,6 +67,32 @@ it('is counted, and given back once the call is let in', async (t) => {
   await Promise.all(calls.map((it) => it.closed));
   for (const it of calls) assert.equal(it.trailers['grpc-status'], '0');
   assert.ok(await eventually(() => held() === 0), `${held()}`);
+});
+
+it('is counted once: a call that has waited at the gate holds no more than another', async (t) => {
+  const answers = Array.from({ length: 2 }, () => Promise.withResolvers<void>());
+  let running = 0;
+  const decided = Promise.withResolvers<void>();
+  const unary = async () => {
+    await answers[running++]?.promise;
+    return {};
+  };
+  const serving = await serve(t, { unary }, { gate: () => decided.promise, http2Engine: 'own' });
+  const held = () => serving.server.usage.heldBytes;
+  const call = caller(serving);
+  const readings: number[] = [];
+  for (const [place, answer] of answers.entries()) {
+    const exchange = call();
+    if (place === 0) assert.ok(await eventually(() => held() >= bodyBytes));
+    decided.resolve();
+    assert.ok(await eventually(() => running > place));
+    readings.push(held());
+    answer.resolve();
+    exchange.read();
+    await exchange.closed;
+    assert.ok(await eventually(() => held() === 0));
+  }
+  assert.equal(readings[0], readings[1]);
 });
 
 it('is given back when the call is refused, and when its client goes', async (t) => {

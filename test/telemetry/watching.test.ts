@@ -8,9 +8,9 @@ import { startScraped } from './scraped-server.ts';
 
 /**
  * Series that come with what they count, which nobody does here: an operation of the store that fails, requests to
- * DynamoDB, and the like.
+ * DynamoDB, too many calls, and the like.
  */
-const mayBeEmpty = /error_type!=""|server_connections_refused_total|db_client_request_/;
+const mayBeEmpty = /error_type!=""|server_connections_refused_total|db_client_request_|reason="OVERLOADED"/;
 
 test('Prometheus', async (t) => {
   const server = await startScraped(t);

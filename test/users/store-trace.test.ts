@@ -1,5 +1,5 @@
-// Proves that the spans of calls which share a request to the store have its id in common, and how many there were; that
-// a call which nobody watches is told of to nobody, and is counted all the same.
+// Proves that the spans of calls which share a request to the store have its id in common, and how many there were;
+// that a call which nobody watches is told of to nobody, and is counted all the same.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { create } from '@bufbuild/protobuf';

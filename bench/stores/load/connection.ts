@@ -27,7 +27,9 @@ export class Connection {
   readonly #socket: net.Socket;
   readonly #streams = new Map<number, Stream>();
   readonly #failed: (error: Error) => void;
-  /** The headers of the first call, which put themselves into the server's table, and of the others, which refer to it. */
+  /**
+   * The headers of the first call, which put themselves into the server's table, and of the others, which refer to it.
+   */
   readonly #firstHeaders: Buffer;
   readonly #headers: Buffer;
   readonly #decoder = new HpackDecoder(0);

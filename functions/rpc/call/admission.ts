@@ -20,9 +20,12 @@ const nodeLoop: LoopClock = {
 
 /** A loop that has waited for less has not waited: what it reads next was there before. */
 const grainMs = 0.5;
-/** Fewer calls in a turn are no overload, however long they take: their clients wait for them before they send more. */
-const minCalls = 64;
-/** After a long turn, one that is longer by this much: more comes than is done. */
+/**
+ * Fewer calls in a turn are no overload, however long they take: as many as one connection has under way, whose client
+ * waits for answers before it sends more.
+ */
+const minCalls = 256;
+/** After a long turn, one that is longer by this much, and of so many more calls: more comes than is done. */
 const growing = 1.5;
 /** Turns that stay so many times as long as they should, for this time, show the same of what grows slowly. */
 const late = 5;
@@ -40,12 +43,12 @@ const minPushbackMs = 100;
  * Refuses calls at once when more come than can be done, before their bodies are read: answered late, they would all be
  * in vain.
  *
- * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has waited
- * for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself is none,
- * as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before it, which
- * was long already, without a wait between them; or when they stay long. From then on each turn takes on what can be done
- * in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are is left to
- * chance: sockets are read in the same order each time.
+ * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has
+ * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
+ * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before
+ * it, which was long already, without a wait between them; or when they stay long. From then on each turn takes on what
+ * can be done in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are
+ * is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;
@@ -60,8 +63,9 @@ export class Admission {
   /** When the first of the long turns began, of which the turn before is the last; infinite if that was not long. */
   #longSinceMs = Number.POSITIVE_INFINITY;
   #isOverloaded = false;
-  /** Calls since the turn has begun. */
+  /** Calls since the turn has begun, and in the turn before. */
   #arrived = 0;
+  #arrivedBefore = 0;
   #admitted = 0;
   #maxAdmitted = 0;
   /** The part of the calls that is let in. */
@@ -79,11 +83,6 @@ export class Admission {
     this.#loop = loop;
   }
 
-  /** The part of the calls that is let in. */
-  get share(): number {
-    return this.#share;
-  }
-
   /** Whether `refusal` would refuse the next call as one too many. */
   get refusesNext(): boolean {
     if (!this.#isOverloaded) return false;
@@ -93,8 +92,8 @@ export class Admission {
   }
 
   /**
-   * Why a call must not begin: OVERLOADED, or DEADLINE_EXCEEDED where its time is up before it is answered. Call it once
-   * for each.
+   * Why a call must not begin: OVERLOADED, or DEADLINE_EXCEEDED where its time is up before it is answered. Call it
+   * once for each.
    *
    * @param nowMs on the clock of `performance.now()`
    * @param timeoutMs what its client gives it; infinite for no deadline
@@ -123,7 +122,8 @@ export class Admission {
 
   #isTooMuch(nowMs: number): boolean {
     if (!this.#isOverloaded) {
-      if (this.#longSinceMs > nowMs || this.#arrived < minCalls) return false;
+      if (this.#longSinceMs > nowMs || this.#arrived < Math.max(minCalls, growing * this.#arrivedBefore))
+        return false;
       if (nowMs - this.#turnAtMs < Math.max(slack * this.#turnMs, growing * this.#lengthMs)) return false;
       this.#isOverloaded = true;
       this.#share = minShare;
@@ -146,6 +146,7 @@ export class Admission {
     else this.#longSinceMs = Math.min(this.#longSinceMs, this.#turnAtMs);
     this.#lengthMs = lengthMs;
     this.#turnAtMs = nowMs;
+    this.#arrivedBefore = this.#arrived;
     this.#arrived = 0;
     this.#admitted = 0;
     this.#isInTurn = true;

@@ -30,10 +30,11 @@ const pushbackMs = 500;
  * Limits how many calls wait for something slow, such as a store, by how long it takes: once it takes much longer than
  * it used to, some calls fail at once instead of all of them late, and it gets less to do.
  *
- * The limit is that of Gradient2 in https://github.com/Netflix/concurrency-limits: what is in use, times the usual
- * time by the time of now, and room for a queue of its square root. Three things differ. It begins with the most, since a
- * store that is quick needs no limit, and doubles once it is quick again; it follows the quickest quarter of the calls; and
- * while fewer than `minCalls` wait, nothing is limited, so that they say nothing.
+ * The limit is that of Gradient2 in https://github.com/Netflix/concurrency-limits: the one before, times the usual time
+ * by the time of now, half of it at least, and room for a queue of its square root. Three things differ. It begins with
+ * the most, since a store that is quick needs no limit, and doubles once it is quick again; it follows the quickest
+ * quarter of the calls; and while fewer than `minCalls` wait, nothing is limited, so that they say nothing. From the
+ * most to few it takes a second: a burst of slow first calls refuses nobody.
  */
 export class LatencyLimit {
   readonly #options: LatencyLimitOptions;
@@ -115,7 +116,7 @@ export class LatencyLimit {
     const { minCalls, slowAfterMs } = this.#options;
     const limit = this.#limit;
     if (shortMs <= slowAfterMs) return 2 * limit;
-    if (gradient < 1) return mostWaiting < minCalls ? limit : gradient * Math.min(limit, mostWaiting);
+    if (gradient < 1) return mostWaiting < minCalls ? limit : gradient * limit;
     // A limit that nobody reaches says nothing.
     return mostWaiting < limit / 2 ? limit : limit + Math.sqrt(limit);
   }

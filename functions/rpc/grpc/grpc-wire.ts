@@ -12,17 +12,29 @@ import { parseGrpcTimeoutMs } from './timeout.ts';
  * The content types of gRPC with the message formats that we know, and perhaps parameters (RFC 9110 section 8.3.1).
  * Source: "Content-Type" in https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md
  */
-const grpcContentType = /^application\/grpc(?:\+(?:proto|(json)))?[ \t]*(?:;.*)?$/i;
+const grpcContentType = /^application\/grpc(?:\+(proto|json))?[ \t]*(?:;.*)?$/i;
+
+/**
+ * Content type of gRPC that names no message format, which is then that of protobuf. An answer has the content type of
+ * its request: proxies may know one alone, as CloudFront does by its documentation
+ * (https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/distribution-using-grpc.html).
+ */
+export const plainType = 'application/grpc';
+/** Content type of gRPC whose messages are protobuf, said in full. */
+export const protoType = 'application/grpc+proto';
+const jsonType = 'application/grpc+json';
+type GrpcContentType = typeof plainType | typeof protoType | typeof jsonType;
 
 /** gRPC over HTTP/2, if the request is that. */
 export function grpcWire(exchange: Exchange): GrpcWire | undefined {
   const contentType = exchange.headers['content-type'];
   if (contentType === undefined || !exchange.isDuplex || exchange.method !== 'POST') return undefined;
-  if (contentType === 'application/grpc' || contentType === 'application/grpc+proto') {
-    return new GrpcWire(exchange, true);
-  }
+  if (contentType === plainType) return new GrpcWire(exchange, plainType);
+  if (contentType === protoType) return new GrpcWire(exchange, protoType);
   const match = grpcContentType.exec(contentType);
-  return match === null ? undefined : new GrpcWire(exchange, match[1] === undefined);
+  if (match === null) return undefined;
+  const format = match[1]?.toLowerCase();
+  return new GrpcWire(exchange, format === undefined ? plainType : format === 'json' ? jsonType : protoType);
 }
 
 const okTrailers = { 'grpc-status': '0' };
@@ -36,12 +48,14 @@ class GrpcWire implements Wire {
   readonly isBinary: boolean;
   readonly askedMs: number | undefined;
   readonly compressions: Compressions;
+  readonly #contentType: GrpcContentType;
   #isBegun = false;
 
-  constructor(exchange: Exchange, isBinary: boolean) {
+  constructor(exchange: Exchange, contentType: GrpcContentType) {
     const { headers } = exchange;
     this.exchange = exchange;
-    this.isBinary = isBinary;
+    this.isBinary = contentType !== jsonType;
+    this.#contentType = contentType;
     this.askedMs = parseGrpcTimeoutMs(headers['grpc-timeout']);
     this.compressions = grpcCompressions(exchange);
   }
@@ -77,8 +91,7 @@ class GrpcWire implements Wire {
   }
 
   #headers(requestId: string, sentHeader: Headers | undefined, isCompressed: boolean): string[] {
-    const contentType = this.isBinary ? 'application/grpc+proto' : 'application/grpc+json';
-    const headers = [':status', '200', 'content-type', contentType, requestIdHeader, requestId];
+    const headers = [':status', '200', 'content-type', this.#contentType, requestIdHeader, requestId];
     if (isCompressed) headers.push('grpc-encoding', gzipEncoding);
     if (sentHeader !== undefined)
       for (const [name, value] of metadataOf(sentHeader)) headers.push(name, value);

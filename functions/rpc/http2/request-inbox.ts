@@ -128,7 +128,10 @@ export class RequestInbox {
   }
 }
 
-/** A part alone, if it is little of its buffer: that holds all that came with it, which a request that goes on would keep. */
+/**
+ * A part alone, if it is little of its buffer: that holds all that came with it, which a request that goes on would
+ * keep.
+ */
 function ownPart(bytes: Buffer): Buffer {
   if (bytes.length * 4 >= bytes.buffer.byteLength) return bytes;
   // Not in Node's pool, which others' bytes would keep.

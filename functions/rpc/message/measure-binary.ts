@@ -60,8 +60,8 @@ class BinaryMeasurer {
   }
 
   /**
-   * Returns where the message ends: a group, to which no end is given, after its last tag. Or where the first field ends
-   * that ends at `until` or later.
+   * Returns where the message ends: a group, to which no end is given, after its last tag. Or where the first field
+   * ends that ends at `until` or later.
    */
   readMessage(
     shape: MessageShape,

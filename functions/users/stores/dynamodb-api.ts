@@ -114,6 +114,8 @@ export class DynamoError extends Error {
   readonly atMs: number;
   /** Of a transaction that was cancelled. */
   readonly reasons: readonly CancellationReason[];
+  /** Whether an attempt before, of the same request, may have been carried out: nobody knows. */
+  followsUnknown = false;
 
   constructor(
     name: string,

@@ -1,13 +1,13 @@
 import { crc32 } from 'node:zlib';
-import { defaultProvider } from '@aws-sdk/credential-provider-node';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Limits } from '../../limits.ts';
 import { Sha256 } from '../../process/sha256.ts';
 import type { StoreEvents, StoreSystem } from '../store.ts';
 import { type Action, type Actions, DynamoError } from './dynamodb-api.ts';
 import { type Answer, type ConnectionLimits, Connections } from './dynamodb-connections.ts';
+import { type Credentials, type CredentialsProvider, CredentialsSource } from './dynamodb-credentials.ts';
 import { type DynamoEndpoint, findEndpoint } from './dynamodb-endpoint.ts';
-import { isThrottle } from './dynamodb-faults.ts';
+import { isThrottle, isUnknown } from './dynamodb-faults.ts';
 import { isPassing, pause, RetryQuota } from './dynamodb-retries.ts';
 
 /** What DynamoDB is called in telemetry. */
@@ -17,6 +17,8 @@ export const system: StoreSystem = 'aws.dynamodb';
 export interface DynamoClientOptions {
   /** Default: what `findEndpoint` finds. */
   readonly endpoint?: string | undefined;
+  /** Default: the environment's, as all of AWS's tools find them. */
+  readonly credentials?: CredentialsProvider | undefined;
   readonly limits: ConnectionLimits & Pick<Limits, 'dynamoMaxAttempts'>;
   readonly events: StoreEvents;
 }
@@ -43,7 +45,7 @@ const maxSkewMs = 5 * 60_000;
  */
 export class DynamoClient {
   readonly #options: DynamoClientOptions;
-  readonly #credentials = defaultProvider();
+  readonly #credentials: CredentialsSource;
   readonly #quota = new RetryQuota();
   #target: Promise<Target> | undefined;
   #signer: { readonly credentials: Credentials; readonly v4: SignatureV4 } | undefined;
@@ -53,6 +55,7 @@ export class DynamoClient {
 
   constructor(options: DynamoClientOptions) {
     this.#options = options;
+    this.#credentials = new CredentialsSource(options.credentials);
   }
 
   /**
@@ -69,11 +72,13 @@ export class DynamoClient {
     const { limits, events } = this.#options;
     const body = JSON.stringify(input);
     let taken = 0;
+    let followsUnknown = false;
+    let wasMended = false;
     for (let attempts = 1; ; attempts += 1) {
       signal.throwIfAborted();
       // Without region or credentials another attempt would do no better.
       const { url, region, connections } = await this.#find();
-      const signed = await this.#sign(url, region, action, body);
+      const signed = await this.#sign(url, region, action, body, signal);
       signal.throwIfAborted();
       try {
         const output = outputOf(await connections.send(signed.headers, body, signal));
@@ -82,8 +87,12 @@ export class DynamoClient {
       } catch (error) {
         signal.throwIfAborted();
         if (isThrottle(error)) events.throttled(system);
+        if (error instanceof DynamoError) error.followsUnknown = followsUnknown;
+        followsUnknown ||= isUnknown(error);
         if (attempts >= limits.dynamoMaxAttempts || this.#isClosed) throw error;
-        const isMended = await this.#mend(error, signed.accessKeyId);
+        // What was mended and is refused again has another reason.
+        const isMended: boolean = !wasMended && (await this.#mend(error, signed.accessKeyId, signal));
+        wasMended ||= isMended;
         if (!isMended && !isPassing(error)) throw error;
         taken = this.#quota.take(error);
         if (taken === 0) throw error;
@@ -96,8 +105,14 @@ export class DynamoClient {
   /** Ends all connections. */
   async close(): Promise<void> {
     this.#isClosed = true;
+    this.stopWaiting();
     const target = await this.#target?.catch(() => undefined);
     target?.connections.close();
+  }
+
+  /** Ends the calls that have to wait for credentials, now and later; the others go on. */
+  stopWaiting(): void {
+    this.#credentials.stop();
   }
 
   /** It is looked for once, and once more after it was not found. */
@@ -116,8 +131,8 @@ export class DynamoClient {
   }
 
   /** Makes the headers of an attempt: a signature is good for some minutes only. */
-  async #sign(url: URL, region: string, action: Action, body: string): Promise<Signed> {
-    const credentials = await this.#credentials();
+  async #sign(url: URL, region: string, action: Action, body: string, signal: AbortSignal): Promise<Signed> {
+    const credentials = await this.#credentials.current(signal);
     if (this.#signer?.credentials !== credentials) {
       // Its hash is signed as it is: a header with it would only be for S3.
       const signing = { service: 'dynamodb', region, credentials, sha256: Sha256, applyChecksum: false };
@@ -140,12 +155,12 @@ export class DynamoClient {
    * @param accessKeyId of the credentials that were refused
    * @returns whether it has found something
    */
-  async #mend(error: unknown, accessKeyId: string): Promise<boolean> {
+  async #mend(error: unknown, accessKeyId: string, signal: AbortSignal): Promise<boolean> {
     if (!(error instanceof DynamoError)) return false;
     if (expired.has(error.name)) {
-      const current = await this.#credentials();
+      const current = await this.#credentials.current(signal);
       if (current.accessKeyId !== accessKeyId) return true;
-      const next = await this.#credentials({ forceRefresh: true }).catch(() => current);
+      const next = await this.#credentials.next(signal).catch(() => current);
       return next.accessKeyId !== accessKeyId;
     }
     if (!skewed.has(error.name)) return false;
@@ -156,8 +171,6 @@ export class DynamoClient {
     return true;
   }
 }
-
-type Credentials = Awaited<ReturnType<ReturnType<typeof defaultProvider>>>;
 
 interface Target extends DynamoEndpoint {
   readonly connections: Connections;
@@ -192,9 +205,21 @@ function errorOf({ status, headers }: Answer, fields: Record<string, unknown>): 
   const { __type: type, message, Message, CancellationReasons: reasons } = fields;
   // As in `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException`.
   const name = typeof type === 'string' ? type.slice(type.indexOf('#') + 1) : `HTTP ${status}`;
-  return new DynamoError(name, String(message ?? Message ?? 'no reason is given'), {
+  return new DynamoError(name, withoutSecrets(name, String(message ?? Message ?? 'no reason is given')), {
     status,
     atMs: Date.parse(headers.date ?? ''),
     reasons: Array.isArray(reasons) ? reasons : [],
   });
+}
+
+/**
+ * Refusals of a signature quote the request that should have been signed, line by line, with the session's token:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-troubleshooting.html
+ */
+function withoutSecrets(name: string, message: string): string {
+  const mayQuote = expired.has(name) || skewed.has(name) || name.startsWith('IncompleteSignature');
+  if (!mayQuote && !/security-token|AWS4-/i.test(message)) return message;
+  const [first = ''] = message.split('\n', 1);
+  // What is as long as a signature.
+  return first.replace(/[\w+/=%-]{64,}/g, '…');
 }

@@ -16,10 +16,13 @@ export interface Answer {
   readonly body: Buffer;
 }
 
-/** No connection, or no whole answer, in time. */
-class TimeoutError extends Error {
+/** No connection, no whole answer, or no credentials, in time. */
+export class TimeoutError extends Error {
   override readonly name = 'TimeoutError';
 }
+
+/** One answer may be late. Two one after the other, without any other between, are so because their host is gone. */
+const lateUntilGone = 2;
 
 /** Connections to one host, each with one request at a time, which are kept for the next requests. */
 export class Connections {
@@ -29,6 +32,7 @@ export class Connections {
   readonly #request: typeof http.request;
   /** The event of a socket that can be written to. */
   readonly #connected: 'connect' | 'secureConnect';
+  #lateInARow = 0;
   readonly #bornAtMs = new WeakMap<Socket, number>();
 
   constructor(url: URL, limits: ConnectionLimits) {
@@ -44,7 +48,8 @@ export class Connections {
   }
 
   /**
-   * Sends a request once, and reads its answer.
+   * Sends a request once, and reads its answer. Who aborts it after it was sent leaves it: it ends by itself, or with
+   * its time.
    *
    * @throws the signal's reason once it is aborted; node's errors of networks; TimeoutError
    */
@@ -63,20 +68,31 @@ export class Connections {
       end();
       reject(error);
     };
+    let isSent = false;
     const abort = (): void => {
-      fail(signal.reason);
-      request.destroy();
+      if (!isSent) {
+        fail(signal.reason);
+        request.destroy();
+        return;
+      }
+      // Its answer is dropped when it comes, within its time: another connection costs more, most of all with TLS.
+      signal.removeEventListener('abort', abort);
+      reject(signal.reason);
     };
     const endAfter = (ms: number, what: string): void => {
       clearTimeout(timer);
       timer = setTimeout(() => {
         fail(new TimeoutError(`${what} within ${ms} ms`));
         request.destroy();
-        this.#dropIdle();
+        this.#lateInARow += 1;
+        if (this.#lateInARow >= lateUntilGone) this.#dropIdle();
       }, ms);
     };
     const { dynamoConnectTimeoutMs: connectMs, dynamoAttemptTimeoutMs: attemptMs } = this.#limits;
-    const sent = () => endAfter(attemptMs, 'no answer');
+    const sent = () => {
+      isSent = true;
+      endAfter(attemptMs, 'no answer');
+    };
     signal.addEventListener('abort', abort);
     request
       // Until then it waits for a socket, which is no fault of the other side.
@@ -88,6 +104,7 @@ export class Connections {
         socket.once(this.#connected, sent);
       })
       .once('response', (response) => {
+        this.#lateInARow = 0;
         const chunks: Buffer[] = [];
         response
           .on('data', (chunk: Buffer) => chunks.push(chunk))

@@ -14,6 +14,15 @@ export function isThrottle(error: unknown): boolean {
   return error instanceof DynamoError && throttled.has(error.name);
 }
 
+/**
+ * Whether nobody knows if the request was carried out. A client's fault is refused for good: no permission, no such
+ * table. A server's may have come after the write, and a transaction in progress is an earlier try of the client's own.
+ */
+export function isUnknown(error: unknown): boolean {
+  if (!(error instanceof DynamoError)) return true;
+  return error.status >= 500 || error.name === 'TransactionInProgressException';
+}
+
 /** Codes of a transaction's CancellationReasons that another try may get past. */
 export const passingReasons: ReadonlySet<string | undefined> = new Set([
   'ProvisionedThroughputExceeded',
@@ -41,17 +50,14 @@ export function fault(what: string, cause: unknown, repeatable: boolean): StoreE
   // The one who looks for it does not say where.
   const advice = reason.includes('Region is missing') ? ': set AWS_REGION' : '';
   const message = `DynamoDB could not ${what}: ${reason}${advice}`;
-  if (isThrottle(cause)) {
+  if (cause instanceof DynamoError && isThrottle(cause)) {
     return new StoreError(message, {
-      retrySafe: true,
+      // This attempt has written nothing; one before it may have.
+      retrySafe: repeatable || !cause.followsUnknown,
       retryAfterMs: throttledRetryMs,
       isOverload: true,
       cause,
     });
   }
-  if (!(cause instanceof DynamoError)) return new StoreError(message, { retrySafe: repeatable, cause });
-  // A client's fault is refused for good: no permission, no such table. A server's may have come after the write,
-  // and a transaction in progress is an earlier try of the client's own.
-  const unknown = cause.status >= 500 || cause.name === 'TransactionInProgressException';
-  return new StoreError(message, { retrySafe: unknown && repeatable, cause });
+  return new StoreError(message, { retrySafe: isUnknown(cause) && repeatable, cause });
 }

@@ -214,6 +214,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     probe: (signal) => run('read or write users', true, signal, () => probe(signal)),
     async close() {
       closed = true;
+      client.stopWaiting();
       await Promise.allSettled(underWay);
       await client.close();
     },

@@ -16,8 +16,8 @@ import { folded } from './folded.ts';
 /** What is read from the users file, by one statement each: it sees one state of the file. */
 export interface SqliteReads {
   /**
-   * One place for each, in the same order, by one statement for names and one for ids. A statement locks the file, which
-   * costs twice what finding a user does.
+   * One place for each, in the same order, by one statement for names and one for ids. A statement locks the file,
+   * which costs twice what finding a user does.
    */
   users(wanted: readonly Wanted[]): (StoredUser | undefined)[];
   isUserId(userId: number): boolean;
@@ -42,8 +42,8 @@ const accountColumns = 'user_id, username, email, password_hash, created_at_ms, 
 /** Prepares the statements. */
 export function sqliteReads(db: DatabaseSync): SqliteReads {
   // json_each has a row for each key (https://sqlite.org/json1.html#jeach), and what is left of LEFT JOIN is the outer
-  // loop: one row for each, in their order. A key that is NULL finds nobody. A list of parameters would need a statement
-  // for each length.
+  // loop: one row for each, in their order. A key that is NULL finds nobody. A list of parameters would need a
+  // statement for each length.
   const usersOfNames = db.prepare(
     `SELECT u.user_id, u.username FROM json_each(?) AS wanted LEFT JOIN users AS u ON u.username_key = wanted.value`,
   );

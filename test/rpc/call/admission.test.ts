@@ -63,6 +63,25 @@ for (const factor of [1.2, 2, 3, 5]) {
   });
 }
 
+it('a client that waits for answers is never refused, however slow each is, and though turns are held up', () => {
+  const oneMs = fc.double({ min: 0.01, max: 0.35, noNaN: true });
+  const calls = fc.integer({ min: 1, max: 255 });
+  const holds = fc.array(fc.integer({ min: 0, max: 60 }), { minLength: 50, maxLength: 50 });
+  fc.assert(
+    fc.property(oneMs, calls, holds, (callMs, underWay, held) => {
+      const { clock, admission, endTurn } = busyLoop();
+      for (const ms of held) {
+        for (let call = 0; call < underWay; call++) {
+          assert.equal(admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY), undefined);
+          clock.nowMs += callMs;
+        }
+        clock.nowMs += ms;
+        endTurn();
+      }
+    }),
+  );
+});
+
 it('refusals say when to come again, and later the fewer are let in', () => {
   const pushback = (factor: number) => {
     const phases = [{ durationMs: 500, callsPerMs: factor * capacity }];
@@ -76,31 +95,37 @@ it('refusals say when to come again, and later the fewer are let in', () => {
 });
 
 it('a call whose deadline is nearer than the loop is behind ends at once', () => {
-  let nowMs = 1_000;
-  let done = () => {};
-  const loop = {
-    now: () => nowMs,
-    idleMs: () => 0,
-    atEndOfTurn(end: () => void) {
-      done = end;
-    },
-  };
-  const admission = new Admission(rpcLimits, loop);
+  const { clock, admission, endTurn } = busyLoop();
   const turn = (ms: number) => {
-    for (let call = 0; call < 100; call++) {
-      admission.refusal(nowMs, Number.POSITIVE_INFINITY);
-      nowMs += ms / 100;
+    // Each takes 0.1 ms.
+    for (let call = 0; call < 10 * ms; call++) {
+      admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY);
+      clock.nowMs += 0.1;
     }
-    done();
+    endTurn();
   };
   turn(10);
   turn(30);
   turn(60);
   // The turn before took 60 ms.
-  const codes = new Set(Array.from({ length: 200 }, () => admission.refusal(nowMs, 20)?.code));
+  const codes = new Set(Array.from({ length: 200 }, () => admission.refusal(clock.nowMs, 20)?.code));
   assert.ok(codes.has(Code.DeadlineExceeded), [...codes].join());
   assert.ok(!codes.has(undefined), 'one was let in');
 });
+
+/** Admission in a loop that never waits, whose clock is the test's. */
+function busyLoop() {
+  const clock = { nowMs: 1_000 };
+  let done = () => {};
+  const loop = {
+    now: () => clock.nowMs,
+    idleMs: () => 0,
+    atEndOfTurn(end: () => void) {
+      done = end;
+    },
+  };
+  return { clock, admission: new Admission(rpcLimits, loop), endTurn: () => done() };
+}
 
 function pushbackOf(error: ConnectError): number {
   return Number(error.metadata.get('grpc-retry-pushback-ms'));

@@ -8,14 +8,17 @@ import { Code, ConnectError } from '@connectrpc/connect';
 import { ErrorInfoSchema, Metrics, RetryInfoSchema } from '../../../functions/rpc/index.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../../../proto/gen/health/v1/health_pb.js';
 import { eventually } from '../../support/patience.ts';
+import type { Serving } from '../../support/server.ts';
 import { clientOf, nameOf, type Wire, wires } from '../../support/transports.ts';
 import { echoOf, serve } from '../echo.ts';
 import { countOf, figureOf } from '../telemetry/readings.ts';
 
-const callers = 200;
+/** More than one connection may have under way, so that they have several. */
+const callers = 1_000;
+const clients = 5;
 /** So many refusals are enough to look at; a caller that sees none goes on for so many calls. */
 const enough = 50;
-const mostCallsOfEach = 400;
+const mostCallsOfEach = 100;
 
 /** Keeps the loop busy. */
 function burn(ms: number): void {
@@ -23,13 +26,16 @@ function burn(ms: number): void {
 }
 
 /** Calls of many callers, each of whom goes on whatever becomes of a call, until enough have failed. */
-async function flood<T>(call: (text: string) => Promise<T>, mostOfEach = mostCallsOfEach) {
+async function flood(serving: Serving, wire: Wire, mostOfEach = mostCallsOfEach) {
+  const echoes = Array.from({ length: clients }, () => echoOf(serving, wire));
+  type T = Awaited<ReturnType<(typeof echoes)[number]['unary']>>;
   const outcomes: { readonly text: string; readonly outcome: PromiseSettledResult<T> }[] = [];
   let failed = 0;
   const callAgain = async (caller: number) => {
     for (let count = 0; count < mostOfEach && failed < enough; count++) {
       const text = `${caller} ${count}`;
-      const [outcome] = await Promise.allSettled([call(text)]);
+      const echo = echoes[caller % clients];
+      const [outcome] = await Promise.allSettled([echo?.unary({ text }) ?? Promise.reject()]);
       if (outcome === undefined) continue;
       outcomes.push({ text, outcome });
       if (outcome.status === 'rejected') failed += 1;
@@ -43,7 +49,7 @@ function burning(options = {}) {
   return [
     {
       unary({ text }: { readonly text: string }) {
-        burn(0.5);
+        burn(0.2);
         return { text };
       },
     },
@@ -58,7 +64,7 @@ for (const wire of wires) {
       const echo = echoOf(serving, wire);
       const health = clientOf(Health, serving, wire);
       await echo.unary({ text: 'first' });
-      const asked = flood((text) => echo.unary({ text }), wire.http === '2' ? mostCallsOfEach : 2);
+      const asked = flood(serving, wire, wire.http === '2' ? mostCallsOfEach : 2);
       const checks = Array.from({ length: 3 }, () => health.check({}));
       const outcomes = await asked;
       for (const { status } of await Promise.all(checks)) {
@@ -97,8 +103,7 @@ const grpc: Wire = { protocol: 'grpc', http: '2' };
 it('refused calls have few lines in the log, and no fault', async (t) => {
   const [methods, { limits }] = burning();
   const serving = await serve(t, methods, { limits: { ...limits, maxRefusedLinesPerSecond: 2 } });
-  const echo = echoOf(serving, grpc);
-  await flood((text) => echo.unary({ text }));
+  await flood(serving, grpc);
   await serving.line(({ message }) => message === 'more calls were refused');
 });
 
@@ -106,8 +111,7 @@ it('refused calls are counted, those of which no call was made too', async (t) =
   const metrics = new Metrics();
   const [methods, options] = burning();
   const serving = await serve(t, methods, { ...options, telemetry: { metrics } });
-  const echo = echoOf(serving, grpc);
-  const outcomes = await flood((text) => echo.unary({ text }));
+  const outcomes = await flood(serving, grpc);
   const refused = outcomes.filter(({ outcome }) => outcome.status === 'rejected').length;
   assert.ok(refused > 0);
   const unavailable = () =>
@@ -121,7 +125,7 @@ it('refused calls are counted, those of which no call was made too', async (t) =
 it('once the load is over, nothing is refused', async (t) => {
   const serving = await serve(t, ...burning());
   const echo = echoOf(serving, grpc);
-  await flood((text) => echo.unary({ text }));
+  await flood(serving, grpc);
   // The loop waits for each answer.
   let isRefused = true;
   for (let tries = 0; isRefused && tries < 200; tries++) {
@@ -135,8 +139,7 @@ it('once the load is over, nothing is refused', async (t) => {
 
 it('nothing is refused where that is off', async (t) => {
   const serving = await serve(t, ...burning({ overloadTurnMs: 0 }));
-  const echo = echoOf(serving, grpc);
-  for (const { outcome } of await flood((text) => echo.unary({ text }), 3)) {
+  for (const { outcome } of await flood(serving, grpc, 3)) {
     assert.equal(outcome.status, 'fulfilled');
   }
 });

@@ -26,8 +26,8 @@ export interface Costs {
 }
 
 /**
- * Runs admission in a loop whose clock is the test's own: each turn takes all calls that have come by its beginning, and
- * where there are none the loop waits.
+ * Runs admission in a loop whose clock is the test's own: each turn takes all calls that have come by its beginning,
+ * and where there are none the loop waits.
  */
 export function simulate(
   phases: readonly Phase[],

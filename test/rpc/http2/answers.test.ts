@@ -1,5 +1,5 @@
-// Proves that long answers to many calls are no flood of a client that reads: it may ask by PING beside them. And that a
-// part of a request which waits keeps no more memory than it is long, whatever came in the same read.
+// Proves that long answers to many calls are no flood of a client that reads: it may ask by PING beside them. And that
+// a part of a request which waits keeps no more memory than it is long, whatever came in the same read.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -7,13 +7,17 @@ import type { ServerResponse } from 'node:http';
 import { test } from 'node:test';
 import { crc32 } from 'node:zlib';
 import { DynamoError } from '../../../functions/users/stores/dynamodb-api.ts';
+import { fault } from '../../../functions/users/stores/dynamodb-faults.ts';
 import { unbounded } from './contract-setting.ts';
 import { type Asked, environment, ok, refuse, scripted, setEnvironment } from './dynamodb-scripted.ts';
 
 const describe = { TableName: 'users' };
 const write = { TransactItems: [], ClientRequestToken: 'token-1' };
 
-/** The signature that AWS expects: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html */
+/**
+ * The signature that AWS expects:
+ * https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html
+ */
 function expectedAuthorization({ headers, body }: Asked, id: string, secret: string, region: string): string {
   const hmac = (key: string | Buffer, text: string) => createHmac('sha256', key).update(text).digest();
   const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -88,6 +92,29 @@ test('what fails always ends with the last error, after all attempts', async (co
   const { client, asked } = await scripted(context, (_, response) => response.writeHead(502).end());
   await assert.rejects(client.send('DescribeTable', describe, unbounded), { name: 'HTTP 502', status: 502 });
   assert.equal(asked.length, 4);
+});
+
+test('throttling after an attempt that nobody knows the outcome of does not make a repeat safe', async (context) => {
+  setEnvironment(context, environment);
+  let isLost = false;
+  const { client, asked } = await scripted(
+    context,
+    ({ number }, response) => {
+      if (isLost && number === 1) response.socket?.destroy();
+      else refuse(response, 'ThrottlingException');
+    },
+    { limits: { dynamoMaxAttempts: 2 } },
+  );
+  for (isLost of [false, true]) {
+    asked.length = 0;
+    const error = await client
+      .send('TransactWriteItems', write, unbounded)
+      .catch((reason: unknown) => reason);
+    assert.equal(asked.length, 2);
+    const [once, again] = [fault('store the user', error, false), fault('store the user', error, true)];
+    assert.deepEqual([once.retrySafe, again.retrySafe], [!isLost, true], `lost: ${isLost}`);
+    assert.deepEqual([once.isOverload, once.retryAfterMs], [true, 1_000]);
+  }
 });
 
 test('while all fails, fewer and fewer are sent again', async (context) => {

@@ -72,7 +72,7 @@ test('after a host has not answered, its idle connections are left for where the
   resolve(context, 'table.example', () => (isGone ? '127.0.0.2' : '127.0.0.1'));
   const one = await scripted(context, (_, response) => (isGone ? undefined : ok(response)), {
     host: 'table.example',
-    limits: { dynamoAttemptTimeoutMs: 500 },
+    limits: { dynamoAttemptTimeoutMs: 300 },
   });
   await Promise.all([1, 2, 3].map(() => one.client.send('DescribeTable', describe, unbounded)));
   assert.equal(one.sockets.length, 3);
@@ -86,7 +86,77 @@ test('after a host has not answered, its idle connections are left for where the
   context.after(() => other.close());
   isGone = true;
   assert.deepEqual(await one.client.send('DescribeTable', describe, unbounded), {});
-  assert.equal(one.asked.length, 4, 'one request was lost');
+  assert.equal(one.asked.length, 5, 'two requests were lost');
+});
+
+test('one late answer costs one connection, not those beside it', async (context) => {
+  setEnvironment(context, environment);
+  let isLate = false;
+  const one = await scripted(
+    context,
+    (_, response) => {
+      if (!isLate) ok(response);
+      isLate = false;
+    },
+    { limits: { dynamoAttemptTimeoutMs: 300 } },
+  );
+  const ask = () => one.client.send('DescribeTable', describe, unbounded);
+  await Promise.all([ask(), ask(), ask()]);
+  for (let i = 0; i < 2; i += 1) {
+    isLate = true;
+    await ask();
+  }
+  assert.equal(one.sockets.length, 3);
+});
+
+test('calls that are cancelled end at once, and their connection serves the next ones', async (context) => {
+  setEnvironment(context, environment);
+  const answers: (() => void)[] = [];
+  const { client, sockets, events } = await scripted(
+    context,
+    (_, response) => {
+      answers.push(() => ok(response));
+    },
+    { limits: { dynamoMaxSockets: 1, dynamoAttemptTimeoutMs: 60_000 } },
+  );
+  const reason = new Error('the deadline passed');
+  for (let i = 1; i <= 20; i += 1) {
+    const controller = new AbortController();
+    const call = client.send('DescribeTable', describe, controller.signal);
+    call.catch(() => {});
+    while (answers.length < i) await new Promise((resolve) => setImmediate(resolve));
+    controller.abort(reason);
+    await assert.rejects(call, (error) => error === reason);
+    answers[i - 1]?.();
+  }
+  assert.deepEqual([sockets.length, events.retries], [1, 0]);
+});
+
+test('what a cancelled call has asked for is given up at its time, and with the client', async (context) => {
+  setEnvironment(context, environment);
+  let isSilent = true;
+  const asked = () => new Promise((resolve) => setImmediate(resolve));
+  const one = await scripted(context, (_, response) => (isSilent ? undefined : ok(response)), {
+    limits: { dynamoMaxSockets: 1, dynamoAttemptTimeoutMs: 300 },
+  });
+  const cancelled = async () => {
+    const controller = new AbortController();
+    const { length } = one.asked;
+    const call = one.client.send('DescribeTable', describe, controller.signal);
+    call.catch(() => {});
+    while (one.asked.length === length) await asked();
+    controller.abort();
+    await assert.rejects(call, { name: 'AbortError' });
+  };
+  await cancelled();
+  isSilent = false;
+  await one.client.send('DescribeTable', describe, unbounded);
+  assert.equal(one.sockets.length, 2);
+  isSilent = true;
+  await cancelled();
+  const left = once(one.sockets[1] ?? assert.fail('no connection'), 'close');
+  await one.client.close();
+  await left;
 });
 
 test('an answer that drips is given up at its time', async (context) => {

@@ -1,7 +1,7 @@
 // The DynamoDB client signs with the credentials of its container and takes new ones before and after these expire,
 // follows DynamoDB's clock where its own is wrong, and finds DynamoDB where the environment says.
 import assert from 'node:assert/strict';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import { type TestContext, test } from 'node:test';
 import { findEndpoint } from '../../../functions/users/stores/dynamodb-endpoint.ts';
 import { listen } from '../../support/listener.ts';
@@ -105,6 +105,105 @@ test('a signature that is wrong at the right time is final', async (context) => 
     name: 'InvalidSignatureException',
   });
   assert.equal(asked.length, 1);
+});
+
+test('a wrong secret with a clock that is wrong too is tried once more, not as often as attempts allow', async (context) => {
+  setEnvironment(context, environment);
+  const { client, asked } = await scripted(context, (_, response) => {
+    response.setHeader('date', new Date(Date.now() + 60 * minute).toUTCString());
+    refuse(response, 'InvalidSignatureException');
+  });
+  const refused = { name: 'InvalidSignatureException' };
+  await assert.rejects(client.send('DescribeTable', describe, unbounded), refused);
+  assert.equal(asked.length, 2);
+});
+
+test('credentials that are refused again and again are not asked for again for each refusal', async (context) => {
+  const state = await container(context, () => 60 * minute);
+  const { client } = await scripted(context, (_, response) =>
+    refuse(response, 'UnrecognizedClientException'),
+  );
+  for (let i = 0; i < 10; i += 1) {
+    await assert.rejects(client.send('DescribeTable', describe, unbounded), {
+      name: 'UnrecognizedClientException',
+    });
+  }
+  assert.equal(state.given, 2);
+});
+
+test('an error has nothing of the request that a refusal quotes: no token, no signature', async (context) => {
+  const secret = `FwoGZXIvYXdzE${'Ab3/+x'.repeat(60)}==`;
+  setEnvironment(context, { ...environment, AWS_SESSION_TOKEN: secret });
+  const quoted = `The Canonical String should have been\n'POST\n/\n\nx-amz-security-token:${secret}\n'`;
+  const messages: readonly (readonly [type: string, message: string, shown: string])[] = [
+    [
+      'InvalidSignatureException',
+      `The signature does not match.\n\n${quoted}`,
+      'The signature does not match.',
+    ],
+    ['SignatureDoesNotMatch', `No match: x-amz-security-token:${secret}`, 'No match: x-amz-security-token:…'],
+    ['IncompleteSignatureException', `Authorization=AWS4 ${secret}, half`, 'Authorization=AWS4 …, half'],
+    ['AnotherException', `Wrong.\n${quoted}`, 'Wrong.'],
+    [
+      'ValidationException',
+      `No table ${'x'.repeat(200)}\nnor index`,
+      `No table ${'x'.repeat(200)}\nnor index`,
+    ],
+  ];
+  const { client } = await scripted(context, ({ number }, response) => {
+    const [type, message] = messages[number - 1] ?? [];
+    response.writeHead(400).end(JSON.stringify({ __type: type, message }));
+  });
+  for (const [name, , message] of messages) {
+    await assert.rejects(client.send('DescribeTable', describe, unbounded), { name, message });
+  }
+});
+
+/** What never gives credentials, and tells when it is asked. */
+function silent() {
+  const asked = Promise.withResolvers<void>();
+  const credentials = () => {
+    asked.resolve();
+    return new Promise<never>(() => {});
+  };
+  return { credentials, asked: asked.promise };
+}
+
+test('a call that waits for credentials ends with its signal, at the end of their time, and with the client', {
+  timeout: 60_000,
+}, async (context) => {
+  setEnvironment(context, environment);
+  const answer = (_: Asked, response: ServerResponse) => ok(response);
+  const waits = async () => {
+    const { credentials, asked } = silent();
+    const { client } = await scripted(context, answer, { credentials });
+    const controller = new AbortController();
+    const call = client.send('DescribeTable', describe, controller.signal);
+    call.catch(() => {});
+    return { client, call, controller, asked };
+  };
+  const gone = await waits();
+  await gone.asked;
+  const reason = new Error('the deadline passed');
+  gone.controller.abort(reason);
+  await assert.rejects(gone.call, (error) => error === reason);
+
+  const ended = await waits();
+  await ended.asked;
+  await ended.client.close();
+  await assert.rejects(ended.call, /closed/);
+
+  const { client } = await scripted(context, answer);
+  client.stopWaiting();
+  await client.send('DescribeTable', describe, unbounded);
+
+  const late = await waits();
+  context.mock.timers.enable({ apis: ['setTimeout'] });
+  await late.asked;
+  await new Promise((resolve) => setImmediate(resolve));
+  context.mock.timers.tick(60_000);
+  await assert.rejects(late.call, { name: 'TimeoutError', message: /no credentials within/ });
+  context.mock.timers.reset();
 });
 
 test('DynamoDB is where the environment says', async (context) => {

@@ -160,7 +160,7 @@ function faults(endpoint: string): void {
   for (const fault of ['hang', 'stall'] as const) {
     withProxy(
       endpoint,
-      `a call whose answer does ${fault} ends with its signal, and so does its socket`,
+      `a call whose answer does ${fault} ends with its signal, and its socket at its time`,
       async (setting) => {
         const { store, proxy } = setting;
         const calls: ((signal: AbortSignal) => Promise<unknown>)[] = [

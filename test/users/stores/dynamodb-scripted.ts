@@ -29,6 +29,7 @@ export interface Scripted {
 export interface ScriptedOptions {
   readonly limits?: Partial<DynamoClientOptions['limits']>;
   readonly tls?: { readonly cert: string; readonly key: string };
+  readonly credentials?: DynamoClientOptions['credentials'];
   /** By this name it is asked. Default: 127.0.0.1. */
   readonly host?: string;
 }
@@ -66,7 +67,7 @@ export function setEnvironment(
 export async function scripted(
   context: TestContext,
   answer: (asked: Asked, response: ServerResponse) => void,
-  { limits: given, tls, host = '127.0.0.1' }: ScriptedOptions = {},
+  { limits: given, tls, credentials, host = '127.0.0.1' }: ScriptedOptions = {},
 ): Promise<Scripted> {
   const asked: Asked[] = [];
   const handle = async (message: IncomingMessage, response: ServerResponse) => {
@@ -87,6 +88,7 @@ export async function scripted(
   const client = new DynamoClient({
     endpoint: `${tls ? 'https' : 'http'}://${host}:${port}`,
     limits: { ...limits, ...given },
+    credentials,
     events: {
       ...noEvents,
       retried() {
