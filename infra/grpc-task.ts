@@ -93,7 +93,7 @@ export function serviceConnectOf({
   const port = containerPort ?? defaultPort;
   return {
     namespace,
-    services: name ? [{ portMappingName: portName, dnsName: name, discoveryName: name, port }] : [],
+    services: name ? [{ portMappingName: portName, dnsName: name, discoveryName: name, port }] : undefined,
   };
 }
 

@@ -2,10 +2,12 @@ import { fileURLToPath } from 'node:url';
 import { Annotations, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { AccessLogBucket } from './access-logs.ts';
 import { Alarms } from './alarms.ts';
 import { ApiKey } from './api-key.ts';
 import { CallQueries } from './call-queries.ts';
@@ -21,7 +23,7 @@ import { ServiceMetrics } from './service-metrics.ts';
 import { TableMetrics } from './table-metrics.ts';
 import { UsersTable } from './users-table.ts';
 
-/** The Users service, as the options want it. */
+/** The Users service, as the options want it. With `vpcId` it needs `env`: that network is looked up there. */
 export interface UsersStackProps extends StackProps {
   readonly options: Options;
   /**
@@ -106,11 +108,13 @@ export class UsersStack extends Stack {
       internal: options.internal,
       certificate,
       certificateCode: certificate ? undefined : certificateCode,
+      vpc: options.vpcId ? ec2.Vpc.fromLookup(this, 'Vpc', { vpcId: options.vpcId }) : undefined,
       privateSubnets: options.privateSubnets,
       cpu: options.cpu,
       memoryMiB: options.memoryMiB,
       minTasks: options.minTasks,
       maxTasks: options.maxTasks,
+      spotShare: options.spotShare,
       deployment: options.deployment,
       telemetry: options.telemetry,
       telemetryName: this.stackName,
@@ -118,6 +122,8 @@ export class UsersStack extends Stack {
       watch: false,
       logRemoval: disposable ? RemovalPolicy.DESTROY : undefined,
       deletionProtection: options.protected,
+      accessLogs: options.accessLogs ? new AccessLogBucket(this, 'AccessLogs').bucket : undefined,
+      zonalShift: options.zonalShift,
     });
     users.grantStore(service);
     domain?.pointTo(service.loadBalancer);
