@@ -154,7 +154,13 @@ async function runCheck(
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { file, token } = await stage.endpoint();
-  const env = { ...process.env, REHEARSAL_ENDPOINT: file, ...stage.subject.environment(token), ...more };
+  const env = {
+    ...process.env,
+    ...stage.cdk.environment,
+    REHEARSAL_ENDPOINT: file,
+    ...stage.subject.environment(token),
+    ...more,
+  };
   const [code] = await once(spawn('bash', ['-c', command], { cwd: root, env, stdio: 'inherit' }), 'exit');
   if (code !== 0) throw new Error(`ended with ${code}`);
 }

@@ -2,39 +2,17 @@
 // one target group and one rule; services that share a load balancer have rules, alarms, a roll-back and scaling of
 // their own, on figures of their own target groups.
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Validations } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
-import * as ecs from 'aws-cdk-lib/aws-ecs';
-import { AwsSolutionsChecks } from 'cdk-nag';
-import { HelloStack } from '../../infra/examples/hello-stack.ts';
-import { ShopStack } from '../../infra/examples/shop-stack.ts';
-import { certificateCode, makeApp, resourcesOf, theOnly } from './synthesis.ts';
-
-// Stands in for the built program: a template tells of it only by its digest.
-const folder = mkdtempSync(join(tmpdir(), 'hello-image-'));
-process.on('exit', () => rmSync(folder, { recursive: true }));
-writeFileSync(join(folder, 'Dockerfile'), 'FROM scratch\n');
-
-const image = { folder, architecture: ecs.CpuArchitecture.ARM64 };
-
-function synthesized(Example: typeof HelloStack | typeof ShopStack, name: string): Template {
-  const app = makeApp();
-  const stack = new Example(app, name, { image, certificateCode });
-  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
-  app.synth();
-  return Template.fromStack(stack);
-}
+import { Match } from 'aws-cdk-lib/assertions';
+import { exampleTemplate } from './example-templates.ts';
+import { resourcesOf, theOnly } from './synthesis.ts';
 
 const group = 'AWS::ElasticLoadBalancingV2::TargetGroup';
 const rule = 'AWS::ElasticLoadBalancingV2::ListenerRule';
 const alarm = 'AWS::CloudWatch::Alarm';
 
 describe('gRPC alone', () => {
-  const hello = synthesized(HelloStack, 'Hello');
+  const hello = exampleTemplate('Hello');
 
   test('is routed by content type to one GRPC target group; all else is answered with 404', () => {
     assert.equal(theOnly(hello, group).Properties.ProtocolVersion, 'GRPC');
@@ -85,7 +63,7 @@ describe('gRPC alone', () => {
 });
 
 describe('services that share a load balancer', () => {
-  const shop = synthesized(ShopStack, 'Shop');
+  const shop = exampleTemplate('Shop');
 
   test('there is one load balancer, network and certificate; each service has its rule', () => {
     for (const type of ['LoadBalancer', 'Listener'])
