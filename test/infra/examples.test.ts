@@ -5,6 +5,7 @@ import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
 import { exampleTemplate } from './example-templates.ts';
+import { type Measured, replay } from './replay.ts';
 import { resourcesOf, theOnly } from './synthesis.ts';
 
 const group = 'AWS::ElasticLoadBalancingV2::TargetGroup';
@@ -109,6 +110,20 @@ describe('services that share a load balancer', () => {
       .filter((it) => it.includes('RequestCount'));
     assert.equal(policies.length, 2);
     for (const policy of policies) assert.match(policy, /\(FILL\(requests0, 0\)\) \/ \(FILL\(tasks0, 0\)\)/);
+  });
+
+  test('it is rolled back by calls that fail and by refused connections, but by no error of a neighbour', () => {
+    const minutes = (value: number) => Array(8).fill(value);
+    const after = (measured: Measured) => replay(shop, 'OrdersWatchAlarmsRollBack', measured).at(-1);
+    const calls = { RequestCount: minutes(100) };
+    assert.equal(after({ ...calls, FailedCalls: minutes(0) }), 'OK');
+    assert.equal(after({ ...calls, FailedCalls: minutes(5) }), 'ALARM');
+    assert.equal(after({ ...calls, 'TargetConnectionErrorCount@OrdersTargets': minutes(5) }), 'ALARM');
+    const neighbours = {
+      'TargetConnectionErrorCount@StockTargets': minutes(50),
+      HTTPCode_ELB_502_Count: minutes(50),
+    };
+    assert.equal(after({ ...calls, FailedCalls: minutes(0), ...neighbours }), 'OK');
   });
 
   test('a share of Spot keeps one task on demand', () => {
