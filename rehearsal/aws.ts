@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { end, hasEnded } from './command.ts';
 import { Deployed } from './deployed.ts';
 import { type Certificate, freePort } from './load-balancer.ts';
 
@@ -131,10 +131,7 @@ export class Aws implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#process.exitCode !== null) return;
-    const ended = once(this.#process, 'exit');
-    this.#process.kill('SIGTERM');
-    await ended;
+    await end(this.#process);
   }
 
   async #rehearsal(method: string, path: string, body?: unknown): Promise<unknown> {
@@ -147,7 +144,7 @@ export class Aws implements AsyncDisposable {
   }
 
   async #ready(): Promise<void> {
-    for (let attempt = 0; attempt < 300 && this.#process.exitCode === null; attempt++) {
+    for (let attempt = 0; attempt < 300 && !hasEnded(this.#process); attempt++) {
       const answers = await fetch(`${this.url}/moto-api/`).then(
         ({ ok, body }) => body?.cancel().then(() => ok),
         () => false,

@@ -1,4 +1,5 @@
-import { execFile } from 'node:child_process';
+import { type ChildProcess, execFile } from 'node:child_process';
+import { once } from 'node:events';
 
 /** How a command ended that failed. */
 export class CommandFailed extends Error {
@@ -48,4 +49,17 @@ export async function attempt(
     if (error instanceof CommandFailed) return undefined;
     throw error;
   });
+}
+
+/** Whether a program that was started has ended, by itself or by a signal. */
+export function hasEnded({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode !== null || signalCode !== null;
+}
+
+/** Ends a program with SIGTERM, if it runs, and waits until it has ended. */
+export async function end(running: ChildProcess): Promise<void> {
+  if (hasEnded(running)) return;
+  const ended = once(running, 'exit');
+  running.kill('SIGTERM');
+  await ended;
 }

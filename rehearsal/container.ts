@@ -85,7 +85,11 @@ export class Container {
   /** Returns the exit code. */
   async remove(): Promise<number> {
     const code = await attempt('podman', ['inspect', '--format', '{{.State.ExitCode}}', this.name]);
-    await attempt('podman', ['rm', '--force', '--time', '1', '--volumes', this.name]);
+    // In sessions of their own: who is impatient with Ctrl-C must not end what cleans up.
+    const clean = (...args: string[]) => attempt('setsid', ['--wait', 'podman', ...args, this.name]);
+    // A process that hangs outlasts the removal of its container, where `podman stop` was interrupted.
+    if (this.isRunning) await clean('kill', '--signal', 'KILL');
+    await clean('rm', '--force', '--time', '1', '--volumes');
     return Number(code ?? -1);
   }
 }

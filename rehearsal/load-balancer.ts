@@ -6,6 +6,7 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { json } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { end, hasEnded } from './command.ts';
 import type { Deployed } from './deployed.ts';
 import {
   bootstrapOf,
@@ -140,11 +141,7 @@ export class LoadBalancer implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    const running = this.#process;
-    if (!running || running.exitCode !== null) return;
-    const ended = once(running, 'exit');
-    running.kill('SIGTERM');
-    await ended;
+    if (this.#process) await end(this.#process);
   }
 
   /**
@@ -160,7 +157,7 @@ export class LoadBalancer implements AsyncDisposable {
 
   async #ready(): Promise<void> {
     for (let attempt = 0; attempt < 200; attempt++) {
-      if (this.#process?.exitCode !== null) break;
+      if (!this.#process || hasEnded(this.#process)) break;
       const isReady = await this.#ask('/ready').then(
         () => true,
         () => false,

@@ -46,9 +46,13 @@ export async function rehearse(
   await buildBaseImage();
   journal.leaveOut(`the base image, for which ${baseImage} stands in: this machine's Node, and nothing else`);
   await using stage = await Stage.open(tools, subject, folder, journal);
-  // What runs by itself would outlive this process.
+  // What runs by itself would outlive this process. A signal may come twice, from a terminal and from npm.
+  let isEnding = false;
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.once(signal, () => stage[Symbol.asyncDispose]().finally(() => process.exit(1)));
+    process.on(signal, () => {
+      if (!isEnding) stage[Symbol.asyncDispose]().finally(() => process.exit(1));
+      isEnding = true;
+    });
   }
   const isDeployed = await acts.play('Bootstrap, deploy', async () => {
     await stage.cdk.bootstrap();

@@ -19,6 +19,7 @@ const programs: Readonly<Record<string, string>> = {
   podman: 'podman',
   runc: 'runc',
   ip: 'iproute2',
+  setsid: 'util-linux',
   python3: 'python3-venv',
   java: 'openjdk-17-jre-headless',
   ldd: 'libc-bin',

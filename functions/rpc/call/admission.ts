@@ -46,9 +46,9 @@ const minPushbackMs = 100;
  * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has
  * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
  * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before
- * it, which was long already, without a wait between them; or when they stay long. From then on each turn takes on what
- * can be done in `overloadTurnMs`, as the turn before has shown it, until the loop has to wait. Which calls these are
- * is left to chance: sockets are read in the same order each time.
+ * it, which was long already, without a wait between them; when they stay long; or when the calls of one take all
+ * memory. From then on each turn takes on what can be done in `overloadTurnMs`, as the turn before has shown it, until
+ * the loop has to wait. Which calls these are is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;
@@ -115,6 +115,17 @@ export class Admission {
     return overloaded((minPushbackMs / this.#share) * (0.75 + Math.random() / 2));
   }
 
+  /**
+   * Counts a call that is refused because those before it hold all memory. Where a long turn has taken in so many, it
+   * is not clients that hold on to it: more comes than is done.
+   */
+  refusedForMemory(nowMs: number): void {
+    this.#look(nowMs);
+    this.#count();
+    const isLong = nowMs - this.#turnAtMs >= slack * this.#turnMs && this.#arrived >= minCalls;
+    if (isLong && !this.#isOverloaded) this.#refuseRest();
+  }
+
   #count(): void {
     this.#arrived += 1;
     if (this.#isOverloaded) this.#refusesNext = Math.random() >= this.#share;
@@ -125,11 +136,16 @@ export class Admission {
       if (this.#longSinceMs > nowMs || this.#arrived < Math.max(minCalls, growing * this.#arrivedBefore))
         return false;
       if (nowMs - this.#turnAtMs < Math.max(slack * this.#turnMs, growing * this.#lengthMs)) return false;
-      this.#isOverloaded = true;
-      this.#share = minShare;
+      this.#refuseRest();
     }
     const isOverTime = nowMs - this.#turnAtMs > slack * this.#turnMs;
     return this.#refusesNext || isOverTime || this.#admitted >= this.#maxAdmitted;
+  }
+
+  /** What is left of this turn is too much. */
+  #refuseRest(): void {
+    this.#isOverloaded = true;
+    this.#share = minShare;
   }
 
   /** Turns that end sooner are no trouble, and not looked at one by one. */

@@ -82,6 +82,35 @@ it('a client that waits for answers is never refused, however slow each is, and 
   );
 });
 
+describe('calls that are refused for want of memory', () => {
+  /** A turn that takes in calls of 0.1 ms each, of which those after the first `kept` find no memory. */
+  const turn = (calls: number, kept: number) => {
+    const { clock, admission } = busyLoop();
+    for (let call = 0; call < calls; call++) {
+      if (call < kept) assert.equal(admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY), undefined);
+      else admission.refusedForMemory(clock.nowMs);
+      clock.nowMs += 0.1;
+    }
+    return admission.refusesNext;
+  };
+
+  it('show overload, where a long turn has taken in so many', () => {
+    assert.equal(turn(420, 300), true);
+  });
+
+  it('show none where it is short: then clients hold on to memory', () => {
+    assert.equal(turn(380, 300), false);
+  });
+
+  it('show none where it has taken in few, however long it is', () => {
+    const { clock, admission } = busyLoop();
+    admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY);
+    clock.nowMs += 400;
+    admission.refusedForMemory(clock.nowMs);
+    assert.equal(admission.refusesNext, false);
+  });
+});
+
 it('refusals say when to come again, and later the fewer are let in', () => {
   const pushback = (factor: number) => {
     const phases = [{ durationMs: 500, callsPerMs: factor * capacity }];
