@@ -6,7 +6,10 @@ import { stackNameOf, UsersStack } from './users-stack.ts';
 const app = new App();
 try {
   const options = readOptions(app.node);
-  new UsersStack(app, stackNameOf(options), { options });
+  // A network is looked up in the account that the CDK CLI deploys to; a template without one is for any account.
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
+  const env = options.vpcId ? { account, region } : undefined;
+  new UsersStack(app, stackNameOf(options), { options, env });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 } catch (error) {
   // A setting that can't be used, most likely: the sentence is what helps, not where it was thrown.
