@@ -7,10 +7,13 @@ import { stackNameOf, UsersStack } from './users-stack.ts';
 const app = new App();
 try {
   const options = readOptions(app.node);
+  // A network is looked up in the account that the CDK CLI deploys to; a template without one is for any account.
+  const { CDK_DEFAULT_ACCOUNT: account, CDK_DEFAULT_REGION: region } = process.env;
+  const env = options.vpcId ? { account, region } : undefined;
   const containers =
-    options.home === 'function' ? undefined : new UsersStack(app, stackNameOf(options), { options });
+    options.home === 'function' ? undefined : new UsersStack(app, stackNameOf(options), { options, env });
   if (options.home !== 'container') {
-    new FunctionStack(app, functionStackNameOf(options), { options, shared: containers });
+    new FunctionStack(app, functionStackNameOf(options), { options, shared: containers, env });
   }
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 } catch (error) {

@@ -1,6 +1,7 @@
 import type { Node } from 'constructs';
 import { s3Object } from './client-authority.ts';
-import { type Deployment, isPeer } from './grpc-service-props.ts';
+import type { Deployment } from './grpc-service-props.ts';
+import { isPeer } from './grpc-service-refusals.ts';
 import { homeContradictions } from './home-contradictions.ts';
 import { contradictions } from './option-contradictions.ts';
 import { defaultTraceRatio, type TelemetryOptions } from './telemetry.ts';
@@ -23,12 +24,16 @@ export interface Options {
   readonly certificateArn?: string;
   /** Tasks in subnets without a way to the internet, from the beginning, or `added` to a network without. */
   readonly privateSubnets: boolean | 'added';
+  /** A network of yours, looked up in the account. */
+  readonly vpcId?: string;
   /** Of a task, in 1/1024 of a CPU. */
   readonly cpu?: number;
   /** Of a task. */
   readonly memoryMiB?: number;
   readonly minTasks?: number;
   readonly maxTasks?: number;
+  /** Of a hundred tasks, those on Fargate Spot. */
+  readonly spotShare?: number;
   readonly deployment: Deployment;
   /** CloudFront in front; needs a domain. */
   readonly edge: boolean;
@@ -75,6 +80,10 @@ export interface Options {
   readonly stage?: string;
   /** Of everything that is made. */
   readonly tags?: Readonly<Record<string, string>>;
+  /** The load balancer writes a line for each request into a bucket. */
+  readonly accessLogs: boolean;
+  /** A zone that fails can be taken out of service. */
+  readonly zonalShift: boolean;
   /** The load balancer can not be deleted. */
   readonly protected: boolean;
   /** For a trial: the table goes with the stack. */
@@ -158,10 +167,12 @@ export function readOptions(node: Node): Options {
       isGiven('privateSubnets') && node.tryGetContext('privateSubnets') === 'added'
         ? 'added'
         : flag('privateSubnets'),
+    vpcId: text('vpcId', /^vpc-[0-9a-f]{8,17}$/, 'the id of a VPC, such as vpc-0123456789abcdef0'),
     cpu: number('cpu'),
     memoryMiB: number('memoryMiB'),
     minTasks: number('minTasks'),
     maxTasks: number('maxTasks'),
+    spotShare: number('spotShare'),
     deployment: deployment === 'canary' ? 'canary' : 'rolling',
     edge: flag('edge'),
     edgeName: text('edgeName', hostName, 'a name such as api.example.com'),
@@ -197,6 +208,8 @@ export function readOptions(node: Node): Options {
         : undefined,
     stage: text('stage', /^[a-z][a-z0-9-]{0,31}$/i, 'letters, digits and hyphens, 32 at the most'),
     tags: tagsOf(list('tags', (it) => tag.test(it), 'tags such as team=payments,cost-center=42')),
+    accessLogs: flag('accessLogs'),
+    zonalShift: flag('zonalShift'),
     protected: flag('protected'),
     disposable: flag('disposable'),
   };

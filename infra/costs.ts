@@ -26,7 +26,43 @@ export const made = {
   alarmMetrics: 26,
   /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
   scalingAlarmMetrics: 2 + 4,
+  /** The same of a service behind a load balancer that is there, in `infra/examples/shop-stack.ts`. */
+  sharedAlarmMetrics: 9 + 2 + 4,
 };
+
+/** What differs from the defaults at the cheap end. */
+interface End {
+  readonly name: string;
+  readonly tasks: number;
+  /** Of the tasks, those that are on Spot. */
+  readonly spotTasks: number;
+  /** Public ones, of load balancer and tasks. */
+  readonly addresses: number;
+  /** Whether the load balancer is its own. */
+  readonly hasBalancer: boolean;
+}
+
+const usual: End = {
+  name: 'as it is',
+  tasks: made.tasks,
+  spotTasks: 0,
+  addresses: made.zones + made.tasks,
+  hasBalancer: true,
+};
+const ends: readonly End[] = [
+  usual,
+  { ...usual, name: '`minTasks=1`', tasks: 1, addresses: made.zones + 1 },
+  { ...usual, name: '`spotShare=50`', spotTasks: 1 },
+  { ...usual, name: '`internal`', addresses: made.tasks },
+  { ...usual, name: 'on a shared load balancer', addresses: made.tasks, hasBalancer: false },
+  {
+    name: 'the same, `minTasks=1`, `spotShare=100`',
+    tasks: 1,
+    spotTasks: 1,
+    addresses: 1,
+    hasBalancer: false,
+  },
+];
 
 /** What a call is taken to need. */
 const call = {
@@ -51,6 +87,9 @@ type Row = readonly [what: string, calculation: string, dollars: number];
 
 const taskHour = made.taskVcpu * prices.fargateArmVcpuHour + made.taskGib * prices.fargateArmGibHour;
 
+const logOfChecks = (tasks: number) =>
+  ((tasks * made.zones * healthChecksPerHour * monthHours * logLineBytes) / 1e9) * prices.logGigabyte;
+
 const perMonth: readonly Row[] = [
   [
     'Fargate, ARM',
@@ -66,7 +105,7 @@ const perMonth: readonly Row[] = [
   [
     'Log of the health checks',
     `${made.tasks} tasks × ${made.zones} zones × ${healthChecksPerHour} an hour × ${monthHours} h × ${logLineBytes} bytes, in GB × ${prices.logGigabyte}`,
-    ((made.tasks * made.zones * healthChecksPerHour * monthHours * logLineBytes) / 1e9) * prices.logGigabyte,
+    logOfChecks(made.tasks),
   ],
   ['The key', `1 secret × ${prices.secretMonth}`, prices.secretMonth],
   [
@@ -75,6 +114,36 @@ const perMonth: readonly Row[] = [
     made.alarmMetrics * prices.alarmMetricMonth + prices.customMetricMonth + prices.dashboardMonth,
   ],
 ];
+
+/** Each part of a month, at each of the cheap ends. */
+const atEnds: readonly (readonly [what: string, of: (end: End) => number])[] = [
+  [
+    'Fargate, ARM',
+    ({ tasks, spotTasks }) => (tasks - spotTasks * (1 - prices.fargateSpotPart)) * monthHours * taskHour,
+  ],
+  ['Load balancer', ({ hasBalancer }) => (hasBalancer ? monthHours * prices.loadBalancerHour : 0)],
+  ['Public IPv4 addresses', ({ addresses }) => addresses * monthHours * prices.publicIpv4Hour],
+  ['Log of the health checks', ({ tasks }) => logOfChecks(tasks)],
+  ['The key', ({ hasBalancer }) => (hasBalancer ? prices.secretMonth : 0)],
+  [
+    'Alarms, their metrics, dashboard',
+    ({ hasBalancer }) =>
+      (hasBalancer ? made.alarmMetrics : made.sharedAlarmMetrics) * prices.alarmMetricMonth +
+      prices.customMetricMonth +
+      prices.dashboardMonth,
+  ],
+];
+
+function endsTable(): string {
+  const row = (what: string, of: (end: End) => number) =>
+    `| ${[what, ...ends.map((end) => of(end).toFixed(2))].join(' | ')} |`;
+  return [
+    `| A month, idle, $ | ${ends.map(({ name }) => name).join(' | ')} |`,
+    `| --- |${' ---: |'.repeat(ends.length)}`,
+    ...atEnds.map(([what, of]) => row(what, of)),
+    row('**In all**', (end) => atEnds.reduce((total, [, of]) => total + of(end), 0)),
+  ].join('\n');
+}
 
 const millionCalls = (callWireBytes * 1e6) / 1e9;
 const logGigabytes = (logLineBytes * 1e6) / 1e9;
@@ -149,6 +218,11 @@ function table(title: string, rows: readonly Row[]): string {
 export function costs(): string {
   return [
     table('A month, idle', [...perMonth, ['**In all**', '', sum(perMonth)]]),
+    endsTable(),
+    'Spot is taken to cost 30 % of its price on demand, which it does at best. A service on a shared load balancer is a ' +
+      '[GrpcService](grpc-service.md#several-services-one-load-balancer) of yours, for gRPC alone: it has no key of this stack. ' +
+      'With `minTasks=1` there is no task while one that was lost is replaced, half a minute or so, and with all of them on Spot ' +
+      'for as long as there is no capacity.',
     table('A million calls', [
       ...anyCall,
       signUp,

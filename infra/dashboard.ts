@@ -3,11 +3,11 @@ import type * as logs from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { CallQueries } from './call-queries.ts';
 import { PromQlGraph } from './promql-graph.ts';
-import type { UsersMetrics } from './users-metrics.ts';
+import type { ServiceMetrics } from './service-metrics.ts';
 
 /** What the dashboard shows. */
 export interface DashboardProps {
-  readonly metrics: UsersMetrics;
+  readonly metrics: ServiceMetrics;
   /**
    * Where the service's own metrics are.
    * @default they are nowhere, and not shown
@@ -17,15 +17,21 @@ export interface DashboardProps {
   readonly alarms: readonly cloudwatch.IAlarm[];
   /** At the bottom: the latest failed calls. */
   readonly logGroup: logs.ILogGroup;
+  /**
+   * What the service needs, such as a table: a graph of a third of the width.
+   * @default none
+   */
+  readonly store?: cloudwatch.IWidget;
 }
 
-const third = { width: 8, height: 6 };
+/** A third of a dashboard's width. */
+export const third = { width: 8, height: 6 };
 
 /** What a person on call opens first: what is wrong, for whom, since when, and the calls that failed. */
 export class Dashboard extends Construct {
   readonly dashboard: cloudwatch.Dashboard;
 
-  constructor(scope: Construct, id: string, { metrics, queries, alarms, logGroup }: DashboardProps) {
+  constructor(scope: Construct, id: string, { metrics, queries, alarms, logGroup, store }: DashboardProps) {
     super(scope, id);
     const graph = (title: string, left: cloudwatch.IMetric[], right: cloudwatch.IMetric[] = []) =>
       new cloudwatch.GraphWidget({
@@ -50,26 +56,22 @@ export class Dashboard extends Construct {
         [
           graph('Tasks', [metrics.healthyTasks, metrics.unhealthyTasks]),
           graph('CPU and memory', [metrics.cpu, metrics.memory]),
-          graph('Days until the certificate ends', [metrics.certificateDays]),
+          ...(metrics.certificateDays
+            ? [graph('Days until the certificate ends', [metrics.certificateDays])]
+            : []),
         ],
         [
-          graph(
-            'DynamoDB: milliseconds, and refused requests',
-            ['TransactWriteItems', 'BatchGetItem', 'Query'].flatMap((operation) =>
-              ['Average', 'Maximum'].map((statistic) => metrics.tableLatency(operation, statistic)),
-            ),
-            [metrics.throttles],
-          ),
+          ...(store ? [store] : []),
           new cloudwatch.LogQueryWidget({
             title: 'Latest failed calls',
             logGroupNames: [logGroup.logGroupName],
             queryLines: [
               'fields @timestamp, code, method, requestId, error, msg',
-              'filter level >= 50',
+              'filter level >= 50 or fault = 1',
               'sort @timestamp desc',
               'limit 20',
             ],
-            width: 16,
+            width: store ? 16 : 24,
             height: 6,
           }),
         ],

@@ -1,13 +1,12 @@
-import { isIPv4 } from 'node:net';
-import type { RemovalPolicy } from 'aws-cdk-lib';
-import type * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import type { Duration, RemovalPolicy } from 'aws-cdk-lib';
 import type * as ec2 from 'aws-cdk-lib/aws-ec2';
 import type * as ecs from 'aws-cdk-lib/aws-ecs';
-import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
+import type * as iam from 'aws-cdk-lib/aws-iam';
 import type * as logs from 'aws-cdk-lib/aws-logs';
-import { collectorMemoryMiB } from './collector.ts';
+import type * as sns from 'aws-cdk-lib/aws-sns';
 import type { RequiredHeader } from './edge-proof.ts';
-import { fargateSizes, wordsOf } from './fargate-sizes.ts';
+import type { Front, FrontProps } from './front.ts';
+import type { HealthChecks, Route } from './grpc-route.ts';
 import type { LifetimesProps } from './lifetimes.ts';
 import type { TelemetryOptions } from './telemetry.ts';
 
@@ -22,10 +21,35 @@ export type Deployment =
    */
   | 'canary';
 
+/** A service's place in a namespace of ECS Service Connect. */
+export interface ServiceConnect {
+  /** The name or the ARN of a namespace of AWS Cloud Map. */
+  readonly namespace: string;
+  /**
+   * What others call it, such as `orders`.
+   * @default nobody calls it: it only calls others
+   */
+  readonly name?: string;
+}
+
 /** A gRPC service in a container. Everything but the image has a default. */
-export interface GrpcServiceProps extends LifetimesProps {
-  /** Serves gRPC over cleartext HTTP/2, and HTTP/1.1, on one port; answers health checks of both kinds. */
+export interface GrpcServiceProps extends LifetimesProps, FrontProps {
+  /**
+   * Serves gRPC over cleartext HTTP/2 on one port, and with `http` HTTP/1.1 on the same one; answers the checks of
+   * `health`, and ends with 0 after SIGTERM. Its log tells of failed calls as `faultPattern` says.
+   */
   readonly image: ecs.ContainerImage;
+  /**
+   * Whether the image speaks HTTP/1.1 too, for gRPC-Web, Connect and web pages. Without it the load balancer answers
+   * 404 to all but gRPC.
+   * @default true
+   */
+  readonly http?: boolean;
+  /**
+   * What the load balancer asks a task, to see whether it is healthy.
+   * @default gRPC's own health service, and by HTTP /healthz
+   */
+  readonly health?: HealthChecks;
   /**
    * The container's environment. `HOST`, `PORT` and the lifetimes (see `infra/lifetimes.ts`) are set here.
    * @default none
@@ -36,6 +60,11 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default none
    */
   readonly secrets?: Readonly<Record<string, ecs.Secret>>;
+  /**
+   * The container's command, in place of the image's.
+   * @default the image's
+   */
+  readonly command?: readonly string[];
   /**
    * The port the container listens on; it gets it as `PORT`.
    * @default 50051
@@ -79,15 +108,68 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly requestsPerTaskAndMinute?: number;
   /**
-   * The network to use.
+   * Of a hundred tasks, those that run on spare capacity (Fargate Spot): up to 70 % cheaper, and each may end with two
+   * minutes' notice, several at once. One task at least is on demand, unless all are to be on Spot.
+   * @default 0
+   */
+  readonly spotShare?: number;
+  /**
+   * The processor that the image was built for.
+   * @default ecs.CpuArchitecture.ARM64
+   */
+  readonly architecture?: ecs.CpuArchitecture;
+  /**
+   * What the container may do in AWS.
+   * @default a new role, which may do nothing until something is granted to the service
+   */
+  readonly taskRole?: iam.IRole;
+  /**
+   * What ECS may do to start a task: pull the image, read secrets, write the log.
+   * @default a new role, which may do that and no more
+   */
+  readonly executionRole?: iam.IRole;
+  /**
+   * Whether the container may write to its file system.
+   * @default true: it may not
+   */
+  readonly readonlyRootFilesystem?: boolean;
+  /**
+   * How long a new task may fail its health checks.
+   * @default 60 seconds
+   */
+  readonly healthCheckGracePeriod?: Duration;
+  /**
+   * The network to use. Not with `cluster` or `front`, which have one.
    * @default a new one over two availability zones, without NAT gateways
    */
   readonly vpc?: ec2.IVpc;
   /**
-   * Where the tasks go in a `vpc` of yours.
-   * @default its public subnets
+   * The cluster to use. For `spotShare` it needs the capacity providers FARGATE and FARGATE_SPOT.
+   * @default a new one: it costs nothing
+   */
+  readonly cluster?: ecs.ICluster;
+  /**
+   * Where the tasks go in a network of yours.
+   * @default its private subnets with a way out; where there are none, its public ones
    */
   readonly taskSubnets?: ec2.SubnetSelection;
+  /**
+   * A load balancer and a listener that are there, such as a `GrpcLoadBalancer` that several services share. Needs
+   * `route`, unless all requests are this service's.
+   * @default a load balancer of its own
+   */
+  readonly front?: Front;
+  /**
+   * Which requests of the `front` are this service's.
+   * @default all of them
+   */
+  readonly route?: Route;
+  /**
+   * Lets other services of a namespace call this one without the load balancer, at `http://NAME:PORT`; and lets this
+   * one call those. Who calls also has to be let in: `orders.connections.allowDefaultPortFrom(shop)`.
+   * @default calls come through the load balancer
+   */
+  readonly serviceConnect?: ServiceConnect;
   /**
    * In the new network, tasks without a way from or to the internet. `added` does that to a network that was deployed
    * without: its subnets take all addresses, so those of the tasks get a range of their own.
@@ -95,41 +177,37 @@ export interface GrpcServiceProps extends LifetimesProps {
    */
   readonly privateSubnets?: boolean | 'added';
   /**
-   * Who may connect to the load balancer: networks of IPv4 such as 203.0.113.0/24, and prefix lists such as
-   * pl-0123abcd.
-   * @default whoever reaches it
-   */
-  readonly allowedCidrs?: readonly string[];
-  /**
-   * A load balancer without public addresses, for clients in the network and in those connected to it.
-   * @default false
-   */
-  readonly internal?: boolean;
-  /**
-   * Mutual TLS: the load balancer serves only clients with a certificate of these authorities.
-   * @default clients need no certificate
-   */
-  readonly clientTrustStore?: elbv2.ITrustStore;
-  /**
-   * The load balancer's certificate.
-   * @default a self-issued one for the load balancer's own name; its authority is in `authority`
-   */
-  readonly certificate?: acm.ICertificate;
-  /**
-   * The folder of the bundled certificate function.
-   * @default none: needed unless there is a `certificate`
-   */
-  readonly certificateCode?: string;
-  /**
    * How a new version replaces the old one.
    * @default 'rolling'
    */
   readonly deployment?: Deployment;
   /**
+   * The lines of the log that tell of a call which failed through a fault of the server. By them a version whose calls
+   * fail is rolled back, for a load balancer does not see how gRPC calls end.
+   * @default JSON whose `fault` is true
+   */
+  readonly faultPattern?: logs.IFilterPattern;
+  /**
+   * Alarms, a dashboard, and the way back to the former version when one of the alarms goes off in a deployment. With
+   * `false` they are yours to make from `ServiceMetrics`, `Alarms` and `Dashboard`, with what else you watch.
+   * @default true
+   */
+  readonly watch?: boolean;
+  /**
+   * Who hears of alarms.
+   * @default nobody: they show in CloudWatch and on the dashboard
+   */
+  readonly alarmTopic?: sns.ITopic;
+  /**
    * Sends metrics and traces to CloudWatch.
    * @default the log alone tells of calls
    */
   readonly telemetry?: TelemetryOptions;
+  /**
+   * Its `service.name` there.
+   * @default the stack's name and the ids down to the service, such as Shop-Orders
+   */
+  readonly telemetryName?: string;
   /**
    * How long the log is kept.
    * @default one month
@@ -140,98 +218,4 @@ export interface GrpcServiceProps extends LifetimesProps {
    * @default RemovalPolicy.RETAIN: it stays, and its lines expire as `logRetention` says
    */
   readonly logRemoval?: RemovalPolicy;
-  /**
-   * Refuses to delete the load balancer, whose name is the endpoint where there is no domain. A first deployment that
-   * fails can not be rolled back with it, so set it on a stack that is there.
-   * @default false
-   */
-  readonly deletionProtection?: boolean;
-}
-
-/** The memory of a task, and that of its server. */
-export function memoryOf({ memoryMiB, telemetry }: GrpcServiceProps): { taskMiB: number; serverMiB: number } {
-  const collectorMiB = telemetry?.kind === 'adot' ? collectorMemoryMiB : 0;
-  const taskMiB = memoryMiB ?? (collectorMiB > 0 ? 1024 : 512);
-  return { taskMiB, serverMiB: taskMiB - collectorMiB };
-}
-
-/** What a server needs at the least, "Memory" in docs/settings.md. */
-const leastServerMiB = 512;
-
-/** More tasks than this are more likely a slip than a need. */
-const mostTasks = 100;
-
-/** A network of IPv4, the only one that a load balancer without dual stack meets, or a prefix list. */
-export function isPeer(text: string): boolean {
-  const [, address = '', bits] = /^([\d.]+)\/(\d{1,2})$/.exec(text) ?? [];
-  return /^pl-[0-9a-f]{8,17}$/.test(text) || (isIPv4(address) && Number(bits) <= 32);
-}
-
-/** What the construct sets itself, and how to have it otherwise. */
-const ownEnvironment = {
-  HOST: 'tasks listen on every address',
-  PORT: 'set containerPort',
-  TRUSTED_PROXIES: 'set trustedProxies',
-  MAX_DEADLINE_MS: 'set maxDeadline',
-  IDLE_TIMEOUT_MS: 'set idleTimeout',
-  DRAIN_DELAY_MS: 'it follows from the health checks',
-  DRAIN_TIMEOUT_MS: 'set stopTimeout',
-};
-
-/** Throws a RangeError that says what to change, when props contradict each other or Fargate. */
-export function refuseContradictions(props: GrpcServiceProps): void {
-  const { cpu = 256, minTasks = 2, maxTasks = 10, trustedProxies = 1, environment = {} } = props;
-  const { taskMiB: memoryMiB, serverMiB } = memoryOf(props);
-  const refuse = (reason: string): never => {
-    throw new RangeError(reason);
-  };
-  if (props.vpc && props.privateSubnets) {
-    refuse(
-      'privateSubnets shapes the new network: leave it out, and choose subnets of your vpc with taskSubnets',
-    );
-  }
-  if (props.taskSubnets && !props.vpc) {
-    refuse('taskSubnets chooses among the subnets of a vpc: give the vpc too, or set privateSubnets');
-  }
-  if (!props.certificate && !props.certificateCode) {
-    refuse(
-      'without a certificate one is issued: set certificateCode to the bundled function, or give a certificate',
-    );
-  }
-  if (props.certificate && props.certificateCode) {
-    refuse('certificateCode is for a self-issued certificate: leave it out, or leave out certificate');
-  }
-  if (!Number.isInteger(minTasks) || minTasks < 1 || !Number.isInteger(maxTasks) || maxTasks < minTasks) {
-    refuse(
-      `minTasks (${minTasks}) and maxTasks (${maxTasks}) must be whole numbers, at least 1, the first not larger`,
-    );
-  }
-  if (maxTasks > mostTasks) refuse(`maxTasks (${maxTasks}) must be at most ${mostTasks}`);
-  const strangers = props.allowedCidrs?.filter((it) => !isPeer(it)) ?? [];
-  if (strangers.length > 0) {
-    refuse(`allowedCidrs (${strangers.join(', ')}) must be networks of IPv4 such as 203.0.113.0/24`);
-  }
-  if (props.allowedCidrs?.length === 0)
-    refuse('allowedCidrs lets nobody in: leave it out, or name a network');
-  if (!Number.isInteger(trustedProxies) || trustedProxies < 1 || trustedProxies > 16) {
-    refuse(`trustedProxies (${trustedProxies}) must be 1 to 16: the load balancer, and those before it`);
-  }
-  const sizes =
-    fargateSizes.get(cpu) ?? refuse(`cpu (${cpu}) must be one of ${[...fargateSizes.keys()].join(', ')}`);
-  if (!sizes.includes(memoryMiB)) {
-    refuse(`memoryMiB (${memoryMiB}) must be ${wordsOf(sizes)} with cpu ${cpu}`);
-  }
-  if (serverMiB < leastServerMiB) {
-    const more = sizes.find((it) => it > memoryMiB);
-    refuse(
-      `memoryMiB (${memoryMiB}) leaves the server ${serverMiB} beside the collector, which is too little: take ${more}, or telemetry 'otlp'`,
-    );
-  }
-  for (const [name, instead] of Object.entries(ownEnvironment)) {
-    if (name in environment) refuse(`environment.${name} is set by the construct: leave it out; ${instead}`);
-  }
-  for (const name of Object.keys(props.secrets ?? {})) {
-    if (name in environment || name in ownEnvironment)
-      refuse(`secrets.${name} is in the environment already`);
-  }
 }

@@ -5,6 +5,7 @@ import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { RequiredHeader } from './edge-proof.ts';
+import { grpcTypes, type HealthChecks, type Route } from './grpc-route.ts';
 import { healthCheck } from './lifetimes.ts';
 
 /** What connects a listener with a gRPC service. */
@@ -12,11 +13,26 @@ export interface GrpcTargetsProps {
   /** The network of the tasks. */
   readonly vpc: ec2.IVpc;
   /** Whose requests are routed. */
-  readonly listener: elbv2.ApplicationListener;
+  readonly listener: elbv2.IApplicationListener;
   /** The port on which the container speaks every protocol. */
   readonly port: number;
   /** How long running calls may go on once a task gets no new ones. */
   readonly deregistrationDelay: Duration;
+  /**
+   * Whether the container speaks HTTP/1.1 too. Without it only gRPC is routed.
+   * @default true
+   */
+  readonly http?: boolean;
+  /**
+   * What tells whether a task is healthy.
+   * @default gRPC's own health service, and /healthz
+   */
+  readonly health?: HealthChecks;
+  /**
+   * Which requests of a listener that services share are this one's.
+   * @default all
+   */
+  readonly route?: Route;
   /**
    * Every target group twice, between which ECS shifts traffic in a canary deployment.
    * @default false
@@ -30,26 +46,28 @@ export interface GrpcTargetsProps {
 }
 
 /** The group for one protocol version, the other one for canary deployments, and the rule that leads there. */
-interface Route {
+interface Branch {
   readonly group: elbv2.ApplicationTargetGroup;
   readonly alternate?: elbv2.ApplicationTargetGroup;
   readonly rule: elbv2.ApplicationListenerRule;
 }
 
-// A load balancer sends gRPC (HTTP/2, trailers) to GRPC target groups alone, which refuse everything else with 464;
-// groups for HTTP2 do not stream. So one container port is in two groups.
-const grpc = {
-  protocolVersion: elbv2.ApplicationProtocolVersion.GRPC,
-  healthCheck: { path: '/grpc.health.v1.Health/Check', healthyGrpcCodes: '0' },
-};
-const http = {
-  protocolVersion: elbv2.ApplicationProtocolVersion.HTTP1,
-  healthCheck: { path: '/healthz', healthyHttpCodes: '200' },
-};
+/** What is different for the two protocol versions. */
+interface Way {
+  readonly protocolVersion: elbv2.ApplicationProtocolVersion;
+  readonly healthCheck: elbv2.HealthCheck;
+  readonly priority: number;
+  readonly conditions: elbv2.ListenerCondition[];
+}
+
+const { GRPC, HTTP1 } = elbv2.ApplicationProtocolVersion;
 
 /**
  * Routes gRPC to tasks over HTTP/2, and everything else (gRPC-Web, Connect, web pages) to the same port of the same
- * tasks over HTTP/1.1.
+ * tasks over HTTP/1.1, where they speak that.
+ *
+ * A load balancer sends gRPC (HTTP/2, trailers) to GRPC target groups alone, which refuse everything else with 464;
+ * groups for HTTP2 do not stream. So one container port is in two groups.
  */
 export class GrpcTargets extends Construct {
   /** Every target group, alternates too. */
@@ -59,33 +77,47 @@ export class GrpcTargets extends Construct {
   /** The groups of each protocol version: each task is in one of each pair. */
   readonly pairs: readonly (readonly elbv2.ApplicationTargetGroup[])[];
 
-  readonly #routes: readonly Route[];
+  readonly #branches: readonly Branch[];
   readonly #port: number;
 
   constructor(scope: Construct, id: string, props: GrpcTargetsProps) {
     super(scope, id);
     this.#port = props.port;
-    const grpcRoute = this.#route('Grpc', grpc, props, 10, [
-      // Never application/grpc*: that is gRPC-Web too, which is no gRPC to a load balancer.
-      elbv2.ListenerCondition.httpHeader('content-type', [
-        'application/grpc',
-        'application/grpc+*',
-        'application/grpc;*',
-      ]),
-    ]);
-    // A rule, not the listener's default: a canary deployment shifts traffic in rules only.
-    const httpRoute = this.#route('Http', http, props, 20, [elbv2.ListenerCondition.pathPatterns(['*'])]);
-    this.#routes = [grpcRoute, httpRoute];
-    const groupsOf = ({ group, alternate }: Route) => (alternate ? [group, alternate] : [group]);
-    this.pairs = this.#routes.map(groupsOf);
+    const { http = true, health = {}, route } = props;
+    const mine = [
+      ...(route?.hosts ? [elbv2.ListenerCondition.hostHeaders([...route.hosts])] : []),
+      ...(route?.paths ? [elbv2.ListenerCondition.pathPatterns([...route.paths])] : []),
+    ];
+    const grpcBranch = this.#branch('Grpc', props, {
+      protocolVersion: GRPC,
+      healthCheck: {
+        path: health.grpcPath ?? '/grpc.health.v1.Health/Check',
+        healthyGrpcCodes: health.grpcCodes ?? '0',
+      },
+      priority: route?.priority ?? 10,
+      conditions: [elbv2.ListenerCondition.httpHeader('content-type', grpcTypes), ...mine],
+    });
+    this.#branches = [grpcBranch];
+    if (http) {
+      const httpBranch = this.#branch('Http', props, {
+        protocolVersion: HTTP1,
+        healthCheck: { path: health.httpPath ?? '/healthz', healthyHttpCodes: health.httpCodes ?? '200' },
+        priority: route ? route.priority + 1 : 20,
+        // A rule, not the listener's default: a canary deployment shifts traffic in rules only.
+        conditions: route ? mine : [elbv2.ListenerCondition.pathPatterns(['*'])],
+      });
+      this.#branches = [grpcBranch, httpBranch];
+    }
+    const groupsOf = ({ group, alternate }: Branch) => (alternate ? [group, alternate] : [group]);
+    this.pairs = this.#branches.map(groupsOf);
     this.groups = this.pairs.flat();
-    this.grpcGroups = groupsOf(grpcRoute);
+    this.grpcGroups = groupsOf(grpcBranch);
   }
 
   /** Registers the service's tasks in every group. */
   register(service: ecs.FargateService, containerName: string): void {
-    const role = this.#routes.some(({ alternate }) => alternate) ? this.#shiftingRole() : undefined;
-    for (const { group, alternate, rule } of this.#routes) {
+    const role = this.#branches.some(({ alternate }) => alternate) ? this.#shiftingRole() : undefined;
+    for (const { group, alternate, rule } of this.#branches) {
       const alternateTarget =
         alternate &&
         new ecs.AlternateTarget('Alternate', {
@@ -98,26 +130,20 @@ export class GrpcTargets extends Construct {
     }
   }
 
-  #route(
-    name: string,
-    protocol: typeof grpc | typeof http,
-    props: GrpcTargetsProps,
-    priority: number,
-    conditions: elbv2.ListenerCondition[],
-  ): Route {
+  #branch(name: string, props: GrpcTargetsProps, { protocolVersion, ...way }: Way): Branch {
     const makeGroup = (id: string) =>
       new elbv2.ApplicationTargetGroup(this, id, {
         vpc: props.vpc,
         port: props.port,
         protocol: elbv2.ApplicationProtocol.HTTP,
-        protocolVersion: protocol.protocolVersion,
+        protocolVersion,
         targetType: elbv2.TargetType.IP,
         deregistrationDelay: props.deregistrationDelay,
         // Not by least outstanding requests: until the health checks notice, a dead task, which fails every call at
         // once, would have the least and get them all.
         loadBalancingAlgorithmType: elbv2.TargetGroupLoadBalancingAlgorithmType.ROUND_ROBIN,
         healthCheck: {
-          ...protocol.healthCheck,
+          ...way.healthCheck,
           interval: healthCheck.interval,
           timeout: healthCheck.timeout,
           healthyThresholdCount: healthCheck.threshold,
@@ -135,10 +161,10 @@ export class GrpcTargets extends Construct {
     const { requiredHeader: header } = props;
     const rule = new elbv2.ApplicationListenerRule(this, `${name}Rule`, {
       listener: props.listener,
-      priority,
+      priority: way.priority,
       conditions: header
-        ? [...conditions, elbv2.ListenerCondition.httpHeader(header.name, [header.value])]
-        : conditions,
+        ? [...way.conditions, elbv2.ListenerCondition.httpHeader(header.name, [header.value])]
+        : way.conditions,
       action,
     });
     return { group, alternate, rule };

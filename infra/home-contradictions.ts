@@ -22,6 +22,10 @@ const ofContainers = [
   'baseImage',
   'telemetry',
   'protected',
+  'vpcId',
+  'spotShare',
+  'accessLogs',
+  'zonalShift',
 ];
 
 /** What only a function has. */

@@ -26,6 +26,10 @@ export function contradictions(options: Options, isGiven: (name: string) => bool
     clientScopes !== undefined && !isScopeTable(clientScopes),
     `clientScopes must be JSON such as {"spiffe://example.com/billing":["users.read"]}, not ${clientScopes}`,
   );
+  refuse(
+    isGiven('vpcId') && options.privateSubnets !== false,
+    'privateSubnets shapes a new network, and vpcId is one that is there: leave one of them out',
+  );
   for (const name of ['traceRatio', 'traceParents']) {
     refuse(
       isGiven(name) && !isGiven('telemetry'),

@@ -4,6 +4,8 @@
 export const prices = {
   fargateArmVcpuHour: 0.03238,
   fargateArmGibHour: 0.00356,
+  /** What Spot costs of that, at best: it changes with supply. https://aws.amazon.com/fargate/pricing/ */
+  fargateSpotPart: 0.3,
   loadBalancerHour: 0.0225,
   loadBalancerCapacityUnitHour: 0.008,
   publicIpv4Hour: 0.005,

@@ -4,7 +4,7 @@ import { Construct } from 'constructs';
 
 /** Whose requests are counted, and how many are too many. */
 export interface RateRuleProps {
-  readonly loadBalancer: elbv2.ApplicationLoadBalancer;
+  readonly loadBalancer: elbv2.IApplicationLoadBalancer;
   /** Requests of one address in five minutes, at least 10. */
   readonly requestsPerIp: number;
 }

@@ -1,15 +1,19 @@
 import { aws_applicationautoscaling as scaling } from 'aws-cdk-lib';
 import type * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import { Construct } from 'constructs';
+import { loadBalancerName } from './front.ts';
+import type { GrpcTargets } from './grpc-targets.ts';
 
 /** What scaling on requests needs. */
 export interface RequestScalingProps {
   /** The service's scalable target. */
   readonly target: scaling.IScalableTargetRef;
   /** Whose requests count, of every protocol. */
-  readonly loadBalancer: elbv2.ApplicationLoadBalancer;
-  /** Target groups that each task is in one of; their healthy hosts are the tasks. */
-  readonly targetGroups: readonly elbv2.ApplicationTargetGroup[];
+  readonly loadBalancer: elbv2.IApplicationLoadBalancer;
+  /** Whether it has requests of other services too, so that those of the target groups count. */
+  readonly isShared: boolean;
+  /** Where the tasks are: the healthy hosts of gRPC's groups are the tasks. */
+  readonly targets: GrpcTargets;
   /** What a task is to get: more of them, more tasks. */
   readonly requestsPerMinute: number;
 }
@@ -24,20 +28,28 @@ export class RequestScaling extends Construct {
   constructor(scope: Construct, id: string, props: RequestScalingProps) {
     super(scope, id);
     const namespace = 'AWS/ApplicationELB';
-    const balancer = { name: 'LoadBalancer', value: props.loadBalancer.loadBalancerFullName };
-    const tasks = props.targetGroups.map((group, index) => ({
-      id: `tasks${index}`,
+    const balancer = { name: 'LoadBalancer', value: loadBalancerName(props.loadBalancer) };
+    const metric = (id: string, metricName: string, stat: string, group?: elbv2.ApplicationTargetGroup) => ({
+      id,
       returnData: false,
       metricStat: {
-        stat: 'Average',
+        stat,
         metric: {
           namespace,
-          metricName: 'HealthyHostCount',
-          dimensions: [{ name: 'TargetGroup', value: group.targetGroupFullName }, balancer],
+          metricName,
+          dimensions: group
+            ? [{ name: 'TargetGroup', value: group.targetGroupFullName }, balancer]
+            : [balancer],
         },
       },
-    }));
-    const sum = tasks.map((metric) => `FILL(${metric.id}, 0)`).join(' + ');
+    });
+    const tasks = props.targets.grpcGroups.map((group, index) =>
+      metric(`tasks${index}`, 'HealthyHostCount', 'Average', group),
+    );
+    const requests = props.isShared
+      ? props.targets.groups.map((group, index) => metric(`requests${index}`, 'RequestCount', 'Sum', group))
+      : [metric('requests', 'RequestCount', 'Sum')];
+    const sum = (of: readonly { readonly id: string }[]) => of.map(({ id }) => `FILL(${id}, 0)`).join(' + ');
     new scaling.CfnScalingPolicy(this, 'Policy', {
       policyName: this.node.path.replaceAll('/', '-'),
       policyType: 'TargetTrackingScaling',
@@ -48,18 +60,11 @@ export class RequestScaling extends Construct {
         scaleOutCooldown: 60,
         customizedMetricSpecification: {
           metrics: [
-            {
-              id: 'requests',
-              returnData: false,
-              metricStat: {
-                stat: 'Sum',
-                metric: { namespace, metricName: 'RequestCount', dimensions: [balancer] },
-              },
-            },
+            ...requests,
             ...tasks,
             {
               id: 'perTask',
-              expression: `FILL(requests, 0) / (${sum})`,
+              expression: `${props.isShared ? `(${sum(requests)})` : sum(requests)} / (${sum(tasks)})`,
               label: 'Requests per task and minute',
             },
           ],

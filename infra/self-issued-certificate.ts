@@ -1,4 +1,4 @@
-import { CustomResource, Duration, RemovalPolicy, Stack, Validations } from 'aws-cdk-lib';
+import { CustomResource, Duration, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
@@ -114,7 +114,12 @@ function allow(
   role.addToPolicy(
     new iam.PolicyStatement({ actions, resources: [arn(partition, region, account)], conditions }),
   );
-  const written = arn('<AWS::Partition>', '<AWS::Region>', '<AWS::AccountId>');
+  // As cdk-nag writes what is not known before the deployment.
+  const written = arn(
+    ...Object.entries({ Partition: partition, Region: region, AccountId: account }).map(([name, value]) =>
+      Token.isUnresolved(value) ? `<AWS::${name}>` : value,
+    ),
+  );
   Validations.of(role).acknowledge({
     id: `AwsSolutions-IAM5[Resource::${written}]`,
     reason: on.wildcardReason,

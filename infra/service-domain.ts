@@ -35,7 +35,7 @@ export class ServiceDomain extends Construct {
   }
 
   /** Leads the name to the load balancer. */
-  pointTo(loadBalancer: elbv2.ApplicationLoadBalancer): void {
+  pointTo(loadBalancer: elbv2.IApplicationLoadBalancer): void {
     new route53.ARecord(this, 'Alias', {
       zone: this.#zone,
       target: route53.RecordTarget.fromAlias(new LoadBalancerTarget(loadBalancer)),

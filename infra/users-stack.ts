@@ -1,25 +1,30 @@
 import { fileURLToPath } from 'node:url';
 import { Annotations, CfnOutput, RemovalPolicy, Stack, type StackProps } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
+import * as cloudwatch from 'aws-cdk-lib/aws-cloudwatch';
+import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import { Platform } from 'aws-cdk-lib/aws-ecr-assets';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import type { Construct } from 'constructs';
+import { AccessLogBucket } from './access-logs.ts';
 import { Alarms } from './alarms.ts';
 import { ApiKey } from './api-key.ts';
 import { CallQueries } from './call-queries.ts';
 import { callers } from './callers.ts';
 import { ClientAuthority } from './client-authority.ts';
 import type { Options } from './context.ts';
-import { Dashboard } from './dashboard.ts';
+import { Dashboard, third } from './dashboard.ts';
 import { Edge } from './edge.ts';
 import { EdgeProof } from './edge-proof.ts';
 import { GrpcService } from './grpc-service.ts';
 import { RateRule } from './rate-rule.ts';
 import { ServiceDomain } from './service-domain.ts';
-import { UsersMetrics } from './users-metrics.ts';
+import { ServiceMetrics } from './service-metrics.ts';
+import { TableMetrics } from './table-metrics.ts';
 import { UsersTable } from './users-table.ts';
 
-/** The Users service, as the options want it. */
+/** The Users service, as the options want it. With `vpcId` it needs `env`: that network is looked up there. */
 export interface UsersStackProps extends StackProps {
   readonly options: Options;
   /**
@@ -91,17 +96,24 @@ export class UsersStack extends Stack {
       internal: options.internal,
       certificate,
       certificateCode: certificate ? undefined : certificateCode,
+      vpc: options.vpcId ? ec2.Vpc.fromLookup(this, 'Vpc', { vpcId: options.vpcId }) : undefined,
       privateSubnets: options.privateSubnets,
       cpu: options.cpu,
       memoryMiB: options.memoryMiB,
       minTasks: options.minTasks,
       maxTasks: options.maxTasks,
+      spotShare: options.spotShare,
       deployment: options.deployment,
       telemetry: options.telemetry,
+      telemetryName: this.stackName,
+      // Below, with the table's.
+      watch: false,
       logRemoval: disposable ? RemovalPolicy.DESTROY : undefined,
       deletionProtection: options.protected,
+      accessLogs: options.accessLogs ? new AccessLogBucket(this, 'AccessLogs').bucket : undefined,
+      zonalShift: options.zonalShift,
     });
-    users.grantStore(service.service.taskDefinition.taskRole);
+    users.grantStore(service);
     domain?.pointTo(service.loadBalancer);
     if (options.wafRatePerIp) {
       const { loadBalancer } = service;
@@ -114,18 +126,33 @@ export class UsersStack extends Stack {
     // CloudFront shows the header before it is asked for.
     if (edge) service.targets.node.addDependency(edge);
 
-    const metrics = new UsersMetrics(this, 'Metrics', { service, table: users.table });
+    const metrics = new ServiceMetrics(this, 'Metrics', { service });
+    const table = new TableMetrics(users.table);
     const queries = options.telemetry && new CallQueries(service.telemetryName);
     const alarms = new Alarms(this, 'Alarms', {
       metrics,
       queries,
       service: service.service,
       minTasks: service.minTasks,
-      topicArn: options.alarmTopicArn,
+      rollBackName: `${this.stackName}-roll-back`,
+      topic: options.alarmTopicArn ? sns.Topic.fromTopicArn(this, 'Topic', options.alarmTopicArn) : undefined,
+    });
+    alarms.add('ThrottledTable', {
+      metric: table.throttles,
+      above: 0,
+      periods: 3,
+      outOf: 5,
+      description: 'DynamoDB refuses requests: a hot key, or growth faster than on-demand capacity follows.',
     });
     service.rollBackAt(alarms.rollBackName, alarms.rollBack);
     const { logGroup } = service;
-    const dashboard = new Dashboard(this, 'Dashboard', { metrics, queries, alarms: alarms.all, logGroup });
+    const dashboard = new Dashboard(this, 'Dashboard', {
+      metrics,
+      queries,
+      alarms: alarms.all,
+      logGroup,
+      store: tableGraph(table),
+    });
 
     const host = edge?.domainName ?? domainName ?? service.loadBalancer.loadBalancerDnsName;
     this.#output('Endpoint', `https://${host}`, 'Where gRPC, gRPC-Web and Connect clients connect to');
@@ -165,4 +192,18 @@ export class UsersStack extends Stack {
   #output(id: string, value: string, description: string): void {
     new CfnOutput(this, id, { value, description });
   }
+}
+
+/** Milliseconds of the table's operations, and what of them was refused. */
+function tableGraph(table: TableMetrics): cloudwatch.IWidget {
+  return new cloudwatch.GraphWidget({
+    title: 'DynamoDB: milliseconds, and refused requests',
+    left: ['TransactWriteItems', 'BatchGetItem', 'Query'].flatMap((operation) =>
+      ['Average', 'Maximum'].map((statistic) => table.latency(operation, statistic)),
+    ),
+    right: [table.throttles],
+    leftYAxis: { min: 0 },
+    rightYAxis: { min: 0 },
+    ...third,
+  });
 }

@@ -35,6 +35,10 @@ export function valuesOf(line: string, loadBalancerArn: string): BalancerValue[]
   const values: BalancerValue[] = [];
   const count = (name: string, dimensions: Dimensions) => values.push({ name, dimensions, value: 1 });
   const own = ownCode(flags ?? '');
+  if (flags?.split(',').includes('UF')) {
+    count('TargetConnectionErrorCount', balancer);
+    if (group) count('TargetConnectionErrorCount', group);
+  }
   if (target) {
     count('RequestCount', balancer);
     if (group) count('RequestCount', group);

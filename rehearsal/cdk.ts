@@ -21,6 +21,17 @@ export class Cdk {
     this.#folder = folder;
   }
 
+  /** What makes the AWS APIs those of the rehearsal, for the CDK CLI and for checks. */
+  get environment(): Readonly<Record<string, string>> {
+    return {
+      ...credentials,
+      AWS_ENDPOINT_URL: this.#awsUrl,
+      CDK_DOCKER: join(import.meta.dirname, 'aws/docker'),
+      CDK_DISABLE_VERSION_CHECK: '1',
+      CDK_DISABLE_CLI_TELEMETRY: 'true',
+    };
+  }
+
   /** Prepares the account. */
   async bootstrap(): Promise<void> {
     await this.#run('bootstrap', `aws://${account}/${credentials.AWS_REGION}`);
@@ -64,14 +75,7 @@ export class Cdk {
     const output = ['--output', join(this.#folder, 'cdk.out')];
     await run('npx', ['cdk', command, ...app, ...output, ...args], {
       cwd: root,
-      env: {
-        ...process.env,
-        ...credentials,
-        AWS_ENDPOINT_URL: this.#awsUrl,
-        CDK_DOCKER: join(import.meta.dirname, 'aws/docker'),
-        CDK_DISABLE_VERSION_CHECK: '1',
-        CDK_DISABLE_CLI_TELEMETRY: 'true',
-      },
+      env: { ...process.env, ...this.environment },
     });
   }
 }

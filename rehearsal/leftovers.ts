@@ -1,7 +1,7 @@
 import type { Stage } from './stage.ts';
 
 /** What a stack may keep on purpose ("Tear down" in docs/operating.md): data, keys, and the log that says why. */
-const keepable = ['AWS::DynamoDB::', 'AWS::SecretsManager::', 'AWS::Logs::LogGroup'];
+const keepable = ['AWS::DynamoDB::', 'AWS::SecretsManager::', 'AWS::Logs::LogGroup', 'AWS::S3::Bucket'];
 
 /**
  * Destroys the stack, and looks what is left.

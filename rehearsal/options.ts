@@ -12,6 +12,10 @@ export interface Options {
   /** What is rehearsed, instead of Users. */
   readonly app?: string;
   readonly stack?: string;
+  /** Methods of the other app that are called, by their path. */
+  readonly calls: readonly string[];
+  /** The environment in which the other app fails its calls. */
+  readonly failing: Readonly<Record<string, string>>;
   readonly context: Readonly<Record<string, string>>;
   /** How long a minute of alarms and of the time that a deployment bakes lasts here. */
   readonly minuteMs: number;
@@ -26,6 +30,9 @@ const usage = `usage: npm run rehearse -- [OPTIONS]
   --fault NAME          a fault under load, again for more; "all"; none by default
   --check COMMAND       a further check, run by bash with REHEARSAL_ENDPOINT, the file that tells of the endpoint
   --app COMMAND --stack NAME   another CDK app of GrpcService
+  --call /PACKAGE.SERVICE/METHOD   a unary method of that app, called with an empty message, again for more;
+                        grpc.health.v1.Health/Check by default
+  --failing NAME=VALUE  an environment in which that app fails its calls, for the fault failing-version
   -c NAME=VALUE         an option of the app, again for more
   --minute SECONDS      how long a minute of the alarms lasts, 5 by default; 60 is as it is on AWS
   --report FILE         dist/rehearsal.html by default
@@ -42,6 +49,8 @@ export function readOptions(args: readonly string[]): Options {
         check: { type: 'string', multiple: true, default: [] },
         app: { type: 'string' },
         stack: { type: 'string' },
+        call: { type: 'string', multiple: true, default: [] },
+        failing: { type: 'string', multiple: true, default: [] },
         context: { type: 'string', short: 'c', multiple: true, default: [] },
         minute: { type: 'string', default: '5' },
         report: { type: 'string', default: 'dist/rehearsal.html' },
@@ -56,11 +65,20 @@ export function readOptions(args: readonly string[]): Options {
     if ((values.app === undefined) !== (values.stack === undefined)) {
       throw new Error('--app and --stack belong together');
     }
-    const context = values.context.map((it): [string, string] => {
-      const [, name, value] = /^([^=]+)=(.*)$/s.exec(it) ?? [];
-      if (name === undefined || value === undefined) throw new Error(`-c ${it}: NAME=VALUE is needed`);
-      return [name, value];
-    });
+    if (values.app === undefined && values.call.length + values.failing.length > 0) {
+      throw new Error('--call and --failing are for another --app');
+    }
+    const noPath = values.call.find((it) => !/^\/[\w.]+\/\w+$/.test(it));
+    if (noPath) throw new Error(`--call ${noPath}: /PACKAGE.SERVICE/METHOD is needed`);
+    const pairs = (option: string, given: readonly string[]) =>
+      Object.fromEntries(
+        given.map((it): [string, string] => {
+          const [, name, value] = /^([^=]+)=(.*)$/s.exec(it) ?? [];
+          if (name === undefined || value === undefined)
+            throw new Error(`${option} ${it}: NAME=VALUE is needed`);
+          return [name, value];
+        }),
+      );
     const stranger = values.fault.find((it) => it !== 'all' && !(it in faults));
     if (stranger) throw new Error(`there is no fault ${stranger}: ${Object.keys(faults).join(', ')}`);
     return {
@@ -69,7 +87,9 @@ export function readOptions(args: readonly string[]): Options {
       checks: values.check,
       app: values.app,
       stack: values.stack,
-      context: Object.fromEntries(context),
+      calls: values.call,
+      failing: pairs('--failing', values.failing),
+      context: pairs('-c', values.context),
       minuteMs: whole('minute', values.minute, 1) * 1000,
       report: values.report,
       folder: values.folder,

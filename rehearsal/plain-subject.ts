@@ -5,32 +5,47 @@ import type { Endpoint } from './endpoint.ts';
 import type { CallKind, Calls } from './load.ts';
 import type { Subject } from './subject.ts';
 
-/** Any gRPC service: what can be called of it without knowing its methods is grpc.health.v1.Health/Check. */
-export function plainSubject(app: string, stack: string): Subject {
+/** What is known of an app besides its template. */
+export interface PlainOptions {
+  readonly app: string;
+  readonly stack: string;
+  /** Unary methods, by their path, that take an empty message. None: its health is asked */
+  readonly calls: readonly string[];
+  readonly failing: Readonly<Record<string, string>>;
+}
+
+/** Any gRPC services: what can be called of them without knowing their messages. */
+export function plainSubject({ app, stack, calls, failing }: PlainOptions): Subject {
+  const paths = calls.length > 0 ? calls : ['/grpc.health.v1.Health/Check'];
   return {
     app,
     stack,
     context: { baseImage },
     change: {},
+    failing,
     checks: [],
     environment: () => ({}),
     token: async () => undefined,
-    calls,
+    calls: (endpoint, maxAttempts) => callsOf(paths, endpoint, maxAttempts),
   };
 }
 
 const deadlineMs = 10_000;
 
-function calls(endpoint: Endpoint, maxAttempts: number): Calls {
-  const kinds = ['gRPC health check', 'gRPC health check, a connection each'].map((name, index): CallKind => {
+function callsOf(paths: readonly string[], endpoint: Endpoint, maxAttempts: number): Calls {
+  const ways = paths.flatMap((path) => [
+    { path, name: path, isFresh: false },
+    { path, name: `${path}, a connection each`, isFresh: true },
+  ]);
+  const kinds = ways.map(({ path, name, isFresh }): CallKind => {
     let session: http2.ClientHttp2Session | undefined;
     const check = async () => {
-      if (session === undefined || session.closed || session.destroyed || index === 1) {
+      if (session === undefined || session.closed || session.destroyed || isFresh) {
         session?.close();
         session = http2.connect(endpoint.url, { ca: endpoint.ca, servername: endpoint.serverName });
         session.on('error', () => {}); // its streams tell of it
       }
-      await ask(session);
+      await ask(session, path);
     };
     return {
       name,
@@ -49,12 +64,12 @@ function calls(endpoint: Endpoint, maxAttempts: number): Calls {
   return { kinds, lost: async () => ({ acknowledged: 0, lost: [] }) };
 }
 
-/** Asks for the health of the whole server. @throws ConnectError when that is not said */
-async function ask(session: http2.ClientHttp2Session): Promise<void> {
+/** Calls a method with an empty message. @throws ConnectError when the status is not OK */
+async function ask(session: http2.ClientHttp2Session, path: string): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const stream = session.request({
     ':method': 'POST',
-    ':path': '/grpc.health.v1.Health/Check',
+    ':path': path,
     'content-type': 'application/grpc',
     te: 'trailers',
   });
@@ -68,7 +83,7 @@ async function ask(session: http2.ClientHttp2Session): Promise<void> {
   stream.on('error', () => {}); // 'close' comes after it
   stream.on('close', () => {
     if (status === '0') resolve();
-    else reject(new ConnectError(`grpc-status ${status}`, Code.Unavailable));
+    else reject(new ConnectError(`grpc-status ${status}`, Number(status ?? Code.Unavailable)));
   });
   stream.resume();
   stream.end(Buffer.alloc(5));

@@ -38,8 +38,8 @@ export async function rehearse(
   acts: Acts,
   seen: Seen,
 ): Promise<void> {
-  const { app, stack } = options;
-  const chosen = app && stack ? plainSubject(app, stack) : users;
+  const { app, stack, calls, failing } = options;
+  const chosen = app && stack ? plainSubject({ app, stack, calls, failing }) : users;
   const subject = { ...chosen, context: { ...chosen.context, ...options.context } };
   const given = Object.entries(options.context).map(([name, value]) => `, ${name}=${value}`);
   seen.title = `${subject.stack}${given.join('')}`;
@@ -158,7 +158,13 @@ async function runCheck(
   more: Readonly<Record<string, string>> = {},
 ): Promise<void> {
   const { file, token } = await stage.endpoint();
-  const env = { ...process.env, REHEARSAL_ENDPOINT: file, ...stage.subject.environment(token), ...more };
+  const env = {
+    ...process.env,
+    ...stage.cdk.environment,
+    REHEARSAL_ENDPOINT: file,
+    ...stage.subject.environment(token),
+    ...more,
+  };
   const [code] = await once(spawn('bash', ['-c', command], { cwd: root, env, stdio: 'inherit' }), 'exit');
   if (code !== 0) throw new Error(`ended with ${code}`);
 }

@@ -12,6 +12,8 @@ export interface Subject {
   readonly context: Readonly<Record<string, string>>;
   /** Options that make the deployment another one that works as well. */
   readonly change: Readonly<Record<string, string>>;
+  /** The environment in which a version fails its calls, besides what the table does. Default: none */
+  readonly failing?: Readonly<Record<string, string>>;
   /**
    * Commands of a shell, each of which must end with 0. In their environment REHEARSAL_ENDPOINT is the file that tells
    * of the endpoint, and what `environment` says.

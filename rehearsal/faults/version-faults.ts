@@ -59,7 +59,8 @@ export const failingVersion: Fault = {
       return isMarked && member?.wasHealthy === true;
     };
     try {
-      return await mustRollBack(stage, { [mark]: '1' }, ({ error }) => hasCode(error, ...codesOfFaults));
+      const environment = { [mark]: '1', ...stage.subject.failing };
+      return await mustRollBack(stage, environment, ({ error }) => hasCode(error, ...codesOfFaults));
     } finally {
       door.isDenied = () => false;
     }

@@ -54,6 +54,8 @@ const imports: readonly Import[] = [
   ['infra/a.ts', '../functions/limits.ts'],
   ['infra/a.ts', '../functions/users/errors.ts', /infra\/ knows the limits of the functions/],
   ['rehearsal/a.ts', '../client/client.ts'],
+  ['infra/examples/a.ts', '../grpc-service.ts'],
+  ['infra/examples/a.ts', '../../functions/limits.ts', /An example is made of the constructs of infra/],
   ['rehearsal/a.ts', '../infra/lifetimes.ts', deployed],
   ['rehearsal/a.ts', '../functions/limits.ts', deployed],
   ['rehearsal/faults/a.ts', '../stage.ts'],

@@ -7,6 +7,7 @@ import { assumed } from '../../infra/capacity-model.ts';
 import { costs, made, watchedDollars } from '../../infra/costs.ts';
 import { telemetryCosts, told } from '../../infra/telemetry-costs.ts';
 import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
+import { exampleTemplate } from '../infra/example-templates.ts';
 import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
@@ -55,6 +56,15 @@ test('what is calculated is what the template makes', () => {
     made.alarmMetrics,
     alarms.reduce((sum, [, { Properties }]) => sum + metrics(Properties), 0) + made.scalingAlarmMetrics,
   );
+});
+
+test('what a service on a shared load balancer costs is what the example makes', () => {
+  const metrics = (properties: unknown) => JSON.stringify(properties).match(/"MetricName"/g)?.length ?? 0;
+  const alarms = resourcesOf(exampleTemplate('Shop'), 'AWS::CloudWatch::Alarm').filter(([id]) =>
+    /^Orders/.test(id),
+  );
+  const watched = alarms.reduce((sum, [, { Properties }]) => sum + metrics(Properties), 0);
+  assert.equal(made.sharedAlarmMetrics, watched + made.scalingAlarmMetrics);
 });
 
 test('the table of options names all of them', () => {

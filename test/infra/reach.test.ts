@@ -5,7 +5,7 @@ import { describe, test } from 'node:test';
 import { Match, type Template } from 'aws-cdk-lib/assertions';
 import fc from 'fast-check';
 import { readOptions } from '../../infra/context.ts';
-import { isPeer } from '../../infra/grpc-service-props.ts';
+import { isPeer } from '../../infra/grpc-service-refusals.ts';
 import { makeApp, resourcesOf, usersTemplate } from './synthesis.ts';
 
 const edge = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC', edge: 'true' };

@@ -2,7 +2,7 @@
 // holds data changes its logical id (CloudFormation would replace it), and that the outputs are there.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { resourcesOf, usersTemplate } from './synthesis.ts';
+import { lookedUp, resourcesOf, usersTemplate } from './synthesis.ts';
 
 const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
@@ -34,6 +34,10 @@ const variants: Record<string, Record<string, unknown>> = {
   'a rate for each address': { wafRatePerIp: '5000' },
   'telemetry by a collector': { telemetry: 'adot', deployment: 'canary' },
   "telemetry to CloudWatch's own endpoints": { telemetry: 'otlp', privateSubnets: 'true' },
+  'a network of yours': lookedUp.context,
+  'canary deployments in a network of yours': { ...lookedUp.context, deployment: 'canary', internal: 'true' },
+  'a share of Spot': { spotShare: '50', minTasks: '1' },
+  'access logs, and zonal shift': { accessLogs: 'true', zonalShift: 'true' },
   'other ceilings': { maxReadUnits: '4000', maxWriteUnits: '500', tokensPerSecond: '0' },
 };
 

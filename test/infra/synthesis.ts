@@ -29,6 +29,35 @@ const cdkJson: { context: Record<string, unknown> } = JSON.parse(
   readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'),
 );
 
+const account = '123456789012';
+const region = 'us-east-1';
+const vpcId = 'vpc-0123456789abcdef0';
+const subnetsOf = (name: string, type: string, from: number) => ({
+  name,
+  type,
+  subnets: ['a', 'b'].map((zone, index) => ({
+    subnetId: `subnet-0000000${from + index}`,
+    cidr: `10.9.${from + index}.0/24`,
+    availabilityZone: `${region}${zone}`,
+    routeTableId: `rtb-0000000${from + index}`,
+  })),
+});
+/** A network of somebody's, as the CDK CLI looks it up and remembers it in cdk.context.json. */
+export const lookedUp = {
+  env: { account, region },
+  context: {
+    vpcId,
+    [`vpc-provider:account=${account}:filter.vpc-id=${vpcId}:region=${region}:returnAsymmetricSubnets=true`]:
+      {
+        vpcId,
+        vpcCidrBlock: '10.9.0.0/16',
+        ownerAccountId: account,
+        availabilityZones: [],
+        subnetGroups: [subnetsOf('Public', 'Public', 1), subnetsOf('Private', 'Private', 3)],
+      },
+  },
+};
+
 /** An app with the flags of cdk.json and these options, whose output is thrown away. */
 export function makeApp(context: Record<string, unknown> = {}): App {
   return new App({
@@ -55,7 +84,8 @@ const templates = new Map<string, Template>();
 function synthesize(context: Record<string, unknown>): Template {
   const app = makeApp(context);
   const options = readOptions(app.node);
-  const stack = new UsersStack(app, stackNameOf(options), { options, certificateCode });
+  const env = options.vpcId ? lookedUp.env : undefined;
+  const stack = new UsersStack(app, stackNameOf(options), { options, certificateCode, env });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
   return Template.fromStack(stack);

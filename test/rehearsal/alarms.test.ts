@@ -104,4 +104,9 @@ describe('a load balancer counts', () => {
     assert.ok(names({ ...target, code: 504, flags: 'UT' }).includes('HTTPCode_ELB_504_Count'));
     assert.ok(!names({ ...target, code: 502, flags: 'UF' }).includes('HTTPCode_Target_5XX_Count'));
   });
+  it('connections that targets refuse, of each target group', () => {
+    const refused = names({ ...target, code: 503, flags: 'UF,URX' });
+    assert.equal(refused.filter((it) => it === 'TargetConnectionErrorCount').length, 2);
+    assert.ok(!names({ ...target, code: 200, flags: 'UC' }).includes('TargetConnectionErrorCount'));
+  });
 });

@@ -19,11 +19,23 @@ it('reads what is given', () => {
   assert.deepEqual(given.context, { deployment: 'canary', a: 'b=c' });
 });
 
+it('reads what is to be called of another app', () => {
+  const app = ['--app', 'npx node infra/examples/app.ts', '--stack', 'Shop'];
+  const calls = ['--call', '/shop.Orders/Greet', '--call', '/shop.Stock/Greet', '--failing', 'FAIL=1'];
+  const given = readOptions([...app, ...calls]);
+  assert.deepEqual([given.app, given.stack], ['npx node infra/examples/app.ts', 'Shop']);
+  assert.deepEqual(given.calls, ['/shop.Orders/Greet', '/shop.Stock/Greet']);
+  assert.deepEqual(given.failing, { FAIL: '1' });
+});
+
 for (const [args, reason] of [
   ['--round 3', /Unknown option/],
   ['--rounds many', /--rounds must be a whole number/],
   ['-c canary', /NAME=VALUE/],
   ['--app x', /--app and --stack belong together/],
+  ['--call /a.B/C', /for another --app/],
+  ['--app x --stack X --call health', /--call health: \/PACKAGE.SERVICE\/METHOD is needed/],
+  ['--app x --stack X --failing F', /--failing F: NAME=VALUE/],
   ['--fault earthquake', /no fault earthquake/],
 ] as const) {
   it(`refuses ${args}`, () => {

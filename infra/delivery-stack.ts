@@ -1,0 +1,69 @@
+import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import * as iam from 'aws-cdk-lib/aws-iam';
+import type { Construct } from 'constructs';
+
+/** Whose workflows may do what. */
+export interface DeliveryStackProps extends StackProps {
+  /** The repository on GitHub, OWNER/NAME. */
+  readonly repository: string;
+}
+
+const issuer = 'token.actions.githubusercontent.com';
+
+/**
+ * The roles of `.github/workflows/delivery.yml`, which it is given by OpenID Connect: no key of AWS lies on GitHub. Who
+ * plans may read templates and nothing else, for any change may run its own code with that role. Who deploys may take
+ * the roles that `cdk bootstrap` has made, from the environment `production` alone.
+ *
+ * An account has one provider of GitHub's tokens: where there is one, import it in place of the one made here.
+ */
+export class DeliveryStack extends Stack {
+  constructor(scope: Construct, id: string, { repository, ...props }: DeliveryStackProps) {
+    super(scope, id, { description: 'Delivery: what workflows on GitHub may do', ...props });
+    const provider = new iam.OidcProviderNative(this, 'GitHub', {
+      url: `https://${issuer}`,
+      clientIds: ['sts.amazonaws.com'],
+    });
+    const trusted = (subject: string) =>
+      new iam.OpenIdConnectPrincipal(provider, {
+        StringEquals: {
+          [`${issuer}:aud`]: 'sts.amazonaws.com',
+          [`${issuer}:sub`]: `repo:${repository}:${subject}`,
+        },
+      });
+    const plan = new iam.Role(this, 'Plan', { assumedBy: trusted('pull_request') });
+    plan.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate'],
+        resources: [this.formatArn({ service: 'cloudformation', resource: 'stack', resourceName: '*' })],
+      }),
+    );
+    const deploy = new iam.Role(this, 'Deploy', {
+      assumedBy: trusted('environment:production'),
+      maxSessionDuration: Duration.hours(2),
+    });
+    deploy.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ['sts:AssumeRole'],
+        resources: [
+          this.formatArn({ service: 'iam', region: '', resource: 'role', resourceName: 'cdk-hnb659fds-*' }),
+        ],
+      }),
+    );
+    for (const [role, resource, reason] of [
+      [plan, 'cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*', 'Any stack of the app may be planned.'],
+      [
+        deploy,
+        'iam::<AWS::AccountId>:role/cdk-hnb659fds-*',
+        'Those that cdk bootstrap has made, by its qualifier.',
+      ],
+    ] as const) {
+      Validations.of(role).acknowledge({
+        id: `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:${resource}]`,
+        reason,
+      });
+    }
+    new CfnOutput(this, 'PlanRole', { value: plan.roleArn, description: 'AWS_PLAN_ROLE' });
+    new CfnOutput(this, 'DeployRole', { value: deploy.roleArn, description: 'AWS_DEPLOY_ROLE' });
+  }
+}
