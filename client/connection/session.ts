@@ -3,6 +3,7 @@ import type net from 'node:net';
 import { TLSSocket } from 'node:tls';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { defaults } from '../defaults.ts';
+import { readEarly } from './early-reading.ts';
 import { noteFate } from './fate.ts';
 import { codedError } from './handshake.ts';
 import { type Keepalive, keepAlive } from './keepalive.ts';
@@ -127,6 +128,7 @@ export class Session {
     options: http2.ClientSessionRequestOptions,
   ): http2.ClientHttp2Stream {
     const stream = this.#session.request(headers, options);
+    readEarly(stream);
     this.#bytesRead = this.#socket.bytesRead;
     this.#follow({ stream, sinceMs: performance.now(), bytesRead: this.#bytesRead });
     return stream;
