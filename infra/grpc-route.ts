@@ -63,3 +63,23 @@ export function refuseRoute({ priority, hosts = [], paths = [] }: Route, hasHead
     );
   }
 }
+
+/** Who has a priority, of each listener. */
+const taken = new WeakMap<object, Map<number, string>>();
+
+/**
+ * Takes a priority of a listener, which CloudFormation would refuse to give twice, some minutes later.
+ *
+ * @throws RangeError that says who has it
+ */
+export function takePriority(listener: object, priority: number, who: string): void {
+  const owners = taken.get(listener) ?? new Map<number, string>();
+  taken.set(listener, owners);
+  const owner = owners.get(priority);
+  if (owner !== undefined) {
+    throw new RangeError(
+      `${who}: ${owner} has the priority ${priority} on this listener: a service takes two in a row`,
+    );
+  }
+  owners.set(priority, who);
+}

@@ -129,8 +129,8 @@ export interface GrpcServiceProps extends LifetimesProps, FrontProps {
    */
   readonly executionRole?: iam.IRole;
   /**
-   * Whether the container may write to its file system.
-   * @default true: it may not
+   * Keeps the container from writing to its file system.
+   * @default true
    */
   readonly readonlyRootFilesystem?: boolean;
   /**

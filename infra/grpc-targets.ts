@@ -5,7 +5,7 @@ import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { RequiredHeader } from './edge-proof.ts';
-import { grpcTypes, type HealthChecks, type Route } from './grpc-route.ts';
+import { grpcTypes, type HealthChecks, type Route, takePriority } from './grpc-route.ts';
 import { healthCheck } from './lifetimes.ts';
 
 /** What connects a listener with a gRPC service. */
@@ -159,6 +159,7 @@ export class GrpcTargets extends Construct {
         ])
       : elbv2.ListenerAction.forward([group]);
     const { requiredHeader: header } = props;
+    takePriority(props.listener, way.priority, this.node.path);
     const rule = new elbv2.ApplicationListenerRule(this, `${name}Rule`, {
       listener: props.listener,
       priority: way.priority,

@@ -106,7 +106,8 @@ export class UsersStack extends Stack {
       deployment: options.deployment,
       telemetry: options.telemetry,
       telemetryName: this.stackName,
-      // Below, with the table's.
+      // They are made below, with the table's, under the ids that deployed stacks have: an alarm that has a name can not
+      // move to another id.
       watch: false,
       logRemoval: disposable ? RemovalPolicy.DESTROY : undefined,
       deletionProtection: options.protected,

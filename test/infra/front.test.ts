@@ -121,6 +121,25 @@ describe('a listener that is there', () => {
   });
 });
 
+test('a canary behind a shared load balancer shifts the calls of its own rules', () => {
+  const template = templateOf((scope) => {
+    const front = new GrpcLoadBalancer(scope, 'Front', { certificateCode });
+    new GrpcService(scope, 'Orders', { image, front, route, deployment: 'canary' });
+    new GrpcService(scope, 'Stock', { image, front, route: { priority: 200, paths: ['/stock.*'] } });
+  });
+  const rules = resourcesOf(template, 'AWS::ElasticLoadBalancingV2::ListenerRule').map(
+    ([id, { Properties }]) => {
+      return [id.replace(/Targets.*/, ''), JSON.stringify(Properties.Actions).includes('"Weight":100')];
+    },
+  );
+  assert.deepEqual(rules, [
+    ['Orders', true],
+    ['Orders', true],
+    ['Stock', false],
+    ['Stock', false],
+  ]);
+});
+
 describe('what any image may need', () => {
   const template = templateOf((scope) => {
     const namespace = 'shop';
@@ -261,6 +280,23 @@ describe('refused', () => {
       { priority: 1, hosts: ['a.example.com'], paths: ['/a.*', '/b.*'] },
       /has 3 hosts and paths, .* room for 2/,
     );
+  });
+
+  test('a priority that another service has', () => {
+    const make = (scope: Construct) => {
+      const there = front(scope);
+      for (const [id, priority] of [
+        ['Orders', 10],
+        ['Stock', 11],
+      ] as const)
+        new GrpcService(scope, id, {
+          ...seconds,
+          image,
+          front: there,
+          route: { priority, paths: [`/${id}.*`] },
+        });
+    };
+    assert.throws(() => templateOf(make), /Test\/Stock\/Targets: Test\/Orders\/Targets has the priority 11/);
   });
 
   test('shares of Spot that are none', () => {

@@ -54,6 +54,13 @@ for (const [name, context] of Object.entries(variants)) {
       resourcesOf(template, 'AWS::ElasticLoadBalancingV2::LoadBalancer').map(([id]) => id),
       ['ServiceLoadBalancer31A7DB79'],
     );
+    // It has a name, so under another id it could not be made before it is gone.
+    assert.deepEqual(
+      resourcesOf(template, 'AWS::CloudWatch::Alarm')
+        .filter(([, { Properties }]) => Properties.AlarmName !== undefined)
+        .map(([id]) => id),
+      ['AlarmsRollBack1E08871C'],
+    );
     // And here it throws the authority away that clients trust.
     const issued = context.domainName ? [] : ['ServiceCertificateA7C65FE6'];
     assert.deepEqual(
