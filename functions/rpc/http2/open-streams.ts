@@ -1,9 +1,14 @@
 import { ConnectionFault, errorCode, maxUint31 } from './frame.ts';
 import type { Http2Stream } from './http2-stream.ts';
 
+/** Streams that leave a map until it is made anew: so many, or twice those that are open, that it costs little. */
+const leastUses = 16;
+
 /** The streams of a connection that are open, by their ids. */
 export class OpenStreams {
-  readonly #byId = new Map<number, Http2Stream>();
+  #byId = new Map<number, Http2Stream>();
+  /** How many streams have left the map since it was made. */
+  #left = 0;
   readonly #onTold: () => void;
   /** Streams that are over, whose calls hear of it at the end of the turn. */
   #over: Http2Stream[] = [];
@@ -58,7 +63,19 @@ export class OpenStreams {
   #tellOver(): void {
     const over = this.#over;
     this.#over = [];
+    this.#left += over.length;
+    if (this.#left > leastUses + 2 * this.#byId.size) this.#renew();
     for (const stream of over) stream.tellClosed();
     this.#onTold();
+  }
+
+  /**
+   * V8 gives a Map a new table from time to time, and links the one before to it (`SetNextTable` in its
+   * objects/ordered-hash-table.cc). Once such a table is old, as after a quiet time, each collection of young objects
+   * keeps all later ones, and what was in them: streams that are over, with their calls.
+   */
+  #renew(): void {
+    this.#byId = new Map(this.#byId);
+    this.#left = 0;
   }
 }

@@ -61,14 +61,16 @@ export class DynamoClient {
   /**
    * Sends a request until it succeeds, within `dynamoMaxAttempts`.
    *
+   * @param read makes the output of the answer's text; throws if it is not JSON. Default: JSON.parse
    * @throws DynamoError, node's errors of networks, and those of who finds credentials and region, of the last attempt;
    *   the signal's reason once it is aborted
    */
-  async send<Name extends Action>(
+  async send<Name extends Action, Output = Actions[Name]['output']>(
     action: Name,
     input: Actions[Name]['input'],
     signal: AbortSignal,
-  ): Promise<Actions[Name]['output']> {
+    read: (text: string) => Output = JSON.parse,
+  ): Promise<Output> {
     const { limits, events } = this.#options;
     const body = JSON.stringify(input);
     let taken = 0;
@@ -81,7 +83,7 @@ export class DynamoClient {
       const signed = await this.#sign(url, region, action, body, signal);
       signal.throwIfAborted();
       try {
-        const output = outputOf(await connections.send(signed.headers, body, signal));
+        const output = outputOf(await connections.send(signed.headers, body, signal), read);
         this.#quota.give(taken);
         return output;
       } catch (error) {
@@ -182,27 +184,21 @@ interface Signed {
 }
 
 /** @throws DynamoError if it is none; Error if it was damaged on its way: then nobody knows what has been done */
-function outputOf(answer: Answer): Record<string, unknown> {
-  const fields = fieldsOf(answer);
-  if (answer.status !== 200) throw errorOf(answer, fields);
-  return fields;
-}
-
-function fieldsOf({ status, headers, body }: Answer): Record<string, unknown> {
+function outputOf<Output>(answer: Answer, read: (text: string) => Output): Output {
+  const { status, headers, body } = answer;
   const sum = headers['x-amz-crc32'];
   if (sum !== undefined && Number(sum) !== crc32(body)) throw new Error('an answer has another checksum');
+  if (status !== 200) throw errorOf(answer);
   try {
-    return JSON.parse(body.toString());
+    return read(body.toString());
   } catch (cause) {
-    // What is between may answer instead, in HTML.
-    if (status !== 200) return {};
     throw new Error('an answer is not JSON', { cause });
   }
 }
 
 /** https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/Programming.Errors.html */
-function errorOf({ status, headers }: Answer, fields: Record<string, unknown>): DynamoError {
-  const { __type: type, message, Message, CancellationReasons: reasons } = fields;
+function errorOf({ status, headers, body }: Answer): DynamoError {
+  const { __type: type, message, Message, CancellationReasons: reasons } = refusalOf(body);
   // As in `com.amazonaws.dynamodb.v20120810#ResourceNotFoundException`.
   const name = typeof type === 'string' ? type.slice(type.indexOf('#') + 1) : `HTTP ${status}`;
   return new DynamoError(name, withoutSecrets(name, String(message ?? Message ?? 'no reason is given')), {
@@ -210,6 +206,14 @@ function errorOf({ status, headers }: Answer, fields: Record<string, unknown>): 
     atMs: Date.parse(headers.date ?? ''),
     reasons: Array.isArray(reasons) ? reasons : [],
   });
+}
+
+function refusalOf(body: Buffer): Record<string, unknown> {
+  try {
+    return JSON.parse(body.toString());
+  } catch {
+    return {}; // what is between may answer instead, in HTML
+  }
 }
 
 /**

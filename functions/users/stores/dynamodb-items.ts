@@ -45,8 +45,9 @@ export const mailKey = (email: string): string => `MAIL#${folded(email)}`;
 /** The key of the item that is there while the request id is known, and for a while after. */
 export const requestKey = (id: string): string => `REQ#${id}`;
 
-/** Whether an item can have this key: it is text, and not too long. */
-export const isKey = (key: string): boolean => key.isWellFormed() && Buffer.byteLength(key) <= maxKeyBytes;
+/** Whether an item can have this key: it is text, and not too long. A character of JavaScript has 3 bytes at most. */
+export const isKey = (key: string): boolean =>
+  key.isWellFormed() && (3 * key.length <= maxKeyBytes || Buffer.byteLength(key) <= maxKeyBytes);
 
 /** A number as an attribute. */
 export const numeric = (value: number): AttributeValue => ({ N: String(value) });

@@ -1,9 +1,11 @@
 import type { Limits } from '../../limits.ts';
 import { StoreError, type StoreEvents } from '../store.ts';
 import { backoffMs } from './backoff.ts';
+import type { BatchAnswer } from './dynamodb-batch.ts';
 import { system } from './dynamodb-client.ts';
 import { type Item, isKey } from './dynamodb-items.ts';
-import { type BatchAnswer, type DynamoTable, maxBatchKeys } from './dynamodb-table.ts';
+import { nothing, Read } from './dynamodb-read.ts';
+import { type DynamoTable, maxBatchKeys } from './dynamodb-table.ts';
 
 /** What reads are made with. */
 export interface ReadLineOptions {
@@ -13,23 +15,6 @@ export interface ReadLineOptions {
     'dynamoMaxConcurrentReads' | 'dynamoMaxReadWaitMs' | 'dynamoMaxSockets' | 'dynamoMaxTries'
   >;
   readonly events: StoreEvents;
-}
-
-/** What one call reads. */
-interface Read {
-  readonly signal: AbortSignal;
-  readonly done: PromiseWithResolvers<void>;
-  readonly found: Map<string, Item>;
-  /** Keys that are neither answered nor given up. */
-  unanswered: number;
-  /** Those of them that wait for a batch. */
-  readonly waiting: string[];
-  /** The batches under way that read for it. */
-  readonly batches: Set<Batch>;
-  /** Batches, one after the other, in which DynamoDB has left out all that was read for it. */
-  tries: number;
-  /** Pauses of keys that were left out, before they wait for a batch again. */
-  readonly pauses: Set<NodeJS.Timeout>;
 }
 
 /** A BatchGetItem, and what it reads for whom. */
@@ -54,41 +39,28 @@ export class ReadLine {
   readonly #attributes: string;
   readonly #options: ReadLineOptions;
   /** Reads with keys that wait, in the order of their turns. */
-  readonly #queue = new Set<Read>();
+  #queue = new Set<Read>();
+  /** How many have left the queue since it was made. */
+  #left = 0;
   #waitingKeys = 0;
-  #batchesUnderWay = 0;
+  readonly #underWay: Batch[] = [];
   #sendsAtEndOfTurn = false;
   #longestWait: NodeJS.Timeout | undefined;
+  readonly #leave = (read: Read) => this.#fail(read, read.signal.reason);
 
   constructor(attributes: string, options: ReadLineOptions) {
     this.#attributes = attributes;
     this.#options = options;
   }
 
-  async read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Item>> {
-    signal.throwIfAborted();
+  read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Item>> {
+    if (signal.aborted) return Promise.reject(signal.reason);
     // A key that DynamoDB refuses would fail the batch, and others with it.
     const valid = [...new Set(keys)].filter(isKey);
-    const read: Read = {
-      signal,
-      done: Promise.withResolvers(),
-      found: new Map(),
-      unanswered: valid.length,
-      waiting: [],
-      batches: new Set(),
-      tries: 0,
-      pauses: new Set(),
-    };
-    if (valid.length === 0) return read.found;
-    const leave = () => this.#fail(read, signal.reason);
-    signal.addEventListener('abort', leave);
+    if (valid.length === 0) return Promise.resolve(nothing);
+    const read = new Read(valid.length, signal, this.#leave);
     this.#enqueue(read, valid);
-    try {
-      await read.done.promise;
-    } finally {
-      signal.removeEventListener('abort', leave);
-    }
-    return read.found;
+    return read.promise;
   }
 
   #enqueue(read: Read, keys: readonly string[]): void {
@@ -103,7 +75,7 @@ export class ReadLine {
     this.#sendsAtEndOfTurn = true;
     setImmediate(() => {
       this.#sendsAtEndOfTurn = false;
-      const hasFew = this.#batchesUnderWay < this.#options.limits.dynamoMaxConcurrentReads;
+      const hasFew = this.#underWay.length < this.#options.limits.dynamoMaxConcurrentReads;
       if (hasFew || this.#waitingKeys >= maxBatchKeys) this.#send();
       this.#boundWait();
     });
@@ -114,7 +86,7 @@ export class ReadLine {
     if (this.#queue.size === 0) {
       clearTimeout(this.#longestWait);
       this.#longestWait = undefined;
-    } else if (this.#batchesUnderWay < this.#options.limits.dynamoMaxSockets) {
+    } else if (this.#underWay.length < this.#options.limits.dynamoMaxSockets) {
       this.#longestWait ??= setTimeout(() => {
         this.#longestWait = undefined;
         this.#send();
@@ -124,11 +96,23 @@ export class ReadLine {
 
   /** Sends what waits, as far as there are sockets. */
   #send(): void {
-    let sockets = this.#options.limits.dynamoMaxSockets - this.#batchesUnderWay;
+    let sockets = this.#options.limits.dynamoMaxSockets - this.#underWay.length;
     // If not all of it can go, a large read gets no more of each batch than others.
     const canAllGo = this.#waitingKeys <= sockets * maxBatchKeys;
     const share = canAllGo ? maxBatchKeys : Math.max(1, Math.floor(maxBatchKeys / this.#queue.size));
     for (; sockets > 0 && this.#queue.size > 0; sockets -= 1) this.#sendBatch(this.#nextBatch(share));
+    this.#renewQueue();
+  }
+
+  /**
+   * V8 gives a Set a new table from time to time, and links the one before to it (`SetNextTable` in its
+   * objects/ordered-hash-table.cc). Once such a table is old, each collection of young objects keeps all later ones,
+   * and what was in them: reads that have ended, with their calls.
+   */
+  #renewQueue(): void {
+    if (this.#left <= maxBatchKeys + this.#queue.size) return;
+    this.#queue = new Set(this.#queue);
+    this.#left = 0;
   }
 
   /** Takes what fits into a batch out of the queue, at each turn of a read as many keys as its share. */
@@ -143,8 +127,8 @@ export class ReadLine {
       const part = batch.parts.get(read);
       if (part === undefined) batch.parts.set(read, { keys, tries: read.tries });
       else part.keys.push(...keys);
-      read.batches.add(batch);
       this.#queue.delete(read);
+      this.#left += 1;
       // Its next turn comes behind the others, in this loop if there is room.
       if (read.waiting.length > 0) this.#queue.add(read);
     }
@@ -153,39 +137,33 @@ export class ReadLine {
 
   async #sendBatch(batch: Batch): Promise<void> {
     const { table, events } = this.#options;
-    const keys = [...batch.keys];
-    this.#batchesUnderWay += 1;
+    const calls = Array.from(batch.parts.keys(), ({ signal }) => signal);
+    this.#underWay.push(batch);
     try {
-      const calls = Array.from(batch.parts.keys(), ({ signal }) => signal);
-      events.readFor(system, keys.length, calls);
-      this.#deliver(batch, await table.batchGet(keys, this.#attributes, batch.controller.signal));
+      events.readFor(system, batch.keys.size, calls);
+      const answer = await table.batchGet([...batch.keys], this.#attributes, batch.controller.signal);
+      this.#underWay.splice(this.#underWay.indexOf(batch), 1);
+      this.#deliver(batch, answer, calls.length === 1);
     } catch (error) {
-      for (const read of batch.parts.keys()) {
-        read.batches.delete(batch);
-        this.#fail(read, error);
-      }
-    } finally {
-      this.#batchesUnderWay -= 1;
-      this.#sendSoon();
+      this.#underWay.splice(this.#underWay.indexOf(batch), 1);
+      for (const read of batch.parts.keys()) this.#fail(read, error);
     }
+    this.#sendSoon();
   }
 
-  #deliver(batch: Batch, { items, unprocessed }: BatchAnswer): void {
+  /** @param isOfOne whether the batch was sent for one read alone */
+  #deliver(batch: Batch, { items, unprocessed }: BatchAnswer, isOfOne: boolean): void {
     const leftOut = new Set(unprocessed);
     // Those who were left out together come again together, so that a busy key is asked for once.
     const chance = Math.random();
     let isSentAgain = false;
     for (const [read, part] of batch.parts) {
-      read.batches.delete(batch);
-      for (const key of part.keys) {
-        const item = items.get(key);
-        if (item !== undefined) read.found.set(key, item);
-      }
+      read.take(part.keys, items, isOfOne);
       const again = leftOut.size === 0 ? [] : part.keys.filter((key) => leftOut.has(key));
       read.unanswered -= part.keys.length - again.length;
       // If it goes forward, tries begin anew: only standing still counts.
       read.tries = again.length < part.keys.length ? 0 : Math.max(read.tries, part.tries + 1);
-      if (read.unanswered === 0) read.done.resolve();
+      if (read.unanswered === 0) read.end();
       else if (read.tries >= this.#options.limits.dynamoMaxTries)
         this.#fail(read, tooBusy(again.length, read.tries));
       else if (again.length > 0) {
@@ -200,23 +178,22 @@ export class ReadLine {
   #readAgain(read: Read, keys: readonly string[], chance: number): void {
     const pause = setTimeout(
       () => {
-        read.pauses.delete(pause);
+        read.pauses?.delete(pause);
         this.#enqueue(read, keys);
       },
       backoffMs(Math.max(1, read.tries), chance),
     );
+    read.pauses ??= new Set();
     read.pauses.add(pause);
   }
 
   /** Ends a read, and whatever goes on for it alone. */
   #fail(read: Read, error: unknown): void {
-    read.done.reject(error);
+    read.fail(error);
     if (this.#queue.delete(read)) this.#waitingKeys -= read.waiting.length;
     this.#boundWait();
-    for (const pause of read.pauses) clearTimeout(pause);
-    for (const batch of read.batches) {
-      batch.parts.delete(read);
-      if (batch.parts.size === 0) batch.controller.abort();
+    for (const batch of this.#underWay) {
+      if (batch.parts.delete(read) && batch.parts.size === 0) batch.controller.abort();
     }
   }
 }

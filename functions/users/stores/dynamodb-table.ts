@@ -3,6 +3,7 @@ import type { Limits } from '../../limits.ts';
 import { StoreError, type StoreEvents } from '../store.ts';
 import { backoff } from './backoff.ts';
 import { type ItemPage, isCancelled, type ScanInput } from './dynamodb-api.ts';
+import { type BatchAnswer, readBatch } from './dynamodb-batch.ts';
 import { type DynamoClient, system } from './dynamodb-client.ts';
 import { isThrottle, passingReasons, throttledReasons } from './dynamodb-faults.ts';
 import { type Item, nameIndex } from './dynamodb-items.ts';
@@ -23,14 +24,6 @@ export interface DynamoTableOptions {
  * https://docs.aws.amazon.com/amazondynamodb/latest/APIReference/API_BatchGetItem.html
  */
 export const maxBatchKeys = 100;
-
-/** What one BatchGetItem has read. */
-export interface BatchAnswer {
-  /** The items that there are, by their keys. */
-  readonly items: ReadonlyMap<string, Item>;
-  /** The keys that DynamoDB has left out, because it has too much to do. */
-  readonly unprocessed: readonly string[];
-}
 
 /** Items that one request of a scan looks at. A thousand take some 200 KB. */
 const scannedItems = 1_000;
@@ -105,11 +98,7 @@ export class DynamoTable {
    * @param attributes what to read of each, `pk` among them
    * @throws the client's errors
    */
-  async batchGet(
-    keys: readonly string[],
-    attributes: string,
-    abortSignal: AbortSignal,
-  ): Promise<BatchAnswer> {
+  batchGet(keys: readonly string[], attributes: string, abortSignal: AbortSignal): Promise<BatchAnswer> {
     const { client, table } = this.#options;
     const request = {
       Keys: keys.map((key) => ({ pk: { S: key } })),
@@ -117,16 +106,8 @@ export class DynamoTable {
       ProjectionExpression: attributes,
     };
     const input = { RequestItems: { [table]: request } };
-    const { Responses, UnprocessedKeys } = await client.send('BatchGetItem', input, abortSignal);
-    const items = new Map<string, Item>();
-    for (const item of Responses?.[table] ?? []) {
-      if (item.pk?.S !== undefined) items.set(item.pk.S, item);
-    }
-    const unprocessed: string[] = [];
-    for (const { pk } of UnprocessedKeys?.[table]?.Keys ?? []) {
-      if (pk?.S !== undefined) unprocessed.push(pk.S);
-    }
-    return { items, unprocessed };
+    const read = (text: string) => readBatch(text, table, attributes);
+    return client.send('BatchGetItem', input, abortSignal, read);
   }
 
   /**

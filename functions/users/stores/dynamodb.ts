@@ -90,8 +90,9 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   const users = new DynamoTable({ client, table, limits, now, events });
   const readOptions = { table: users, limits, events };
   const reads = new SharedReads(readOptions);
-  const underWay = new Set<Promise<unknown>>();
+  let callsUnderWay = 0;
   let closed = false;
+  const lastEnded = Promise.withResolvers<void>();
 
   /** Runs a call, and turns what ends it early into what the interface promises. */
   async function run<T>(
@@ -102,15 +103,15 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
   ): Promise<T> {
     signal.throwIfAborted();
     if (closed) throw new StoreError('the store is closed', { retrySafe: true });
-    const running = call();
-    underWay.add(running);
+    callsUnderWay += 1;
     try {
-      return await running;
+      return await call();
     } catch (cause) {
       signal.throwIfAborted();
       throw fault(what, cause, repeatable);
     } finally {
-      underWay.delete(running);
+      callsUnderWay -= 1;
+      if (closed && callsUnderWay === 0) lastEnded.resolve();
     }
   }
 
@@ -174,13 +175,15 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     }
   }
 
-  async function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
+  /** No async function: many of it wait at once, and each would keep what it was called with. */
+  function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
     const keys = wanted.map(keyOf);
-    const items = await reads.read(keys, signal);
-    return keys.map((key) => {
-      const item = items.get(key);
-      return item && userOf(item);
-    });
+    return reads.read(keys, signal).then((items) =>
+      keys.map((key) => {
+        const item = items.get(key);
+        return item && userOf(item);
+      }),
+    );
   }
 
   /**
@@ -220,7 +223,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     async close() {
       closed = true;
       client.stopWaiting();
-      await Promise.allSettled(underWay);
+      if (callsUnderWay > 0) await lastEnded.promise;
       await client.close();
     },
   };

@@ -1,7 +1,7 @@
 import { limits } from '../../../functions/limits.ts';
+import type { BatchAnswer } from '../../../functions/users/stores/dynamodb-batch.ts';
 import type { Item } from '../../../functions/users/stores/dynamodb-items.ts';
 import { SharedReads } from '../../../functions/users/stores/dynamodb-reads.ts';
-import type { BatchAnswer } from '../../../functions/users/stores/dynamodb-table.ts';
 
 /** A BatchGetItem that a test answers when it likes. */
 export interface OpenBatch {
