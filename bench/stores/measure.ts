@@ -40,6 +40,7 @@ interface Case {
 /** Calls to begin with, when it is not known how fast a server is. */
 const firstCalls = 256;
 /** Under its first load a server warms up longer, as what is called often is being compiled. */
+const firstWarmUpSeconds = 4;
 const warmUpSeconds = 1;
 
 /**
@@ -148,8 +149,9 @@ async function takeTurns(
     const callsIn = (time: number, { calls, seconds: took }: LoadReading) =>
       Math.max(least, Math.round((calls / took) * time));
     let reading = await go(Math.max(least, Math.ceil(firstCalls / load.users)));
-    if (!isQuick) reading = await go(callsIn(warmUpSeconds / 2, reading));
-    if (!isQuick) reading = await go(callsIn(warmUpSeconds / 2, reading));
+    const warmUp = load === storeLoads[0] ? firstWarmUpSeconds : warmUpSeconds;
+    if (!isQuick) reading = await go(callsIn(warmUp / 2, reading));
+    if (!isQuick) reading = await go(callsIn(warmUp / 2, reading));
     const calls = callsIn(seconds, reading);
     turns.push(async () => {
       readings.push(await go(calls));
