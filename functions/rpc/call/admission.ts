@@ -116,14 +116,15 @@ export class Admission {
   }
 
   /**
-   * Counts a call that is refused because those before it hold all memory. Where a long turn has taken in so many, it
-   * is not clients that hold on to it: more comes than is done.
+   * Counts a call that is refused because there is no memory left for it. Where most of a long turn was let in before
+   * it, it is those calls that hold it: more comes than is done. Where most is refused, clients hold on to memory, and
+   * others shall not be refused for that.
    */
   refusedForMemory(nowMs: number): void {
     this.#look(nowMs);
     this.#count();
     const isLong = nowMs - this.#turnAtMs >= slack * this.#turnMs && this.#arrived >= minCalls;
-    if (isLong && !this.#isOverloaded) this.#refuseRest();
+    if (isLong && 2 * this.#admitted >= this.#arrived && !this.#isOverloaded) this.#refuseRest();
   }
 
   #count(): void {

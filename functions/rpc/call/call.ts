@@ -180,7 +180,7 @@ export abstract class Call implements CallRecord, Payer {
     if (!this.#share.hold(this.ownBytes)) {
       // Nobody waits for it any more, and what it rejects with would end the process.
       admission?.catch(() => {});
-      this.policy.admission?.refusedForMemory(performance.now());
+      if (!this.#share.isStranger) this.policy.admission?.refusedForMemory(performance.now());
       return this.#refuseMemory();
     }
     if (refused !== undefined) return this.fail(refused);

@@ -1,9 +1,15 @@
 import type { EarlyRequest } from './engine.ts';
 import type { FieldSink } from './hpack/decoder.ts';
 
+/** Names and values of a request of twice as many fields as those of gRPC have. */
+const maxKept = 64;
+
 /** The header fields of one request as they came, before anything is made of them. It is used again and again. */
 export class HeaderList implements FieldSink, EarlyRequest {
-  /** Names and values in turn. What follows the first `#length` is of requests before: emptied lists make garbage. */
+  /**
+   * Names and values in turn. What follows the first `#length` is of requests before, unless it was much: to empty the
+   * list each time makes garbage.
+   */
   readonly #fields: string[] = [];
   #length = 0;
   method = '';
@@ -12,6 +18,7 @@ export class HeaderList implements FieldSink, EarlyRequest {
 
   /** Forgets the request before. */
   clear(): void {
+    if (this.#length > maxKept) this.#fields.length = 0;
     this.#length = 0;
     this.method = '';
     this.path = '';

@@ -102,6 +102,10 @@ describe('calls that are refused for want of memory', () => {
     assert.equal(turn(380, 300), false);
   });
 
+  it('show none where most of the turn is refused: then memory was held before it', () => {
+    assert.equal(turn(2_000, 180), false);
+  });
+
   it('show none where it has taken in few, however long it is', () => {
     const { clock, admission } = busyLoop();
     admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY);
