@@ -108,7 +108,8 @@ export abstract class Call implements CallRecord, Payer {
     this.isQuiet = start.isQuiet ?? false;
     this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
     this.forwardedFor = clientName(headers, policy.trustedProxies);
-    this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy);
+    const isOpen = policy.openPaths.has(this.method);
+    this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy, isOpen);
     if (!this.isQuiet) for (const observer of policy.observers) observer.begun?.(this);
   }
 
