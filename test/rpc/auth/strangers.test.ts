@@ -1,7 +1,7 @@
 // Proves that callers without a credential can't take the memory of those who have one: what is refused and not read is
 // bounded, whatever number of addresses it comes from, and known callers are let in meanwhile; and that what is found
 // of those that were cut ends nothing; and that whoever fills the strangers' part with health checks that never end does
-// not have those of others refused.
+// not have those of others refused; and that gRPC calls beyond the part are told so in a complete answer.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net from 'node:net';
@@ -80,7 +80,8 @@ it('half-open health checks that hold all that strangers may leave room for thos
     const createConnection = () => net.connect({ host: '127.0.0.1', port, localAddress });
     const session = http2.connect(serving.url, { createConnection });
     session.on('error', () => {});
-    let refused = 0;
+    const answers: unknown[] = [];
+    let cut = 0;
     for (let call = 0; call < calls; call += 1) {
       const stream = session.request(
         {
@@ -93,11 +94,17 @@ it('half-open health checks that hold all that strangers may leave room for thos
         { endStream: false },
       );
       stream.on('error', () => {});
+      stream.on('response', (headers) => {
+        answers.push(headers['grpc-status']);
+      });
       stream.on('close', () => {
-        refused += 1;
+        cut += 1;
       });
     }
-    assert.ok(await eventually(() => refused > 0));
+    assert.ok(await eventually(() => answers.length > 0));
+    // Those beyond are told so, or a load balancer would make 502 of it, and an alarm of that.
+    assert.deepEqual(new Set(answers), new Set(['8']));
+    assert.equal(cut, 0);
     return { [Symbol.dispose]: () => session.destroy() };
   };
   using _large = await fill('127.0.0.2', 80, 'x'.repeat(8 * kib));
