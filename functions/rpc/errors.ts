@@ -158,6 +158,8 @@ export const unexpectedCompression = shared(() => rpcError('UNEXPECTED_COMPRESSI
 export const tooManyCalls = shared(() => lasting(reasonedError('TOO_MANY_CALLS')));
 /** @see deadlineExceeded */
 export const tooManyWatches = shared(() => lasting(rpcError('TOO_MANY_WATCHES')));
+/** @see deadlineExceeded */
+export const memoryExhausted = shared(() => lasting(rpcError('MEMORY_EXHAUSTED')));
 
 /** The times after which callers without tokens are told to come again: few, so that one error of each can last. */
 const retryStepsMs = [

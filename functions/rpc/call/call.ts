@@ -5,6 +5,7 @@ import { type Caller, callerKey } from '../auth/caller.ts';
 import {
   canceled,
   deadlineExceeded,
+  memoryExhausted,
   rpcError,
   toConnectError,
   tooManyCalls,
@@ -108,7 +109,8 @@ export abstract class Call implements CallRecord, Payer {
     this.isQuiet = start.isQuiet ?? false;
     this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
     this.forwardedFor = clientName(headers, policy.trustedProxies);
-    this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy);
+    const isOpen = policy.openPaths.has(this.method);
+    this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy, isOpen);
     if (!this.isQuiet) for (const observer of policy.observers) observer.begun?.(this);
   }
 
@@ -197,11 +199,12 @@ export abstract class Call implements CallRecord, Payer {
     );
   }
 
-  /** What a stranger is told would take memory that there is not. */
+  /** What a stranger is told must take no memory, for there is none: where that can't be, the call is cut. */
   #refuseMemory(): void {
-    const error = rpcError('MEMORY_EXHAUSTED');
-    if (this.#share.isStranger) this.drop(error);
-    else this.fail(error);
+    const error = memoryExhausted();
+    if (!this.#share.isStranger) return this.fail(error);
+    if (!this.isOver) this.#settle(error);
+    if (!this.sayAtOnce(error)) this.cut();
   }
 
   /** The request has come: from now on, a call that lasts as long as its client wants has all its time. */
@@ -274,6 +277,10 @@ export abstract class Call implements CallRecord, Payer {
   protected abstract get usedSignal(): AbortSignal | undefined;
   /** Tells the client how the call has failed. */
   protected abstract say(error: ConnectError): void;
+  /** The same with no memory kept for it. False: it can't be said so. */
+  protected sayAtOnce(_error: ConnectError): boolean {
+    return false;
+  }
   /** The call is over: aborts its signal, and stops what works for it. */
   protected abstract ended(error: ConnectError | undefined): void;
   /** Drops what carries the call. */

@@ -7,6 +7,13 @@ type SharePolicy = Pick<CallPolicy, 'limits' | 'memory' | 'clients' | 'untimedCa
 
 /** The part of all memory that calls of nobody may hold together, where callers have to say who they are. */
 const strangersPart = 1 / 4;
+/**
+ * What calls of open paths may hold beyond all memory and beyond the strangers' part, as a part of the former: a load
+ * balancer that gets no answer to its health checks ends the server, whoever holds the memory.
+ */
+const reservePart = 1 / 32;
+/** The most that a client may hold with what is beyond: a few health checks, each with small headers. */
+const maxReservedBytesPerClient = 32 * 1024;
 
 /**
  * What one call takes of the shares of its client: memory, a watch, a place among its calls. The client is an address
@@ -21,6 +28,7 @@ export class ClientShare {
   #client: Client;
   #heldBytes = 0;
   readonly #calls: number;
+  readonly #isOpen: boolean;
   #watches = 0;
   #isGivenBack = false;
   /** Counts the memory of those who are not known. */
@@ -29,18 +37,21 @@ export class ClientShare {
   /**
    * @param address that trusted proxies name; `undefined` if the client is that of the connection
    * @param isCounted whether the call takes a place; one from within the process belongs to a call that has one
+   * @param isOpen whether the call is one that everybody may make, such as a health check
    */
   constructor(
     address: string | undefined,
     connection: Pick<Connection, 'client' | 'heldBytes'>,
     isCounted: boolean,
     policy: SharePolicy,
+    isOpen = false,
   ) {
     this.#policy = policy;
     this.#connection = connection;
     this.#address = address === undefined ? connection.client : policy.clients.enter(address);
     this.#client = this.#address;
     this.#calls = isCounted ? 1 : 0;
+    this.#isOpen = isOpen;
     this.#client.calls += this.#calls;
     this.#strangers = isCounted ? policy.strangers : undefined;
   }
@@ -68,9 +79,11 @@ export class ClientShare {
   hold(bytes: number): boolean {
     const strangers = this.#strangers;
     const { memory, limits } = this.#policy;
+    const reserveBytes = this.#mayUseReserve(bytes) ? limits.maxHeldBytes * reservePart : 0;
     const isTooMuch =
-      strangers !== undefined && strangers.heldBytes + bytes > limits.maxHeldBytes * strangersPart;
-    if (isTooMuch || !memory.hold(this.#connection, this.#client, bytes)) return false;
+      strangers !== undefined &&
+      strangers.heldBytes + bytes > limits.maxHeldBytes * strangersPart + reserveBytes;
+    if (isTooMuch || !memory.hold(this.#connection, this.#client, bytes, reserveBytes)) return false;
     this.#heldBytes += bytes;
     if (strangers !== undefined) strangers.heldBytes += bytes;
     return true;
@@ -138,6 +151,11 @@ export class ClientShare {
     untimedCalls.count -= this.#watches;
     if (this.#client !== this.#address) clients.leave(this.#client);
     if (this.#address !== this.#connection.client) clients.leave(this.#address);
+  }
+
+  /** Whoever fills the memory has none of it: only clients that hold hardly anything. */
+  #mayUseReserve(bytes: number): boolean {
+    return this.#isOpen && this.#client.heldBytes + bytes <= maxReservedBytesPerClient;
   }
 
   #count(client: Client, sign: 1 | -1): void {

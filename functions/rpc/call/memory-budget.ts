@@ -22,19 +22,19 @@ export class MemoryBudget {
     return this.#heldBytes;
   }
 
-  /** Whether so much more may be held. */
-  hasRoom(connection: Share, client: Share, bytes: number): boolean {
+  /** Whether so much more may be held. `reserveBytes`: what all together may hold beyond `maxHeldBytes` for this. */
+  hasRoom(connection: Share, client: Share, bytes: number, reserveBytes = 0): boolean {
     const { maxHeldBytes, maxHeldBytesPerClient, maxHeldBytesPerConnection } = this.#limits;
     return (
-      this.#heldBytes + bytes <= maxHeldBytes &&
+      this.#heldBytes + bytes <= maxHeldBytes + reserveBytes &&
       client.heldBytes + bytes <= maxHeldBytesPerClient &&
       connection.heldBytes + bytes <= maxHeldBytesPerConnection
     );
   }
 
   /** Counts what a call is about to hold. Returns false, and counts nothing, if a limit would be exceeded. */
-  hold(connection: Share, client: Share, bytes: number): boolean {
-    if (!this.hasRoom(connection, client, bytes)) return false;
+  hold(connection: Share, client: Share, bytes: number, reserveBytes = 0): boolean {
+    if (!this.hasRoom(connection, client, bytes, reserveBytes)) return false;
     this.#heldBytes += bytes;
     client.heldBytes += bytes;
     connection.heldBytes += bytes;

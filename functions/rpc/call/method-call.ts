@@ -113,6 +113,10 @@ export class MethodCall extends ExchangeCall implements ResponseSink {
     this.#wire.fail(this.requestId, error, this.#context);
   }
 
+  protected override sayAtOnce(error: ConnectError): boolean {
+    return this.#wire.failAtOnce?.(error) ?? false;
+  }
+
   protected override ended(error: ConnectError | undefined): void {
     if (error !== undefined) this.#context.abort(error);
     this.#body?.stop(error);

@@ -42,4 +42,6 @@ export interface Wire {
   ): void;
   /** Says how the call has failed. */
   fail(requestId: string, error: ConnectError, metadata: SentMetadata): void;
+  /** The same, before anything else was sent and with no memory kept for it. False, and nothing is said: it can't be. */
+  failAtOnce?(error: ConnectError): boolean;
 }

@@ -90,6 +90,13 @@ class GrpcWire implements Wire {
     else this.exchange.endWithHeaders([...this.#headers(requestId, undefined, false), ...trailers.flat()]);
   }
 
+  failAtOnce(error: ConnectError): boolean {
+    if (this.exchange.endAtOnce === undefined) return false;
+    const trailers = errorTrailers(error, undefined);
+    this.exchange.endAtOnce([':status', '200', 'content-type', this.#contentType, ...trailers.flat()]);
+    return true;
+  }
+
   #headers(requestId: string, sentHeader: Headers | undefined, isCompressed: boolean): string[] {
     const headers = [':status', '200', 'content-type', this.#contentType, requestIdHeader, requestId];
     if (isCompressed) headers.push('grpc-encoding', gzipEncoding);

@@ -44,6 +44,11 @@ export interface Exchange {
   end(bytes: Uint8Array | undefined, trailers?: OutgoingHttpHeaders): void;
   /** Answers with headers alone: gRPC's "Trailers-Only". */
   endWithHeaders(headers: string[]): void;
+  /**
+   * As `endWithHeaders`, but keeps nothing of the exchange: what still comes of the request is dropped. `undefined`
+   * where that can't be.
+   */
+  endAtOnce?(headers: string[]): void;
   /** Gives up on the exchange: nothing is sent any more. */
   cut(): void;
 }

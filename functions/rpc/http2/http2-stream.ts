@@ -121,6 +121,16 @@ export class Http2Stream implements Exchange, InboxOwner {
     this.#timer = setTimeout(() => this.#sendHeldAnswer(), waitMs).unref();
   }
 
+  /** A client that still sends has the whole response, and may be left alone (RFC 9113 section 8.1). */
+  endAtOnce(headers: string[]): void {
+    if (this.isLocalClosed || this.sentStatus !== undefined) return this.cut();
+    this.#owner.outbox.headers(this.id, headers, true);
+    this.sentStatus = headers[1];
+    if (!this.isRemoteClosed) this.#owner.resets.remember(this.id);
+    this.close();
+    this.#owner.end.watchReading();
+  }
+
   cut(): void {
     if (this.isGone) return;
     this.reset(errorCode.cancel);

@@ -1,13 +1,17 @@
 // Proves that callers without a credential can't take the memory of those who have one: what is refused and not read is
 // bounded, whatever number of addresses it comes from, and known callers are let in meanwhile; and that what is found
-// of those that were cut ends nothing.
+// of those that were cut ends nothing; and that whoever fills the strangers' part with health checks that never end does
+// not have those of others refused; and that gRPC calls beyond the part are told so in a complete answer.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
+import net from 'node:net';
 import { it, type TestContext } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
 import { badToken } from '../../../functions/rpc/errors.ts';
 import { apiKeyWay, type Way } from '../../../functions/rpc/index.ts';
+import { Health, HealthCheckResponse_ServingStatus } from '../../../proto/gen/health/v1/health_pb.js';
 import { eventually } from '../../support/patience.ts';
+import { clientOf } from '../../support/transports.ts';
 import { echoOf } from '../echo.ts';
 import { bearer, keyOf } from './keys.ts';
 import { serveBy } from './tokens.ts';
@@ -65,4 +69,48 @@ it('a stranger that is cut before its credential is found wrong does not end the
   for (let turns = 0; turns < 3; turns += 1) await turn();
   assert.ok(flooded.serving.lines.length > 0);
   assert.deepEqual(rejections, []);
+});
+
+it('half-open health checks that hold all that strangers may leave room for those of others', async (t) => {
+  const maxHeldBytes = 2048 * kib;
+  const serving = await serveBy(t, apiKeyWay([keyOf('good', 'tom', ['echo.call'])]), { maxHeldBytes });
+  /** As many as there is room for. */
+  const fill = async (localAddress: string, calls: number, large: string) => {
+    const port = Number(new URL(serving.url).port);
+    const createConnection = () => net.connect({ host: '127.0.0.1', port, localAddress });
+    const session = http2.connect(serving.url, { createConnection });
+    session.on('error', () => {});
+    const answers: unknown[] = [];
+    let cut = 0;
+    for (let call = 0; call < calls; call += 1) {
+      const stream = session.request(
+        {
+          ':method': 'POST',
+          ':path': '/grpc.health.v1.Health/Check',
+          'content-type': 'application/grpc',
+          'grpc-timeout': '300S',
+          'x-large': large,
+        },
+        { endStream: false },
+      );
+      stream.on('error', () => {});
+      stream.on('response', (headers) => {
+        answers.push(headers['grpc-status']);
+      });
+      stream.on('close', () => {
+        cut += 1;
+      });
+    }
+    assert.ok(await eventually(() => answers.length > 0));
+    // Those beyond are told so, or a load balancer would make 502 of it, and an alarm of that.
+    assert.deepEqual(new Set(answers), new Set(['8']));
+    assert.equal(cut, 0);
+    return { [Symbol.dispose]: () => session.destroy() };
+  };
+  using _large = await fill('127.0.0.2', 80, 'x'.repeat(8 * kib));
+  using _small = await fill('127.0.0.3', 80, '');
+  assert.ok(serving.server.usage.heldBytes > maxHeldBytes / 4 - 4 * kib);
+  const health = clientOf(Health, serving, { protocol: 'grpc', http: '2' });
+  const { status } = await health.check({});
+  assert.equal(status, HealthCheckResponse_ServingStatus.SERVING);
 });
