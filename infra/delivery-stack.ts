@@ -10,9 +10,13 @@ export interface DeliveryStackProps extends StackProps {
 
 const issuer = 'token.actions.githubusercontent.com';
 
+/** The stacks of the app, of every home and stage, by name and id: `stackNameOf` and `functionStackNameOf` name them. */
+const appStacks = 'Users*/*';
+
 /**
  * The roles of `.github/workflows/delivery.yml`, which it is given by OpenID Connect: no key of AWS lies on GitHub. Who
- * plans may read templates and nothing else, for any change may run its own code with that role. Who deploys may take
+ * plans may read what CloudFormation tells of the app's stacks, and nothing else, for any change may run its own code
+ * with that role. Who deploys may take
  * the roles that `cdk bootstrap` has made, from the environment `production` alone.
  *
  * An account has one provider of GitHub's tokens: where there is one, import it in place of the one made here.
@@ -35,7 +39,9 @@ export class DeliveryStack extends Stack {
     plan.addToPolicy(
       new iam.PolicyStatement({
         actions: ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate'],
-        resources: [this.formatArn({ service: 'cloudformation', resource: 'stack', resourceName: '*' })],
+        resources: [
+          this.formatArn({ service: 'cloudformation', resource: 'stack', resourceName: appStacks }),
+        ],
       }),
     );
     const deploy = new iam.Role(this, 'Deploy', {
@@ -51,7 +57,11 @@ export class DeliveryStack extends Stack {
       }),
     );
     for (const [role, resource, reason] of [
-      [plan, 'cloudformation:<AWS::Region>:<AWS::AccountId>:stack/*', 'Any stack of the app may be planned.'],
+      [
+        plan,
+        `cloudformation:<AWS::Region>:<AWS::AccountId>:stack/${appStacks}`,
+        'Any stack of the app may be planned; the id of a stack is made up when it is.',
+      ],
       [
         deploy,
         'iam::<AWS::AccountId>:role/cdk-hnb659fds-*',

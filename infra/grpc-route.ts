@@ -50,13 +50,16 @@ export const grpcTypes = ['application/grpc', 'application/grpc+*', 'application
 const maxConditionValues = 5;
 
 /** Throws a RangeError that says what to change, when a route does not fit into a rule. */
-export function refuseRoute({ priority, hosts = [], paths = [] }: Route, hasHeader: boolean): void {
+export function refuseRoute({ priority, hosts, paths }: Route, hasHeader: boolean): void {
   if (!Number.isInteger(priority) || priority < 1 || priority > 49_999) {
     throw new RangeError(`route.priority (${priority}) must be a whole number from 1 to 49999`);
   }
   const room = maxConditionValues - grpcTypes.length - (hasHeader ? 1 : 0);
-  const count = hosts.length + paths.length;
+  const count = (hosts?.length ?? 0) + (paths?.length ?? 0);
   if (count === 0) throw new RangeError('route takes all requests of the listener: give it hosts or paths');
+  for (const [name, patterns] of Object.entries({ hosts, paths })) {
+    if (patterns?.length === 0) throw new RangeError(`route.${name} is empty: leave it out, or name one`);
+  }
   if (count > room) {
     throw new RangeError(
       `route has ${count} hosts and paths, and a rule has room for ${room}: use patterns, such as /shop.* for all services of a package`,

@@ -26,7 +26,7 @@ export interface ServiceConnect {
   /** The name or the ARN of a namespace of AWS Cloud Map. */
   readonly namespace: string;
   /**
-   * What others call it, such as `orders`.
+   * What others call it, such as `orders`. Needs `http: false`.
    * @default nobody calls it: it only calls others
    */
   readonly name?: string;

@@ -70,11 +70,46 @@ export function refuseFront(props: FrontProps): void {
     refuse('allowedCidrs lets nobody in: leave it out, or name a network');
 }
 
+/** Throws a RangeError that says what to change, when a prop would do nothing, or something that nobody means. */
+function refuseIdle(props: GrpcServiceProps): void {
+  const { telemetry, watch, http, health, requiredHeader, serviceConnect, requestsPerTaskAndMinute } = props;
+  if (props.telemetryName !== undefined && !telemetry) {
+    refuse('telemetryName is for telemetry: set that too, or leave it out');
+  }
+  for (const name of ['faultPattern', 'alarmTopic'] as const) {
+    if (watch === false && props[name] !== undefined)
+      refuse(`${name} is for what watch makes: leave it out, or leave out watch: false`);
+  }
+  for (const name of ['httpPath', 'httpCodes'] as const) {
+    if (http === false && health?.[name] !== undefined)
+      refuse(`health.${name} is for HTTP/1.1: leave it out, or leave out http: false`);
+  }
+  if (telemetry?.kind === 'adot' && props.privateSubnets) {
+    refuse(
+      "telemetry 'adot' and privateSubnets: the collector's image is in a public registry, out of reach of such tasks; take 'otlp'",
+    );
+  }
+  if (requiredHeader && /[*?]/.test(requiredHeader.value)) {
+    refuse('requiredHeader.value must have no * and ?, which a rule takes for wildcards: take another value');
+  }
+  if (requestsPerTaskAndMinute !== undefined && !(requestsPerTaskAndMinute >= 1)) {
+    refuse(`requestsPerTaskAndMinute (${requestsPerTaskAndMinute}) must be at least 1`);
+  }
+  // All that comes to the port goes through the proxy, unless it is given another (`ingressPortOverride`). Source:
+  // https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_ServiceConnectService.html
+  if (serviceConnect?.name !== undefined && http !== false) {
+    refuse(
+      'serviceConnect.name needs http: false: its proxy takes all that comes to the port for gRPC, HTTP/1.1 of the load balancer and /healthz too',
+    );
+  }
+}
+
 /** Throws a RangeError that says what to change, when props contradict each other or Fargate. */
 export function refuseContradictions(props: GrpcServiceProps): void {
   const { cpu = 256, minTasks = 2, maxTasks = 10, trustedProxies = 1 } = props;
   const { spotShare = 0, environment = {} } = props;
   const { taskMiB: memoryMiB, serverMiB } = memoryOf(props);
+  refuseIdle(props);
   const networks = [props.vpc && 'vpc', props.cluster && 'cluster', props.front && 'front'].filter(
     (it) => it,
   );

@@ -114,7 +114,7 @@ export class GrpcService extends Construct implements ec2.IConnectable, iam.IGra
         ...times.environment,
       },
     });
-    this.service = this.#fargate(props, vpc, taskSubnets, taskDefinition);
+    this.service = this.#fargate(props, vpc, taskSubnets, taskDefinition, times.idleTimeout);
     this.grantPrincipal = taskDefinition.taskRole;
     const { securityGroups } = this.service.connections;
     this.connections = new ec2.Connections({ securityGroups, defaultPort: ec2.Port.tcp(containerPort) });
@@ -168,6 +168,7 @@ export class GrpcService extends Construct implements ec2.IConnectable, iam.IGra
     vpc: ec2.IVpc,
     taskSubnets: ec2.SubnetSelection,
     taskDefinition: ecs.FargateTaskDefinition,
+    idleTimeout: Duration,
   ): ecs.FargateService {
     const { deployment = 'rolling', spotShare = 0 } = props;
     const securityGroup = new ec2.SecurityGroup(this, 'TaskSecurityGroup', {
@@ -187,7 +188,7 @@ export class GrpcService extends Construct implements ec2.IConnectable, iam.IGra
       vpcSubnets: taskSubnets,
       assignPublicIp: vpc.selectSubnets(taskSubnets).hasPublic,
       capacityProviderStrategies: spotShare > 0 ? spot(spotShare) : undefined,
-      serviceConnectConfiguration: serviceConnectOf(props),
+      serviceConnectConfiguration: serviceConnectOf(props, idleTimeout),
       // No desired count: it is auto scaling's, and a deployment must not set it back.
       minHealthyPercent: 100,
       maxHealthyPercent: 200,

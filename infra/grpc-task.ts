@@ -1,4 +1,4 @@
-import { type Duration, Size, Validations } from 'aws-cdk-lib';
+import { Duration, Size, Validations } from 'aws-cdk-lib';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
 import type * as logs from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
@@ -83,17 +83,33 @@ export function makeGrpcTask(
   return taskDefinition;
 }
 
-/** What ECS Service Connect is told of a service. */
-export function serviceConnectOf({
-  serviceConnect,
-  containerPort,
-}: GrpcServiceProps): ecs.ServiceConnectProps | undefined {
+/**
+ * What ECS Service Connect is told of a service. Its proxy would cut each call after 15 seconds, streams too; it is
+ * told not to, for the server has deadlines of its own. A connection may be idle as long as at the load balancer, which
+ * is longer than a deadline and shorter than the server's own time-out. Source:
+ * https://docs.aws.amazon.com/AmazonECS/latest/APIReference/API_TimeoutConfiguration.html
+ */
+export function serviceConnectOf(
+  { serviceConnect, containerPort }: GrpcServiceProps,
+  idleTimeout: Duration,
+): ecs.ServiceConnectProps | undefined {
   if (!serviceConnect) return undefined;
   const { namespace, name } = serviceConnect;
   const port = containerPort ?? defaultPort;
   return {
     namespace,
-    services: name ? [{ portMappingName: portName, dnsName: name, discoveryName: name, port }] : undefined,
+    services: name
+      ? [
+          {
+            portMappingName: portName,
+            dnsName: name,
+            discoveryName: name,
+            port,
+            perRequestTimeout: Duration.seconds(0),
+            idleTimeout,
+          },
+        ]
+      : undefined,
   };
 }
 

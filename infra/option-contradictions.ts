@@ -2,7 +2,7 @@ import type { Options } from './context.ts';
 
 /** What of who may call, and from where, can't be meant together: a line each. `isGiven`: whether an option was, fit or not. */
 export function contradictions(options: Options, isGiven: (name: string) => boolean): string[] {
-  const { auth, edge, internal, allowedCidrs = [], clientScopes, telemetry } = options;
+  const { auth, edge, internal, allowedCidrs = [], clientScopes, telemetry, stage, tags } = options;
   const problems: string[] = [];
   const refuse = (is: boolean, problem: string) => is && problems.push(problem);
   for (const name of ['authIssuer', 'authAudience']) {
@@ -43,6 +43,10 @@ export function contradictions(options: Options, isGiven: (name: string) => bool
   refuse(
     options.protected && options.disposable,
     'protected keeps the load balancer, and disposable is for what goes without a question: leave one of them out',
+  );
+  refuse(
+    stage !== undefined && tags?.stage !== undefined && tags.stage !== stage,
+    `tags: the tag stage is that of the option, ${stage}: leave it out of tags`,
   );
   for (const [name, other] of [
     ['edgeName', 'edgeCertificateArn'],

@@ -1,4 +1,4 @@
-import { CustomResource, Duration, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
+import { CustomResource, Duration, Names, RemovalPolicy, Stack, Token, Validations } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as events from 'aws-cdk-lib/aws-events';
 import * as targets from 'aws-cdk-lib/aws-events-targets';
@@ -40,7 +40,7 @@ export class SelfIssuedCertificate extends Construct {
   constructor(scope: Construct, id: string, props: SelfIssuedCertificateProps) {
     super(scope, id);
     const stack = Stack.of(this);
-    const authorityPrefix = `/self-issued/${stack.stackName}/${id}`;
+    const authorityPrefix = `/self-issued/${stack.stackName}/${nameOf(this)}`;
     const logGroup = new logs.LogGroup(this, 'Log', {
       retention: logs.RetentionDays.ONE_YEAR,
       removalPolicy: RemovalPolicy.DESTROY,
@@ -100,6 +100,19 @@ export class SelfIssuedCertificate extends Construct {
       ],
     });
   }
+}
+
+/**
+ * Tells a certificate apart in its stack: by tag and parameters its function may change it and no other. The one of the
+ * Users stack has the name that 1.0.0 gave it: under another its authority would not be found, and be made anew, which
+ * locks out every client.
+ */
+function nameOf(certificate: Construct): string {
+  const { scopes } = certificate.node;
+  const ids = scopes.slice(Stack.of(certificate).node.scopes.length).map((it) => it.node.id);
+  return ids.join('/') === 'Service/Certificate'
+    ? 'Certificate'
+    : Names.uniqueResourceName(certificate, { maxLength: 100 });
 }
 
 /** Allows the actions on resources of this account and region, and tells cdk-nag why there is a wildcard. */

@@ -105,7 +105,7 @@ export class UsersStack extends Stack {
       spotShare: options.spotShare,
       deployment: options.deployment,
       telemetry: options.telemetry,
-      telemetryName: this.stackName,
+      telemetryName: options.telemetry && this.stackName,
       // They are made below, with the table's, under the ids that deployed stacks have: an alarm that has a name can not
       // move to another id.
       watch: false,

@@ -1,9 +1,12 @@
 // Proves that the certificate function may change and delete the certificates alone that it has made, by their tag, and
-// read no parameter but its own.
+// read no parameter but its own, where a stack has several too; and that the Users stack's keep their released names.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import * as ecs from 'aws-cdk-lib/aws-ecs';
 import { ownerTag } from '../../functions/certificate/self-issued.ts';
-import { resourcesOf, usersTemplate } from './synthesis.ts';
+import { GrpcLoadBalancer } from '../../infra/grpc-load-balancer.ts';
+import { GrpcService } from '../../infra/grpc-service.ts';
+import { certificateCode, resourcesOf, templateOf, usersTemplate } from './synthesis.ts';
 
 interface Statement {
   readonly Action: string | readonly string[];
@@ -12,6 +15,7 @@ interface Statement {
 }
 
 const template = usersTemplate();
+// Of 1.0.0: under another name the authority would be made anew, and lock out every client.
 const prefix = '/self-issued/Users/Certificate';
 const [, policy] =
   resourcesOf(template, 'AWS::IAM::Policy').find(([id]) => id.includes('CertificateRole')) ??
@@ -35,5 +39,24 @@ test('the parameters are those of its own authority', () => {
     const resources = allowing(action).map((it) => JSON.stringify(it.Resource));
     assert.equal(resources.length, 1);
     assert(resources[0]?.includes(`parameter${prefix}/*`), resources[0]);
+  }
+});
+
+test('certificates of one stack have prefixes of their own, none of which begins with another', () => {
+  const image = ecs.ContainerImage.fromRegistry('example.com/greeter:1');
+  const several = templateOf((scope) => {
+    for (const id of ['Service', 'Orders', 'Certificate'])
+      new GrpcService(scope, id, { image, certificateCode });
+    new GrpcLoadBalancer(scope, 'Front', { certificateCode });
+  });
+  const prefixes = resourcesOf(several, 'Custom::SelfIssuedCertificate').map(([, { Properties }]) => {
+    assert.equal(Properties.Owner, Properties.AuthorityPrefix);
+    return String(Properties.AuthorityPrefix);
+  });
+  assert.equal(new Set(prefixes).size, 4);
+  assert(prefixes.includes('/self-issued/Test/Certificate'), 'as in the Users stack');
+  for (const one of prefixes) {
+    assert.match(one, /^[\w./-]+$/, 'as SSM takes it');
+    for (const other of prefixes) assert.equal(`${other}/`.startsWith(`${one}/`), one === other);
   }
 });

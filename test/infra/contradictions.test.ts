@@ -6,6 +6,8 @@ import { Stack } from 'aws-cdk-lib';
 import * as acm from 'aws-cdk-lib/aws-certificatemanager';
 import * as ec2 from 'aws-cdk-lib/aws-ec2';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
+import * as logs from 'aws-cdk-lib/aws-logs';
+import * as sns from 'aws-cdk-lib/aws-sns';
 import * as ssm from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
 import { GrpcService } from '../../infra/grpc-service.ts';
@@ -17,6 +19,7 @@ const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-
 const secret = ecs.Secret.fromSsmParameter(
   ssm.StringParameter.fromSecureStringParameterAttributes(new Stack(), 'Key', { parameterName: '/key' }),
 );
+const telemetry = { kind: 'adot', traceRatio: 0.01, traceParents: 'link' } as const;
 const vpc = (scope: Construct) => new ec2.Vpc(scope, 'Vpc', { maxAzs: 2 });
 const certificate = (scope: Construct) => acm.Certificate.fromCertificateArn(scope, 'Theirs', certificateArn);
 
@@ -96,6 +99,61 @@ describe('refused', () => {
       'lifetimes in the environment',
       () => ({ environment: { DRAIN_DELAY_MS: '1' } }),
       /environment.DRAIN_DELAY_MS is set by the construct/,
+    ],
+    [
+      'a name where there is no telemetry',
+      () => ({ telemetryName: 'Greeter' }),
+      /telemetryName is for telemetry: set that too/,
+    ],
+    [
+      'lines of failed calls that nobody watches',
+      () => ({ watch: false, faultPattern: logs.FilterPattern.allTerms('error') }),
+      /faultPattern is for what watch makes/,
+    ],
+    [
+      'who hears of alarms that nobody makes',
+      (scope) => ({ watch: false, alarmTopic: new sns.Topic(scope, 'Topic') }),
+      /alarmTopic is for what watch makes/,
+    ],
+    [
+      'a health check by HTTP without HTTP',
+      () => ({ http: false, health: { httpPath: '/live' } }),
+      /health.httpPath is for HTTP\/1.1: leave it out/,
+    ],
+    [
+      'statuses of HTTP without HTTP',
+      () => ({ http: false, health: { httpCodes: '200-299' } }),
+      /health.httpCodes is for HTTP\/1.1/,
+    ],
+    [
+      'a collector whose image is out of reach',
+      () => ({ telemetry, privateSubnets: true }),
+      /'adot' and privateSubnets: .* take 'otlp'/,
+    ],
+    [
+      'a collector whose image is out of reach of added subnets',
+      () => ({ telemetry, privateSubnets: 'added' }),
+      /'adot' and privateSubnets/,
+    ],
+    [
+      'a proof that any text is',
+      () => ({ requiredHeader: { name: 'x-proof', value: 'a*' } }),
+      /requiredHeader.value must have no \* and \?/,
+    ],
+    [
+      'a proof with a letter that any letter is',
+      () => ({ requiredHeader: { name: 'x-proof', value: 'a?c' } }),
+      /requiredHeader.value must have no/,
+    ],
+    [
+      'a task for no request',
+      () => ({ requestsPerTaskAndMinute: 0 }),
+      /requestsPerTaskAndMinute \(0\) must be at least 1/,
+    ],
+    [
+      "HTTP/1.1 by Service Connect's way for gRPC",
+      () => ({ serviceConnect: { namespace: 'shop', name: 'greeter' } }),
+      /serviceConnect.name needs http: false/,
     ],
   ];
   for (const [name, props, message] of refused) {

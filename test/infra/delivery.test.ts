@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 import { Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { readOptions } from '../../infra/context.ts';
 import { DeliveryStack } from '../../infra/delivery-stack.ts';
+import { functionStackNameOf } from '../../infra/function-stack.ts';
+import { stackNameOf } from '../../infra/users-stack.ts';
 import { makeApp, resourcesOf } from './synthesis.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -48,6 +51,14 @@ test('who plans may read templates alone; who deploys may take the roles of the 
     ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate'],
     ['sts:AssumeRole'],
   ]);
+  const [plan] = resourcesOf(template, 'AWS::IAM::Policy').map(([, { Properties }]) =>
+    [...JSON.stringify(Properties).matchAll(/:stack\/([^"]*)"/g)].map(([, name]) => name),
+  );
+  assert.deepEqual(plan, ['Users*/*'], 'of the stacks of the app alone');
+  for (const stage of [undefined, 'test']) {
+    const options = { ...readOptions(makeApp().node), stage };
+    for (const name of [stackNameOf(options), functionStackNameOf(options)]) assert.match(name, /^Users/);
+  }
 });
 
 test('the workflow has a token where it takes a role, and pins what it uses', () => {
@@ -58,9 +69,28 @@ test('the workflow has a token where it takes a role, and pins what it uses', ()
   assert.equal(production, 'production');
 });
 
+test('an older commit is not deployed over a newer one, when its CI is run again', () => {
+  const [, condition = ''] = /deploy:\n[\s\S]*?if: >-\n([\s\S]*?)\n {4}#/.exec(workflow) ?? [];
+  assert.match(condition, /&& github\.event\.workflow_run\.head_sha == github\.sha$/);
+});
+
 test('its variables are in docs/operating.md', () => {
   const page = read('docs/operating.md');
   for (const [, name] of workflow.matchAll(/vars\.(\w+)/g)) assert(page.includes(`\`${name}\``), name);
+});
+
+test('in GitHub Actions main alone is deployed, whatever rules the environment has', () => {
+  for (const ref of ['refs/heads/topic', 'refs/pull/1/merge', 'refs/tags/main', undefined]) {
+    const env = { PATH: process.env.PATH, GITHUB_ACTIONS: 'true', GITHUB_REF: ref };
+    const { status, stdout, stderr } = spawnSync('.ci/deliver', ['deploy'], {
+      cwd: root,
+      encoding: 'utf8',
+      env,
+    });
+    assert.equal(status, 1);
+    assert.equal(stdout, '');
+    assert.match(stderr, /^deploy: GitHub Actions deploys from refs\/heads\/main alone, not from /);
+  }
 });
 
 test('.ci/deliver says how to use it', () => {

@@ -149,13 +149,15 @@ describe('what any image may need', () => {
       architecture: ecs.CpuArchitecture.X86_64,
       command: ['serve', '--fast'],
       readonlyRootFilesystem: false,
-      health: { grpcPath: '/AWS.ALB/healthcheck', grpcCodes: '12', httpPath: '/live', httpCodes: '200-299' },
+      http: false,
+      health: { grpcPath: '/AWS.ALB/healthcheck', grpcCodes: '12' },
       taskRole: iam.Role.fromRoleName(scope, 'TaskRole', 'orders'),
       faultPattern: logs.FilterPattern.stringValue('$.level', '=', 'error'),
       serviceConnect: { namespace, name: 'orders' },
     });
     const front = new GrpcLoadBalancer(scope, 'Front', { certificateCode, internal: true });
-    const shop = new GrpcService(scope, 'Shop', { image, front, serviceConnect: { namespace } });
+    const health = { httpPath: '/live', httpCodes: '200-299' };
+    const shop = new GrpcService(scope, 'Shop', { image, front, health, serviceConnect: { namespace } });
     orders.connections.allowDefaultPortFrom(shop);
     iam.Grant.addToPrincipal({
       grantee: shop,
@@ -187,7 +189,13 @@ describe('what any image may need', () => {
         Enabled: true,
         Namespace: 'shop',
         Services: [
-          { PortName: 'grpc', DiscoveryName: 'orders', ClientAliases: [{ DnsName: 'orders', Port: 50051 }] },
+          {
+            PortName: 'grpc',
+            DiscoveryName: 'orders',
+            ClientAliases: [{ DnsName: 'orders', Port: 50051 }],
+            // Its proxy cuts no call: deadlines are the server's.
+            Timeout: { PerRequestTimeoutSeconds: 0, IdleTimeoutSeconds: 330 },
+          },
         ],
       },
     });
@@ -275,6 +283,8 @@ describe('refused', () => {
     const routed = (given: GrpcServiceProps['route'], reason: RegExp) =>
       refused((scope) => ({ ...seconds, front: front(scope), route: given }), reason);
     routed({ priority: 1 }, /give it hosts or paths/);
+    routed({ priority: 1, hosts: [], paths: ['/a.*'] }, /route.hosts is empty: leave it out/);
+    routed({ priority: 1, hosts: ['a.example.com'], paths: [] }, /route.paths is empty/);
     routed({ priority: 0, paths: ['/a.*'] }, /must be a whole number from 1/);
     routed(
       { priority: 1, hosts: ['a.example.com'], paths: ['/a.*', '/b.*'] },

@@ -373,6 +373,7 @@ describe('options that can not be meant', () => {
     [{ stage: 'a_b' }, /stage must be letters, digits and hyphens/],
     [{ tags: 'team' }, /tags must be tags such as team=payments/],
     [{ tags: 'aws:x=y' }, /tags must be/],
+    [{ stage: 'prod', tags: 'stage=other' }, /tags: the tag stage is that of the option, prod/],
     [{ protected: 'true', disposable: 'true' }, /leave one of them out/],
     [{ alarmTopicArn: 'me@example.com' }, /alarmTopicArn must be the ARN of an SNS topic/],
   ];
