@@ -94,13 +94,22 @@ export class Container {
   }
 }
 
+/** What a container may use at most, as far as its definition or its task's says: no more CPUs than are here. */
+export function limitsOf(task: TaskDefinitionProperties, definition: ContainerProperties) {
+  const cpu = Number(definition.Cpu || task.Cpu || 0);
+  const memory = definition.Memory ?? task.Memory;
+  return {
+    cpus: cpu > 0 ? Math.min(cpu / 1024, availableParallelism()) : undefined,
+    memoryMiB: memory === undefined ? undefined : Number(memory),
+  };
+}
+
 /** The limits and settings of a definition, as podman takes them. */
 function podmanOptions(task: TaskDefinitionProperties, definition: ContainerProperties): string[] {
   const options = ['--pull', 'never', '--security-opt', 'no-new-privileges'];
-  const cpu = Number(definition.Cpu || task.Cpu || 0);
-  if (cpu > 0) options.push('--cpus', String(Math.min(cpu / 1024, availableParallelism())));
-  const memory = definition.Memory ?? task.Memory;
-  if (memory !== undefined) options.push('--memory', `${memory}m`);
+  const { cpus, memoryMiB } = limitsOf(task, definition);
+  if (cpus !== undefined) options.push('--cpus', String(cpus));
+  if (memoryMiB !== undefined) options.push('--memory', `${memoryMiB}m`);
   if (isSet(definition.ReadonlyRootFilesystem)) options.push('--read-only', '--read-only-tmpfs=false');
   const { Add = [], Drop = [] } = definition.LinuxParameters?.Capabilities ?? {};
   for (const capability of Drop) options.push('--cap-drop', capability.toLowerCase());

@@ -20,6 +20,8 @@ export class Door implements AsyncDisposable {
   throttledPart = 0;
   /** Whether the table lets a task in, by its address. */
   isDenied: (address: string) => boolean = () => false;
+  /** Requests of DynamoDB that were delayed so far, and those that were refused as throttled or denied. */
+  readonly touched = { delayed: 0, throttled: 0, denied: 0 };
   /** Called for each request that was refused. */
   onThrottle: (throttle: Throttle) => void = () => {};
 
@@ -58,8 +60,12 @@ export class Door implements AsyncDisposable {
     const target = String(request.headers['x-amz-target'] ?? '');
     const isTable = target.startsWith('DynamoDB_');
     if (isTable) {
-      if (this.delayMs > 0) await sleep(this.delayMs);
+      if (this.delayMs > 0) {
+        this.touched.delayed++;
+        await sleep(this.delayMs);
+      }
       if (this.isDenied(request.socket.remoteAddress ?? '')) {
+        this.touched.denied++;
         return refuse(response, 'com.amazon.coral.service#AccessDeniedException', 'the role may not do this');
       }
       if (this.#isThrottled()) return this.#throttle(target, body, response);
@@ -85,6 +91,7 @@ export class Door implements AsyncDisposable {
     const isWrite = /Put|Update|Delete|Write/.test(target);
     const [, single, batched = ''] =
       /"TableName":"([^"]+)"|"RequestItems":\{"([^"]+)"/.exec(body.toString()) ?? [];
+    this.touched.throttled++;
     this.onThrottle({ table: single ?? batched, isWrite });
     const type = 'com.amazonaws.dynamodb.v20120810#ThrottlingException';
     refuse(response, type, 'Throughput exceeds the current throughput limit');

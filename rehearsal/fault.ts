@@ -9,6 +9,8 @@ export interface Effect {
   readonly hasAftermath?: boolean;
   /** Whether a call may have failed, without retries. Default: none may */
   readonly mayFail?: (sample: Sample) => boolean;
+  /** The part of the calls without retries that may fail, from 0 to 1. Default: all that `mayFail` lets */
+  readonly mostFailedPart?: number;
   /** Whether even a patient client may have noticed. Default: none may */
   readonly mayFailPatiently?: (sample: Sample) => boolean;
 }
@@ -21,4 +23,9 @@ export interface Fault {
   missing?(): string | undefined;
   /** Makes it happen, and returns once the service is as it was. */
   run(stage: Stage): Promise<Effect>;
+}
+
+/** The problem of a fault that has touched nothing: what it should have shown is not seen. */
+export function notRun(touched: number, why: string): string[] {
+  return touched > 0 ? [] : [`NOT RUN: ${why}`];
 }

@@ -10,8 +10,16 @@ export interface CallKind extends Disposable {
 /** Calls of every kind that a service has. */
 export interface Calls {
   readonly kinds: readonly CallKind[];
-  /** What was acknowledged and is not there: a line for each. */
-  lost(): Promise<{ readonly acknowledged: number; readonly lost: readonly string[] }>;
+  /** Default: nothing that a call does is there afterwards */
+  lost?(): Promise<Kept>;
+}
+
+/** What calls have left behind. */
+export interface Kept {
+  /** How much was acknowledged. */
+  readonly acknowledged: number;
+  /** What of it is not there: a line for each. */
+  readonly lost: readonly string[];
 }
 
 /** A call that has ended. Times are on the clock of `performance.now()`. */
@@ -28,6 +36,9 @@ export const pauseMs = 150;
 
 const lookMs = 100;
 
+/** A kind of call of which none has ended for so long is told as silent. */
+const mostTurnMs = 120_000;
+
 /** Calls of every kind, each kind one after the other, until they are stopped. */
 export class Load {
   readonly name: string;
@@ -37,6 +48,7 @@ export class Load {
   readonly #calls: Calls;
   readonly #stop = new AbortController();
   #running: Promise<void>[] = [];
+  readonly #underWay = new Map<CallKind, Promise<unknown>>();
 
   constructor(name: string, calls: Calls) {
     this.name = name;
@@ -49,21 +61,27 @@ export class Load {
     this.#running = this.#calls.kinds.map((kind) => this.#repeat(kind));
   }
 
-  /** Calls that were under way at some time in between. */
-  during(fromMs: number, toMs: number): Sample[] {
-    return this.samples.filter((it) => it.endedMs >= fromMs && it.beganMs <= toMs);
+  /** The calls that are under way now have ended. Others may have begun since. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay.values());
   }
 
-  /** Waits until a call of each kind has begun and ended. */
-  async turn(): Promise<void> {
-    const fromMs = performance.now();
+  /**
+   * Waits until a call of each kind has begun and ended since a time, which is now unless `fromMs` says otherwise.
+   *
+   * @returns the kinds of which none has, within two minutes unless `mostMs` says otherwise
+   */
+  async turn(fromMs = performance.now(), mostMs = mostTurnMs): Promise<string[]> {
+    const untilMs = performance.now() + mostMs;
     const kinds = new Set(this.#calls.kinds.map((it) => it.name));
-    let seen = this.samples.length;
-    while (kinds.size > 0 && !this.#stop.signal.aborted) {
+    const first = this.samples.findIndex((it) => it.endedMs >= fromMs);
+    let seen = first < 0 ? this.samples.length : first;
+    for (;;) {
       for (; seen < this.samples.length; seen++) {
         const sample = this.samples[seen];
         if (sample && sample.beganMs >= fromMs) kinds.delete(sample.kind);
       }
+      if (kinds.size === 0 || this.#stop.signal.aborted || performance.now() > untilMs) return [...kinds];
       await sleep(lookMs);
     }
   }
@@ -74,8 +92,9 @@ export class Load {
     await Promise.all(this.#running);
   }
 
-  async lost(): ReturnType<Calls['lost']> {
-    return this.#calls.lost();
+  /** Undefined where calls leave nothing behind. */
+  get lost(): (() => Promise<Kept>) | undefined {
+    return this.#calls.lost?.bind(this.#calls);
   }
 
   [Symbol.dispose](): void {
@@ -87,11 +106,15 @@ export class Load {
     const { signal } = this.#stop;
     while (!signal.aborted) {
       const beganMs = performance.now();
-      const error = await kind.call().then(
+      const ended = kind.call().then(
         () => undefined,
         (reason: unknown) => reason ?? new Error('no reason'),
       );
-      this.samples.push({ kind: kind.name, beganMs, endedMs: performance.now(), error });
+      const told = ended.then((error) => {
+        this.samples.push({ kind: kind.name, beganMs, endedMs: performance.now(), error });
+      });
+      this.#underWay.set(kind, told);
+      await told;
       await sleep(Math.random() * 2 * pauseMs, undefined, { signal }).catch(() => {});
     }
   }

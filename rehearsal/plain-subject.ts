@@ -21,7 +21,6 @@ export function plainSubject({ app, stack, calls, failing }: PlainOptions): Subj
     app,
     stack,
     context: { baseImage },
-    change: {},
     failing,
     checks: [],
     environment: () => ({}),
@@ -61,7 +60,7 @@ function callsOf(paths: readonly string[], endpoint: Endpoint, maxAttempts: numb
       [Symbol.dispose]: () => session?.destroy(),
     };
   });
-  return { kinds, lost: async () => ({ acknowledged: 0, lost: [] }) };
+  return { kinds };
 }
 
 /** Calls a method with an empty message. @throws ConnectError when the status is not OK */

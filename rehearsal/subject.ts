@@ -10,8 +10,8 @@ export interface Subject {
   readonly app?: string;
   /** Options of the app, `-c NAME=VALUE`. */
   readonly context: Readonly<Record<string, string>>;
-  /** Options that make the deployment another one that works as well. */
-  readonly change: Readonly<Record<string, string>>;
+  /** Options that make the deployment another one that works as well. Default: its tasks get one variable more */
+  readonly change?: Readonly<Record<string, string>>;
   /** The environment in which a version fails its calls, besides what the table does. Default: none */
   readonly failing?: Readonly<Record<string, string>>;
   /**

@@ -128,6 +128,7 @@ export interface ContainerProperties {
   readonly Command?: readonly string[];
   readonly EntryPoint?: readonly string[];
   readonly User?: string;
+  readonly DockerSecurityOptions?: readonly string[];
   readonly WorkingDirectory?: string;
   readonly Environment?: readonly { readonly Name: string; readonly Value: string }[];
   readonly Secrets?: readonly { readonly Name: string; readonly ValueFrom: string }[];

@@ -1,6 +1,7 @@
 import { Code } from '@connectrpc/connect';
 import type { Effect, Fault } from '../fault.ts';
 import type { Sample } from '../load.ts';
+import { type Guard, mustRollBackBy } from '../outcome.ts';
 import type { Stage } from '../stage.ts';
 import type { TaskDefinitionProperties } from '../template.ts';
 import { hasCode, overlaps } from './task-faults.ts';
@@ -20,18 +21,17 @@ export function withEnvironment(
   };
 }
 
-/** Deploys a version that must not stay. */
+/** Deploys a version that must not stay: a guard must bring the former one of every service back. */
 async function mustRollBack(
   stage: Stage,
   environment: Readonly<Record<string, string>>,
+  guard: Guard,
   mayFail: (sample: Sample) => boolean,
 ): Promise<Effect> {
   await stage.calm();
   const beganMs = performance.now();
   const outcomes = await stage.redeploy({ change: (it) => withEnvironment(it, environment), bakes: true });
-  const problems = outcomes.every((it) => it.isComplete)
-    ? ['the version stayed: nothing rolled it back']
-    : [];
+  const problems = mustRollBackBy(guard, outcomes);
   await stage.service.steady();
   const endedMs = performance.now();
   const during = (it: Sample) => overlaps(it, beganMs, endedMs) && mayFail(it);
@@ -48,9 +48,10 @@ const mark = 'REHEARSAL_FAILS';
 export const failingVersion: Fault = {
   says: 'A new version is healthy, and the table refuses it: it fails its calls. An alarm brings the former one back.',
   async run(stage) {
-    const { door, service } = stage;
+    const { door } = stage;
     door.isDenied = (address) => {
-      const member = service.tasks.members.find((it) => it.task.address === address);
+      const members = [...stage.services.values()].flatMap((it) => it.tasks.members);
+      const member = members.find((it) => it.task.address === address);
       const containers = member?.version.taskDefinition.ContainerDefinitions ?? [];
       const isMarked = containers.some(({ Environment = [] }) =>
         Environment.some(({ Name }) => Name === mark),
@@ -60,7 +61,9 @@ export const failingVersion: Fault = {
     };
     try {
       const environment = { [mark]: '1', ...stage.subject.failing };
-      return await mustRollBack(stage, environment, ({ error }) => hasCode(error, ...codesOfFaults));
+      return await mustRollBack(stage, environment, 'the alarm', ({ error }) =>
+        hasCode(error, ...codesOfFaults),
+      );
     } finally {
       door.isDenied = () => false;
     }
@@ -70,5 +73,5 @@ export const failingVersion: Fault = {
 export const unhealthyVersion: Fault = {
   says: 'The tasks of a new version never get healthy. The circuit breaker brings the former one back, and no call fails.',
   // They listen where nobody looks.
-  run: async (stage) => mustRollBack(stage, { PORT: '50999' }, () => false),
+  run: async (stage) => mustRollBack(stage, { PORT: '50999' }, 'the circuit breaker', () => false),
 };

@@ -26,14 +26,15 @@ const loads = ([1, patientAttempts] as const).map((maxAttempts) => {
   const users = new SignedUp(endpoint);
   const name = maxAttempts === 1 ? 'without retries' : 'with retries';
   const kinds = everyKindOfCall(endpoint, users, maxAttempts);
-  return { users, load: new Load(name, { kinds, lost: () => users.lost() }) };
+  return { users, load: new Load(name, { kinds }) };
 });
 for (const { load } of loads) await load.start();
 await Promise.all(loads.map(({ load }) => load.turn()));
 const beganMs = performance.now();
 const [exitCode] = await once(spawn(command, args, { stdio: 'inherit' }), 'exit');
 if (exitCode !== 0) problems.push(`${command} ended with ${exitCode}`);
-await Promise.all(loads.map(({ load }) => load.turn()));
+const silent = await Promise.all(loads.map(({ load }) => load.turn()));
+problems.push(...silent.flat().map((kind) => `no call ended afterwards: ${kind}`));
 for (const { load, users } of loads) {
   await load.stop();
   console.log(`\n${load.name}\n${tableOf(load.samples)}`);
@@ -42,7 +43,7 @@ for (const { load, users } of loads) {
     if (error !== undefined) problems.push(`failed: ${kind}, begun ${seconds} s after the command: ${error}`);
   }
   try {
-    const { acknowledged, lost } = await load.lost();
+    const { acknowledged, lost } = await users.lost();
     console.log(`${acknowledged} users signed up, ${lost.length} of them lost`);
     problems.push(...lost);
     await users.remove();

@@ -29,6 +29,8 @@ before(async () => {
 beforeEach(() => {
   throttles = [];
   door.throttledPart = 0;
+  door.delayMs = 0;
+  Object.assign(door.touched, { delayed: 0, throttled: 0, denied: 0 });
   door.isDenied = () => false;
 });
 after(async () => {
@@ -54,6 +56,7 @@ describe('a request', () => {
     for (let count = 0; count < 8; count++)
       answers.push(await ask('DynamoDB_20120810.PutItem', { TableName: 'users' }));
     assert.equal(answers.filter((it) => it.includes('ThrottlingException')).length, 2);
+    assert.deepEqual(door.touched, { delayed: 0, throttled: 2, denied: 0 });
     assert.deepEqual(throttles, Array(2).fill({ table: 'users', isWrite: true }));
     assert.equal(await ask('secretsmanager.GetSecretValue'), 'the APIs');
   });
@@ -64,8 +67,17 @@ describe('a request', () => {
     assert.deepEqual(throttles, [{ table: 'users', isWrite: false }]);
   });
 
+  it('of DynamoDB alone is delayed, and counted', async () => {
+    door.delayMs = 1;
+    await ask('secretsmanager.GetSecretValue');
+    assert.equal(door.touched.delayed, 0);
+    assert.equal(await ask('DynamoDB_20120810.GetItem'), 'the data');
+    assert.equal(door.touched.delayed, 1);
+  });
+
   it('is denied to who may not', async () => {
     door.isDenied = (address) => address === '127.0.0.1';
     assert.match(await ask('DynamoDB_20120810.GetItem'), /AccessDeniedException/);
+    assert.equal(door.touched.denied, 1);
   });
 });

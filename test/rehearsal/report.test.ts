@@ -10,11 +10,11 @@ import { reportOf } from '../../rehearsal/report.ts';
 const journal = new Journal({ isQuiet: true });
 const hostile = '<script>alert(1)</script>';
 
-/** A load whose only kind of call fails at the second call. */
-function failingLoad(name: string): Load {
+/** A load whose only kind of call fails at one call, if at all. */
+function loadOf(name: string, failing?: number): Load {
   let count = 0;
   const call = async () => {
-    if (++count === 2) throw new Error(hostile);
+    if (++count === failing) throw new Error(hostile);
   };
   const kind = { name: 'a call', call, [Symbol.dispose]() {} };
   return new Load(name, { kinds: [kind], lost: async () => ({ acknowledged: 0, lost: [] }) });
@@ -23,14 +23,15 @@ function failingLoad(name: string): Load {
 /** Plays an act that lasts until a call has failed. */
 async function played(mayFail: boolean) {
   const acts = new Acts(journal);
-  using bare = failingLoad('bare');
-  using patient = failingLoad('patient');
-  await bare.start();
+  using bare = loadOf('bare', 2);
+  using patient = loadOf('patient');
+  await Promise.all([bare.start(), patient.start()]);
   await acts.playUnder(bare, patient, 'an act', async () => {
     while (!bare.samples.some((sample) => sample.error !== undefined)) await new Promise(setImmediate);
     return { problems: [], mayFail: () => mayFail };
   });
-  await bare.stop();
+  await Promise.all([bare.stop(), patient.stop()]);
+  acts.conclude(bare, patient);
   const samples = bare.samples;
   return {
     acts,
