@@ -1,6 +1,7 @@
 // Prints what a small gRPC service costs elsewhere, as docs/grpc-service.md shows it: `node infra/alternatives.ts`.
 import costs from './call-costs.json' with { type: 'json' };
 import { callWireBytes, logLineBytes, monthHours, prices } from './prices.ts';
+import { balancerMonth, serviceMonth } from './standing-costs.ts';
 
 /** Calls in a month that the columns are for. */
 const volumes = [0, 1e6, 100e6, 1e9];
@@ -25,8 +26,6 @@ const elsewhere = {
   fargateX86GibHour: 0.004445,
 };
 
-const armTask = 0.25 * prices.fargateArmVcpuHour + 0.5 * prices.fargateArmGibHour + prices.publicIpv4Hour;
-const balancer = monthHours * (prices.loadBalancerHour + 2 * prices.publicIpv4Hour);
 const perCall = (calls: number) =>
   (calls / 1e9) * (callWireBytes * prices.loadBalancerCapacityUnitHour + logLineBytes * prices.logGigabyte);
 
@@ -34,15 +33,18 @@ const perCall = (calls: number) =>
 const tasksFor = (calls: number, vcpu: number, least: number) =>
   Math.max(least, Math.ceil((calls * call.cpuSeconds) / (monthHours * 3600) / vcpu / 0.6));
 
-/** Dollars for calls a month of each way to run it: load balancer, CPU, memory, addresses, requests, log. */
+/**
+ * Dollars for calls a month of each way to run it: load balancer, CPU, memory, addresses, requests, log; of GrpcService
+ * also its alarms, dashboard and log of health checks. The others come without alarms.
+ */
 const ways: Readonly<Record<string, (calls: number) => number>> = {
   '`GrpcService`, two tasks': (calls) =>
-    balancer + tasksFor(calls, 0.25, 2) * monthHours * armTask + perCall(calls),
+    serviceMonth({ tasks: tasksFor(calls, 0.25, 2), hasBalancer: true }) + perCall(calls),
   'the same on a shared load balancer, one task': (calls) =>
-    tasksFor(calls, 0.25, 1) * monthHours * armTask + perCall(calls),
+    serviceMonth({ tasks: tasksFor(calls, 0.25, 1), hasBalancer: false }) + perCall(calls),
   'ECS Express Mode, as it comes': (calls) => {
     const task = elsewhere.fargateX86VcpuHour + 2 * elsewhere.fargateX86GibHour + prices.publicIpv4Hour;
-    return balancer + tasksFor(calls, 1, 1) * monthHours * task + perCall(calls);
+    return balancerMonth + tasksFor(calls, 1, 1) * monthHours * task + perCall(calls);
   },
   'Cloud Run, 1 vCPU, 0.5 GiB': (calls) => {
     // An instance takes 80 calls at once, and is paid for while it has one: here each call pays for itself alone,

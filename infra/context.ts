@@ -1,4 +1,5 @@
 import type { Node } from 'constructs';
+import { isSlip } from '../functions/process/slip.ts';
 import { s3Object } from './client-authority.ts';
 import type { Deployment } from './grpc-service-props.ts';
 import { isPeer } from './grpc-service-refusals.ts';
@@ -218,8 +219,9 @@ export function readOptions(node: Node): Options {
   const names = [...known];
   known.add('acknowledged-issue-numbers');
   for (const name of Object.keys(node.getAllContext())) {
-    if (/^[\w.-]+$/.test(name) && !known.has(name))
-      problems.push(`${name} is no option: use ${names.join(', ')}`);
+    if (!/^[\w.-]+$/.test(name) || known.has(name)) continue;
+    const meant = names.find((it) => likeness(it) === likeness(name) || isSlip(likeness(name), likeness(it)));
+    problems.push(`${name} is no option: ${meant ? `did you mean ${meant}?` : `use ${names.join(', ')}`}`);
   }
 
   // Of what was given, used or not: one that is refused above has not been forgotten.
@@ -242,6 +244,9 @@ export function readOptions(node: Node): Options {
   if (problems.length > 0) throw new Error(problems.join('\n'));
   return options;
 }
+
+/** What is the same in `minTasks`, `mintasks` and `min-tasks`. */
+const likeness = (name: string): string => name.toLowerCase().replaceAll(/[._-]/g, '');
 
 const hostName = /^[a-z0-9-]+(\.[a-z0-9-]+)+$/i;
 

@@ -1,6 +1,5 @@
 // Prints what the deployment costs, as docs/operating.md shows it: `node infra/costs.ts`.
 
-import { healthCheck } from './lifetimes.ts';
 import {
   callWireBytes,
   indexWriteUnits,
@@ -11,24 +10,9 @@ import {
   signUpWriteUnits,
   writtenItemUnits,
 } from './prices.ts';
+import { healthChecksPerHour, logOfChecks, made, taskHour, watchingMonth } from './standing-costs.ts';
 import { telemetryCosts } from './telemetry-costs.ts';
 import { worstBills } from './worst-bill.ts';
-
-/** What the defaults of `infra/` make, of what costs something; a test compares it with the template. */
-export const made = {
-  tasks: 2,
-  taskVcpu: 0.25,
-  taskGib: 0.5,
-  zones: 2,
-  /** Of private subnets, in each zone: one of them to read the key. */
-  endpoints: 4,
-  /** Metrics that alarms look at, those of the next line among them. */
-  alarmMetrics: 26,
-  /** Auto scaling makes two alarms for each of its policies: one on CPU, one on two metrics. */
-  scalingAlarmMetrics: 2 + 4,
-  /** The same of a service behind a load balancer that is there, in `infra/examples/shop-stack.ts`. */
-  sharedAlarmMetrics: 9 + 2 + 4,
-};
 
 /** What differs from the defaults at the cheap end. */
 interface End {
@@ -77,18 +61,8 @@ const call = {
   busyPart: 0.6,
 };
 
-/**
- * Each zone's part of the load balancer asks each task for its health by gRPC, which is a call with a line in the log.
- */
-const healthChecksPerHour = 3600 / healthCheck.interval.toSeconds();
-
 /** A line of the table: what, how it is calculated, US dollars. */
 type Row = readonly [what: string, calculation: string, dollars: number];
-
-const taskHour = made.taskVcpu * prices.fargateArmVcpuHour + made.taskGib * prices.fargateArmGibHour;
-
-const logOfChecks = (tasks: number) =>
-  ((tasks * made.zones * healthChecksPerHour * monthHours * logLineBytes) / 1e9) * prices.logGigabyte;
 
 const perMonth: readonly Row[] = [
   [
@@ -110,8 +84,8 @@ const perMonth: readonly Row[] = [
   ['The key', `1 secret × ${prices.secretMonth}`, prices.secretMonth],
   [
     'Alarms, their metrics, dashboard',
-    `${made.alarmMetrics} × ${prices.alarmMetricMonth} + ${prices.customMetricMonth} + ${prices.dashboardMonth}`,
-    made.alarmMetrics * prices.alarmMetricMonth + prices.customMetricMonth + prices.dashboardMonth,
+    `${made.alarmMetrics} metrics of alarms × ${prices.alarmMetricMonth} + 1 metric × ${prices.customMetricMonth} + 1 dashboard × ${prices.dashboardMonth}`,
+    watchingMonth(made.alarmMetrics),
   ],
 ];
 
@@ -127,10 +101,7 @@ const atEnds: readonly (readonly [what: string, of: (end: End) => number])[] = [
   ['The key', ({ hasBalancer }) => (hasBalancer ? prices.secretMonth : 0)],
   [
     'Alarms, their metrics, dashboard',
-    ({ hasBalancer }) =>
-      (hasBalancer ? made.alarmMetrics : made.sharedAlarmMetrics) * prices.alarmMetricMonth +
-      prices.customMetricMonth +
-      prices.dashboardMonth,
+    ({ hasBalancer }) => watchingMonth(hasBalancer ? made.alarmMetrics : made.sharedAlarmMetrics),
   ],
 ];
 
@@ -218,6 +189,7 @@ function table(title: string, rows: readonly Row[]): string {
 export function costs(): string {
   return [
     table('A month, idle', [...perMonth, ['**In all**', '', sum(perMonth)]]),
+    'An alarm is billed by the metrics that it looks at, not by itself; those that auto scaling makes count too.',
     endsTable(),
     'Spot is taken to cost 30 % of its price on demand, which it does at best. A service on a shared load balancer is a ' +
       '[GrpcService](grpc-service.md#several-services-one-load-balancer) of yours, for gRPC alone: it has no key of this stack. ' +

@@ -25,7 +25,10 @@ export interface HealthChecks {
 
 /** Which requests of a shared listener are a service's. `hosts` and `paths` have two patterns in all, with * and ?. */
 export interface Route {
-  /** Rules are tried in this order, 1 to 49,999: the rule for gRPC has this number, that for HTTP the next one. */
+  /**
+   * Rules are tried in this order, 1 to 49,999: the rule for gRPC has this number, that for HTTP the next one. With
+   * `http: false` a service takes one number, else two. Without a route they are 10 and 20.
+   */
   readonly priority: number;
   /**
    * The names that clients call, such as orders.example.com. The listener's certificates are for all of them.
@@ -67,21 +70,35 @@ export function refuseRoute({ priority, hosts, paths }: Route, hasHeader: boolea
   }
 }
 
+/** The priorities of a service that takes all requests of a listener: for gRPC, and for all else. */
+export const defaultPriorities = { grpc: 10, http: 20 } as const;
+
+/** A service that takes a priority of a listener: the path of its construct, and whether it was given a route. */
+export interface RouteOwner {
+  readonly path: string;
+  readonly isRouted: boolean;
+}
+
 /** Who has a priority, of each listener. */
-const taken = new WeakMap<object, Map<number, string>>();
+const taken = new WeakMap<object, Map<number, RouteOwner>>();
 
 /**
  * Takes a priority of a listener, which CloudFormation would refuse to give twice, some minutes later.
  *
- * @throws RangeError that says who has it
+ * @throws RangeError that says who has it, and what to change
  */
-export function takePriority(listener: object, priority: number, who: string): void {
-  const owners = taken.get(listener) ?? new Map<number, string>();
+export function takePriority(listener: object, priority: number, who: RouteOwner): void {
+  const owners = taken.get(listener) ?? new Map<number, RouteOwner>();
   taken.set(listener, owners);
   const owner = owners.get(priority);
   if (owner !== undefined) {
+    const { grpc, http } = defaultPriorities;
+    const withoutRoute = [owner, who].find(({ isRouted }) => !isRouted);
+    const advice = withoutRoute
+      ? `without a route ${withoutRoute.path} takes all requests, by the priorities ${grpc} and ${http}: give it a route`
+      : 'a service takes two in a row, its own and the next, and one with http: false';
     throw new RangeError(
-      `${who}: ${owner} has the priority ${priority} on this listener: a service takes two in a row`,
+      `${who.path}: ${owner.path} has the priority ${priority} on this listener: ${advice}`,
     );
   }
   owners.set(priority, who);

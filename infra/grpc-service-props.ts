@@ -161,7 +161,7 @@ export interface GrpcServiceProps extends LifetimesProps, FrontProps {
   readonly front?: Front;
   /**
    * Which requests of the `front` are this service's.
-   * @default all of them
+   * @default all of them, by the priorities 10 (gRPC) and 20 (HTTP)
    */
   readonly route?: Route;
   /**

@@ -5,7 +5,7 @@ import * as elbv2 from 'aws-cdk-lib/aws-elasticloadbalancingv2';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import { Construct } from 'constructs';
 import type { RequiredHeader } from './edge-proof.ts';
-import { grpcTypes, type HealthChecks, type Route, takePriority } from './grpc-route.ts';
+import { defaultPriorities, grpcTypes, type HealthChecks, type Route, takePriority } from './grpc-route.ts';
 import { healthCheck } from './lifetimes.ts';
 
 /** What connects a listener with a gRPC service. */
@@ -94,7 +94,7 @@ export class GrpcTargets extends Construct {
         path: health.grpcPath ?? '/grpc.health.v1.Health/Check',
         healthyGrpcCodes: health.grpcCodes ?? '0',
       },
-      priority: route?.priority ?? 10,
+      priority: route?.priority ?? defaultPriorities.grpc,
       conditions: [elbv2.ListenerCondition.httpHeader('content-type', grpcTypes), ...mine],
     });
     this.#branches = [grpcBranch];
@@ -102,7 +102,7 @@ export class GrpcTargets extends Construct {
       const httpBranch = this.#branch('Http', props, {
         protocolVersion: HTTP1,
         healthCheck: { path: health.httpPath ?? '/healthz', healthyHttpCodes: health.httpCodes ?? '200' },
-        priority: route ? route.priority + 1 : 20,
+        priority: route ? route.priority + 1 : defaultPriorities.http,
         // A rule, not the listener's default: a canary deployment shifts traffic in rules only.
         conditions: route ? mine : [elbv2.ListenerCondition.pathPatterns(['*'])],
       });
@@ -159,7 +159,8 @@ export class GrpcTargets extends Construct {
         ])
       : elbv2.ListenerAction.forward([group]);
     const { requiredHeader: header } = props;
-    takePriority(props.listener, way.priority, this.node.path);
+    const owner = { path: this.node.path, isRouted: props.route !== undefined };
+    takePriority(props.listener, way.priority, owner);
     const rule = new elbv2.ApplicationListenerRule(this, `${name}Rule`, {
       listener: props.listener,
       priority: way.priority,

@@ -178,6 +178,13 @@ export class UsersStack extends Stack {
           'See "Who may call" in docs/operating.md.',
       );
     }
+    if ((options.cpu ?? 0) > 1024) {
+      Annotations.of(this).addWarningV2(
+        'users:cpu',
+        `cpu=${options.cpu}: a task serves calls on one vCPU (1024); more of it hashes passwords alone. ` +
+          'For more calls take more tasks (maxTasks).',
+      );
+    }
     if (options.deployment === 'canary') {
       Annotations.of(this).addWarningV2(
         'users:canary',

@@ -6,7 +6,7 @@ import { Acts } from './acts.ts';
 import { root } from './cdk.ts';
 import { faults } from './faults/all.ts';
 import { Journal } from './journal.ts';
-import { type Options, readOptions } from './options.ts';
+import { type Options, readOptions, usage } from './options.ts';
 import { rehearse, type Seen } from './rehearse.ts';
 import { reportOf } from './report.ts';
 import { findTools, NotRun } from './tools.ts';
@@ -53,7 +53,10 @@ if (options) {
 
 function read(): Options | undefined {
   try {
-    return readOptions(process.argv.slice(2));
+    const args = process.argv.slice(2);
+    if (!args.includes('--help') && !args.includes('-h')) return readOptions(args);
+    console.log(usage);
+    return undefined;
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 2;

@@ -25,7 +25,8 @@ export interface Options {
   readonly folder?: string;
 }
 
-const usage = `usage: npm run rehearse -- [OPTIONS]
+/** How to call it, a line for each option. */
+export const usage = `usage: npm run rehearse -- [OPTIONS]
   --rounds N            roll-outs under load, 2 by default
   --fault NAME          a fault under load, again for more; "all"; none by default
   --check COMMAND       a further check, run by bash with REHEARSAL_ENDPOINT, the file that tells of the endpoint
@@ -36,7 +37,8 @@ const usage = `usage: npm run rehearse -- [OPTIONS]
   -c NAME=VALUE         an option of the app, again for more
   --minute SECONDS      how long a minute of the alarms lasts, 5 by default; 60 is as it is on AWS
   --report FILE         dist/rehearsal.html by default
-  --folder FOLDER       keeps logs and what was deployed there`;
+  --folder FOLDER       keeps logs and what was deployed there
+  --help                this`;
 
 /** Reads the arguments. @throws Error with how to use them */
 export function readOptions(args: readonly string[]): Options {
@@ -59,7 +61,7 @@ export function readOptions(args: readonly string[]): Options {
     });
     const whole = (name: string, text: string, least: number): number => {
       if (!/^\d{1,4}$/.test(text) || Number(text) < least)
-        throw new Error(`--${name} must be a whole number`);
+        throw new Error(`--${name} must be a whole number from ${least} to 9999, not ${text}`);
       return Number(text);
     };
     if ((values.app === undefined) !== (values.stack === undefined)) {

@@ -8,11 +8,17 @@ import { ShopStack } from './shop-stack.ts';
 
 const app = new App();
 const machine: unknown = app.node.tryGetContext('machine');
-const props = {
-  // Graviton, unless -c machine=x86_64 says otherwise.
-  image: buildGoImage(String(machine ?? 'aarch64')),
-  certificateCode: fileURLToPath(new URL('../../dist/certificate', import.meta.url)),
-};
-new HelloStack(app, 'Hello', props);
-new ShopStack(app, 'Shop', props);
-Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+try {
+  const props = {
+    // Graviton, unless -c machine=x86_64 says otherwise.
+    image: buildGoImage(String(machine ?? 'aarch64')),
+    certificateCode: fileURLToPath(new URL('../../dist/certificate', import.meta.url)),
+  };
+  new HelloStack(app, 'Hello', props);
+  new ShopStack(app, 'Shop', props);
+  Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
+} catch (error) {
+  // The sentence is what helps, not where it was thrown.
+  console.error(error instanceof Error ? error.message : error);
+  process.exit(1);
+}

@@ -16,21 +16,40 @@ export interface GoImage {
   readonly architecture: ecs.CpuArchitecture;
 }
 
+/** The processors as `uname -m` and others name them, and as Go does. */
+const processors: Readonly<Record<string, 'amd64' | 'arm64'>> = {
+  x86_64: 'amd64',
+  amd64: 'amd64',
+  aarch64: 'arm64',
+  arm64: 'arm64',
+};
+
 /**
  * Builds the program of `infra/examples/hello` beside its Dockerfile. Go builds for any processor, so the image needs
  * neither a base nor a step that is run while it is built.
  *
- * @param machine as `uname -m` names it: `x86_64`, or ARM
- * @throws Error when there is no Go 1.26
+ * @param machine as `uname -m` names it: `x86_64` or `aarch64`; also `amd64` or `arm64`
+ * @throws Error with a sentence for another machine, and when there is no Go
  */
 export function buildGoImage(machine: string): GoImage {
   const folder = join(root, 'dist/examples/hello');
-  const isX86 = machine === 'x86_64';
+  const goArchitecture = processors[machine];
+  if (!goArchitecture) {
+    throw new Error(`machine must be one of ${Object.keys(processors).join(', ')}, not ${machine}`);
+  }
+  const isX86 = goArchitecture === 'amd64';
   mkdirSync(folder, { recursive: true });
   copyFileSync(join(source, 'Dockerfile'), join(folder, 'Dockerfile'));
-  const env = { ...process.env, CGO_ENABLED: '0', GOOS: 'linux', GOARCH: isX86 ? 'amd64' : 'arm64' };
+  const env = { ...process.env, CGO_ENABLED: '0', GOOS: 'linux', GOARCH: goArchitecture };
   const args = ['build', '-trimpath', '-ldflags=-s', '-o', join(folder, 'server'), '.'];
-  execFileSync('go', args, { cwd: source, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  try {
+    execFileSync('go', args, { cwd: source, env, stdio: ['ignore', 'ignore', 'inherit'] });
+  } catch (cause) {
+    // What Go itself says is on standard error already.
+    const isMissing = cause instanceof Error && 'code' in cause && cause.code === 'ENOENT';
+    const reason = isMissing ? 'there is no go in PATH' : 'it did not build the example';
+    throw new Error(`Go 1.26 or later is needed: ${reason}`, { cause });
+  }
   const { X86_64, ARM64 } = ecs.CpuArchitecture;
   return { folder, architecture: isX86 ? X86_64 : ARM64 };
 }

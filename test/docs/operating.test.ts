@@ -4,7 +4,8 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { assumed } from '../../infra/capacity-model.ts';
-import { costs, made, watchedDollars } from '../../infra/costs.ts';
+import { costs, watchedDollars } from '../../infra/costs.ts';
+import { made } from '../../infra/standing-costs.ts';
 import { telemetryCosts, told } from '../../infra/telemetry-costs.ts';
 import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
 import { exampleTemplate } from '../infra/example-templates.ts';
@@ -58,13 +59,14 @@ test('what is calculated is what the template makes', () => {
   );
 });
 
-test('what a service on a shared load balancer costs is what the example makes', () => {
+test('what a service of its own, and one on a shared load balancer, cost is what the examples make', () => {
   const metrics = (properties: unknown) => JSON.stringify(properties).match(/"MetricName"/g)?.length ?? 0;
-  const alarms = resourcesOf(exampleTemplate('Shop'), 'AWS::CloudWatch::Alarm').filter(([id]) =>
-    /^Orders/.test(id),
-  );
-  const watched = alarms.reduce((sum, [, { Properties }]) => sum + metrics(Properties), 0);
-  assert.equal(made.sharedAlarmMetrics, watched + made.scalingAlarmMetrics);
+  const watched = (example: 'Hello' | 'Shop', service: RegExp) =>
+    resourcesOf(exampleTemplate(example), 'AWS::CloudWatch::Alarm')
+      .filter(([id]) => service.test(id))
+      .reduce((sum, [, { Properties }]) => sum + metrics(Properties), made.scalingAlarmMetrics);
+  assert.equal(made.ownAlarmMetrics, watched('Hello', /^Hello/));
+  assert.equal(made.sharedAlarmMetrics, watched('Shop', /^Orders/));
 });
 
 test('the table of options names all of them', () => {

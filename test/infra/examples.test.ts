@@ -1,9 +1,11 @@
 // Proves that the examples synthesise without a finding of cdk-nag, and what GrpcService makes of them: gRPC alone has
 // one target group and one rule; services that share a load balancer have rules, alarms, a roll-back and scaling of
-// their own, on figures of their own target groups.
+// their own, on figures of their own target groups. A processor that there is not, and a machine without Go, are told in
+// a sentence.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';
+import { buildGoImage } from '../../infra/examples/go-image.ts';
 import { exampleTemplate } from './example-templates.ts';
 import { type Measured, replay } from './replay.ts';
 import { resourcesOf, theOnly } from './synthesis.ts';
@@ -11,6 +13,25 @@ import { resourcesOf, theOnly } from './synthesis.ts';
 const group = 'AWS::ElasticLoadBalancingV2::TargetGroup';
 const rule = 'AWS::ElasticLoadBalancingV2::ListenerRule';
 const alarm = 'AWS::CloudWatch::Alarm';
+
+describe('what an example is built with', () => {
+  test('a processor that there is not is refused', () => {
+    assert.throws(() => buildGoImage('x86'), {
+      message: /^machine must be one of x86_64, amd64, .*, not x86$/,
+    });
+  });
+
+  test('without Go a sentence says so', (t) => {
+    const { PATH } = process.env;
+    t.after(() => {
+      process.env.PATH = PATH;
+    });
+    process.env.PATH = '';
+    assert.throws(() => buildGoImage('aarch64'), {
+      message: 'Go 1.26 or later is needed: there is no go in PATH',
+    });
+  });
+});
 
 describe('gRPC alone', () => {
   const hello = exampleTemplate('Hello');

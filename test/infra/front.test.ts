@@ -292,21 +292,32 @@ describe('refused', () => {
     );
   });
 
-  test('a priority that another service has', () => {
-    const make = (scope: Construct) => {
-      const there = front(scope);
-      for (const [id, priority] of [
-        ['Orders', 10],
-        ['Stock', 11],
-      ] as const)
-        new GrpcService(scope, id, {
-          ...seconds,
-          image,
-          front: there,
-          route: { priority, paths: [`/${id}.*`] },
-        });
-    };
-    assert.throws(() => templateOf(make), /Test\/Stock\/Targets: Test\/Orders\/Targets has the priority 11/);
+  const routes = (given: Record<string, Partial<GrpcServiceProps>>) => (scope: Construct) => {
+    const there = front(scope);
+    for (const [id, props] of Object.entries(given)) {
+      new GrpcService(scope, id, { ...seconds, image, front: there, ...props });
+    }
+  };
+  const at = (priority: number, path: string) => ({ route: { priority, paths: [path] } });
+
+  test('a priority that another service has, with the two that HTTP takes', () => {
+    assert.throws(
+      () => templateOf(routes({ Orders: at(10, '/a.*'), Stock: at(11, '/b.*') })),
+      /Test\/Stock\/Targets: Test\/Orders\/Targets has the priority 11 .*: a service takes two in a row/,
+    );
+    const grpc = { http: false };
+    templateOf(routes({ Orders: { ...grpc, ...at(10, '/a.*') }, Stock: { ...grpc, ...at(11, '/b.*') } }));
+  });
+
+  test('services without a route, which take all requests by the same priorities', () => {
+    assert.throws(
+      () => templateOf(routes({ Orders: {}, Stock: {} })),
+      /Test\/Stock\/Targets: Test\/Orders\/Targets has the priority 10 .* takes all requests, .* 10 and 20: give it a route/,
+    );
+    assert.throws(
+      () => templateOf(routes({ Orders: at(9, '/a.*'), Stock: {} })),
+      /without a route Test\/Stock\/Targets takes all requests/,
+    );
   });
 
   test('shares of Spot that are none', () => {

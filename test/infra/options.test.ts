@@ -1,7 +1,9 @@
 // Proves that each option of `npx cdk deploy -c NAME=VALUE` changes the template as documented, and that options which
 // can't be meant are refused with a sentence that says what to do.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { Match } from 'aws-cdk-lib/assertions';
 import { readOptions } from '../../infra/context.ts';
 import { makeApp, resourcesOf, theOnly, usersTags, usersTemplate, usersWarnings } from './synthesis.ts';
@@ -176,6 +178,8 @@ describe('options', () => {
 
   test('deployment=canary: is experimental, and says which check to run first', () => {
     assert.match(usersWarnings({ deployment: 'canary' }).join(), /experimental.+docs\/operating\.md/);
+    assert.match(usersWarnings({ cpu: '4096', memoryMiB: '8192' }).join(), /cpu=4096: .*calls on one vCPU/);
+    assert.deepEqual(usersWarnings({ cpu: '1024', memoryMiB: '2048' }), []);
     assert.deepEqual(usersWarnings({}), []);
   });
 
@@ -364,12 +368,13 @@ describe('options that can not be meant', () => {
     [{ deployment: 'blue' }, /deployment must be rolling or canary, not "blue"/],
     [{ privateSubnets: 'yes' }, /privateSubnets must be true or false, or added, not "yes"/],
     [{ cpu: 'much' }, /cpu must be a whole number, not "much"/],
-    [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: use home, auth, .*, allowedCidrs, /],
-    [{ domainname: 'users.example.com' }, /^domainname is no option: /],
-    [{ mintasks: '5' }, /^mintasks is no option: /],
-    [{ deploymnet: 'canary' }, /^deploymnet is no option: /],
-    [{ 'min-tasks': '5' }, /^min-tasks is no option: /],
-    [{ min_tasks: '5' }, /^min_tasks is no option: /],
+    [{ allowedCidr: '203.0.113.0/24' }, /^allowedCidr is no option: did you mean allowedCidrs\?$/],
+    [{ domainname: 'users.example.com' }, /^domainname is no option: did you mean domainName\?$/],
+    [{ mintasks: '5' }, /^mintasks is no option: did you mean minTasks\?$/],
+    [{ deploymnet: 'canary' }, /^deploymnet is no option: did you mean deployment\?$/],
+    [{ 'min-tasks': '5' }, /^min-tasks is no option: did you mean minTasks\?$/],
+    [{ min_tasks: '5' }, /^min_tasks is no option: did you mean minTasks\?$/],
+    [{ colour: 'red' }, /^colour is no option: use home, auth, .*, allowedCidrs, /],
     [{ stage: 'a_b' }, /stage must be letters, digits and hyphens/],
     [{ tags: 'team' }, /tags must be tags such as team=payments/],
     [{ tags: 'aws:x=y' }, /tags must be/],
@@ -382,6 +387,18 @@ describe('options that can not be meant', () => {
       assert.throws(() => readOptions(makeApp(context).node), { message });
     });
   }
+
+  test('vpcId without credentials: what to give, and no trace', () => {
+    const app = fileURLToPath(new URL('../../infra/app.ts', import.meta.url));
+    const { CDK_DEFAULT_ACCOUNT: _, ...env } = process.env;
+    const context = { CDK_CONTEXT_JSON: JSON.stringify({ vpcId: 'vpc-0123456789abcdef0' }) };
+    const { status, stderr } = spawnSync(process.execPath, [app], {
+      encoding: 'utf8',
+      env: { ...env, ...context },
+    });
+    assert.equal(status, 1);
+    assert.match(stderr, /^vpcId is looked up in your account: .* credentials .*AWS_REGION\)\n$/);
+  });
 
   test("context of CDK's own is none of the options", () => {
     const context = {

@@ -30,7 +30,9 @@ it('reads what is to be called of another app', () => {
 
 for (const [args, reason] of [
   ['--round 3', /Unknown option/],
-  ['--rounds many', /--rounds must be a whole number/],
+  ['--rounds many', /--rounds must be a whole number from 0 to 9999, not many/],
+  ['--rounds 12345', /--rounds must be a whole number from 0 to 9999, not 12345/],
+  ['--minute 0', /--minute must be a whole number from 1 to 9999, not 0/],
   ['-c canary', /NAME=VALUE/],
   ['--app x', /--app and --stack belong together/],
   ['--call /a.B/C', /for another --app/],
@@ -45,7 +47,12 @@ for (const [args, reason] of [
 
 it('says how to use it', () => {
   const main = fileURLToPath(new URL('../../rehearsal/main.ts', import.meta.url));
-  const { status, stderr } = spawnSync(process.execPath, [main, '--help'], { encoding: 'utf8' });
-  assert.equal(status, 2);
-  assert.match(stderr, /--rounds N/);
+  const tell = (arg: string) => spawnSync(process.execPath, [main, arg], { encoding: 'utf8' });
+  const asked = tell('--help');
+  assert.equal(asked.status, 0);
+  assert.match(asked.stdout, /^usage: .*\n +--rounds N/);
+  assert.equal(asked.stderr, '');
+  const unknown = tell('--round');
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /--rounds N/);
 });

@@ -72,7 +72,7 @@ export function unsupportedMediaType(
   const why = isStreaming
     ? 'This method streams its messages, each in a frame of its own: a client of Connect, gRPC or gRPC-Web is needed.\n'
     : '';
-  const text = `${why}This method takes ${taken}.\n`;
+  const text = `${why}This method takes ${taken}: give one of them as the header content-type.\n`;
   const headers = ['accept-post', taken];
   return inText(exchange, path, 415, rpcError('UNKNOWN_CONTENT_TYPE'), text, { headers });
 }
