@@ -1,4 +1,5 @@
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { isBuiltin } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
@@ -6,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { gzipSync } from 'node:zlib';
 import { type BuildOptions, build as esbuild, type Metafile, type Plugin } from 'esbuild';
+import { compiledFiles } from './functions/start/compiled-script.ts';
 import { buildPage, type PageFiles } from './functions/web/console/page-files.ts';
 import packageJson from './package.json' with { type: 'json' };
 import { readyFiles } from './proto/ready-files.ts';
@@ -231,6 +233,25 @@ async function bundle(
 /** What starts a server, and what prepares that: see `functions/start/`. */
 const startEntries = { main: 'functions/start/main.ts', compile: 'functions/start/compile.ts' };
 
+/** A script, and what V8 has made of it, by the names of the files: for this Node and for others. */
+interface FormerCode {
+  readonly source: Buffer;
+  readonly codes: ReadonlyMap<string, Buffer>;
+}
+
+/**
+ * What a build before has left in a bundle. V8 does not make the same of a script twice, and for other code in its image
+ * a deployment would replace all tasks.
+ */
+async function formerCode(folder: string): Promise<FormerCode | undefined> {
+  const { source } = compiledFiles(folder);
+  const compiled = dirname(source);
+  if (!existsSync(source)) return undefined;
+  const names = (await readdir(compiled)).filter((file) => file.endsWith('.code'));
+  const codes = names.map(async (name) => [name, await readFile(join(compiled, name))] as const);
+  return { source: await readFile(source), codes: new Map(await Promise.all(codes)) };
+}
+
 /**
  * Adds to a bundle the server as one script, and what V8 makes of it on this Node (`functions/start/`): that is where
  * most of a start goes. Elsewhere the server starts from its modules.
@@ -240,6 +261,7 @@ async function compile(
   entry: string,
   folder: string,
   plugins: readonly Plugin[],
+  former: FormerCode | undefined,
 ): Promise<Bundle> {
   const compiled = join(folder, 'compiled');
   const path = join(compiled, 'server.js');
@@ -253,7 +275,12 @@ async function compile(
     outfile: path,
     define: { ...options.define, 'import.meta.filename': '"server.js"', 'process.env.BUILD_COMPILED': '"1"' },
   });
-  await promisify(execFile)(process.execPath, [join(folder, 'compile.mjs')], { maxBuffer: 2 ** 24 });
+  if (former?.source.equals(await readFile(path))) {
+    for (const [name, code] of former.codes) await writeFile(join(compiled, name), code);
+  }
+  if (!existsSync(compiledFiles(folder).code)) {
+    await promisify(execFile)(process.execPath, [join(folder, 'compile.mjs')], { maxBuffer: 2 ** 24 });
+  }
   const files = (await readdir(compiled)).filter((file) => !file.endsWith('.map'));
   const sizes = files.map(async (file): Promise<BundleFile> => {
     const content = await readFile(join(compiled, file));
@@ -292,6 +319,7 @@ export async function build(outdir = join(root, 'dist'), server = 'functions/mai
   await writeFile(join(data, '.keep'), ''); // an empty folder does not survive every copy
   const page = await buildPage();
   const users = join(outdir, 'users');
+  const former = await formerCode(users);
   const plugins = [readyPage(page), readyFiles];
   const bundles = await Promise.all([
     bundle('users', server, users, {
@@ -300,7 +328,7 @@ export async function build(outdir = join(root, 'dist'), server = 'functions/mai
     }),
     bundle('certificate', 'functions/certificate/main.ts', join(outdir, 'certificate')),
   ]);
-  return [...bundles, await compile('compiled', server, users, plugins), pageBundle(page)];
+  return [...bundles, await compile('compiled', server, users, plugins, former), pageBundle(page)];
 }
 
 /** What is heavier than its budget, in words; empty when all is well. */

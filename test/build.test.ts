@@ -1,6 +1,7 @@
 // Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
-// it, and of Node only what gRPC needs, that it starts from compiled code where that fits and else from its modules, that
-// an older Node is told of, that source maps lead back to the sources, and that a bundle over its budget is told of.
+// it, and of Node only what gRPC needs, that it starts from compiled code where that fits (which is made once of the same
+// script) and else from its modules, that an older Node is told of, that source maps lead back to the sources, and that a
+// bundle over its budget is told of.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import {
@@ -115,6 +116,16 @@ for (const [title, spoil] of [
     await server.stop();
   });
 }
+
+test('what was compiled of the same script stays, also for other Nodes: a deployment sees no other image', async () => {
+  const before = readFileSync(code());
+  const other = join(users, 'compiled', 'another-arm64.code');
+  writeFileSync(other, 'of another Node');
+  await build(folder);
+  assert.ok(before.equals(readFileSync(code())));
+  assert.equal(readFileSync(other, 'utf8'), 'of another Node');
+  rmSync(other);
+});
 
 test("on DynamoDB it loads the client, and says in one line that the table can't be read", async () => {
   const settings = {

@@ -86,7 +86,7 @@ describe('docs/errors.md', () => {
       ],
       GRPC_NEEDS_HTTP2: [
         { path: '/Users/GetUsers', headers: { 'content-type': 'application/grpc' } },
-        { 'grpc-status': '12', 'content-type': 'application/grpc+proto' },
+        { 'grpc-status': '12', 'content-type': 'application/grpc' },
       ],
       NEEDS_HTTP2: [{ path: reflection, headers: stream }, { connection: 'close' }],
     };
