@@ -21,6 +21,8 @@ const calmSeconds = 1;
 const lengthened = 5;
 /** As many clients, or one load balancer, have. */
 const connections = 64;
+/** Each of them is a client, though all have one address. */
+const manyClients = { MAX_CALLS_PER_CLIENT: '1000000', MAX_HELD_BYTES_PER_CLIENT: String(64 * 2 ** 20) };
 /** What can be done is measured once the compiler has done its work: else too little would be asked. */
 const warmUpCalls = 400_000;
 
@@ -70,7 +72,7 @@ export async function measureOverload(servers: readonly Subject[], effort: Effor
   const subjects = servers
     .filter(({ key }) => key === 'grpc-go' || key.startsWith('shipped'))
     // The connections stand for many clients.
-    .map((it) => ({ ...it, env: { ...it.env, MAX_CALLS_PER_CLIENT: '1000000' } }));
+    .map((it) => ({ ...it, env: { ...it.env, ...manyClients } }));
   const readings = new Map(
     subjects.flatMap((subject) => factors.map((factor) => [{ subject, factor }, [] as Reading[]] as const)),
   );

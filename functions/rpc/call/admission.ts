@@ -116,7 +116,7 @@ export class Admission {
   }
 
   /**
-   * Counts a call that is refused because there is no memory left for it. Where most of a long turn was let in before
+   * Counts a call that is refused because calls hold all memory that they may together. Where most of a long turn was let in before
    * it, it is those calls that hold it: more comes than is done. Where most is refused, clients hold on to memory, and
    * others shall not be refused for that.
    */

@@ -182,7 +182,10 @@ export abstract class Call implements CallRecord, Payer {
     if (!this.#share.hold(this.ownBytes)) {
       // Nobody waits for it any more, and what it rejects with would end the process.
       admission?.catch(() => {});
-      if (!this.#share.isStranger) this.policy.admission?.refusedForMemory(performance.now());
+      // One client that has used up its share is no reason to refuse others.
+      const { memory, limits } = this.policy;
+      const isAllHeld = memory.heldBytes + this.ownBytes > limits.maxHeldBytes;
+      if (isAllHeld) this.policy.admission?.refusedForMemory(performance.now());
       return this.#refuseMemory();
     }
     if (refused !== undefined) return this.fail(refused);
