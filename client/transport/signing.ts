@@ -1,5 +1,6 @@
-import { createHash, createHmac, type Hash, type Hmac, hash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { UniversalClientFn, UniversalClientRequest } from '@connectrpc/connect/protocol';
+import { Hash } from '@smithy/core/serde';
 import { SignatureV4 } from '@smithy/signature-v4';
 
 /** Credentials of AWS, or what finds them: `fromNodeProviderChain()` of `@aws-sdk/credential-providers` fits. */
@@ -29,7 +30,7 @@ export async function signed(
     service: 'lambda',
     region,
     credentials: credentials ?? (await import('@aws-sdk/credential-provider-node')).defaultProvider(),
-    sha256: Sha256,
+    sha256: Hash.bind(null, 'sha256'),
   });
   return async (request) => {
     const body = await bytesOf(request);
@@ -58,40 +59,4 @@ async function bytesOf({ body }: UniversalClientRequest): Promise<Buffer> {
 
 async function* once(body: Uint8Array): AsyncIterable<Uint8Array> {
   yield body;
-}
-
-type Source = string | ArrayBuffer | ArrayBufferView;
-
-/** SHA-256, plain or with a key, as the signer wants it. */
-class Sha256 {
-  readonly #key: string | Buffer | undefined;
-  #hash: Hash | Hmac;
-
-  constructor(key?: Source) {
-    this.#key = key === undefined ? undefined : plain(key);
-    this.#hash = this.#begin();
-  }
-
-  update(data: Source): void {
-    this.#hash.update(plain(data));
-  }
-
-  async digest(): Promise<Uint8Array> {
-    return this.#hash.digest();
-  }
-
-  reset(): void {
-    this.#hash = this.#begin();
-  }
-
-  #begin(): Hash | Hmac {
-    return this.#key === undefined ? createHash('sha256') : createHmac('sha256', this.#key);
-  }
-}
-
-function plain(data: Source): string | Buffer {
-  if (typeof data === 'string') return data;
-  return ArrayBuffer.isView(data)
-    ? Buffer.from(data.buffer, data.byteOffset, data.byteLength)
-    : Buffer.from(data);
 }
