@@ -1,5 +1,6 @@
 // Prints what a unary call costs the process of our typed client, over HTTP/1.1 with connections that are kept, beside
-// the same over HTTP/2: `npx node bench/client-http1.ts`, half a minute. The server has a core of its own, and the ways take turns.
+// the same over HTTP/2: `npx node bench/client-http1.ts`, half a minute. The server has a core of its own, and the ways
+// take turns.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

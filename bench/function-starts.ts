@@ -26,9 +26,9 @@ function bundle(key: string, title: string): Subject {
 }
 
 /**
- * From the spawn of a process to the end of its first answer over HTTP/1.1, in ms, as a Web Function of AWS Lambda starts:
- * without flags of Node, and with a table, of which a double on this machine answers. What the platform does before is
- * not in it, nor is the fetch of a key.
+ * From the spawn of a process to the end of its first answer over HTTP/1.1, in ms, as a Web Function of AWS Lambda
+ * starts: without flags of Node, and with a table, of which a double on this machine answers. What the platform does
+ * before is not in it, nor is the fetch of a key.
  */
 export async function measureFunctionStarts({ isQuick }: Effort): Promise<Single[]> {
   const double = await openDouble(['users'], 0);

@@ -115,15 +115,13 @@ async function start(): Promise<Running> {
     const auth = authKinds(config.auth).join() || 'open';
     log.info(
       {
-        ...{
-          pid: process.pid,
-          host: address.address,
-          port,
-          adminPort,
-          auth,
-          store: config.store.kind,
-          memoryMiB,
-        },
+        pid: process.pid,
+        host: address.address,
+        port,
+        adminPort,
+        auth,
+        store: config.store.kind,
+        memoryMiB,
         compiled: process.env.BUILD_COMPILED === '1' || undefined,
         // Ours is no news.
         http2Engine: config.http2Engine === 'own' ? undefined : config.http2Engine,

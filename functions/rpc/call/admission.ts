@@ -116,9 +116,9 @@ export class Admission {
   }
 
   /**
-   * Counts a call that is refused because calls hold all memory that they may together. Where most of a long turn was let in before
-   * it, it is those calls that hold it: more comes than is done. Where most is refused, clients hold on to memory, and
-   * others shall not be refused for that.
+   * Counts a call that is refused because calls hold all memory that they may together. Where most of a long turn was
+   * let in before it, it is those calls that hold it: more comes than is done. Where most is refused, clients hold on
+   * to memory, and others shall not be refused for that.
    */
   refusedForMemory(nowMs: number): void {
     this.#look(nowMs);

@@ -222,7 +222,7 @@ export abstract class Call implements CallRecord, Payer {
    */
   hold(bytes: number): void {
     if (this.#isClosed) throw canceled();
-    if (!this.#share.hold(bytes)) throw rpcError('MEMORY_EXHAUSTED');
+    if (!this.#share.hold(bytes)) throw memoryExhausted();
   }
 
   /**
@@ -234,7 +234,7 @@ export abstract class Call implements CallRecord, Payer {
   holdApart(bytes: number): () => void {
     if (this.#isClosed) throw canceled();
     const giveBack = this.#share.holdApart(bytes);
-    if (giveBack === undefined) throw rpcError('MEMORY_EXHAUSTED');
+    if (giveBack === undefined) throw memoryExhausted();
     return giveBack;
   }
 
@@ -361,7 +361,7 @@ export abstract class Call implements CallRecord, Payer {
     this.caller = caller;
     // Made already by a gate that has set something, or by a caller within the process.
     this.#values?.set(callerKey, caller);
-    if (!this.#share.moveTo(caller.id)) throw rpcError('MEMORY_EXHAUSTED');
+    if (!this.#share.moveTo(caller.id)) throw memoryExhausted();
   }
 
   #expireAt(atMs: number): void {
