@@ -551,7 +551,7 @@ async function compare(conversation: Conversation, own: Serving, node: Serving):
 }
 
 // Faults are not to end a connection by their number.
-const limits = { goawayTimeoutMs: 1_000, maxConnectionsPerClient: 4_000 };
+const limits = { goawayTimeoutMs: 1_000, maxConnectionsPerClient: 4_000, maxPingStrikes: 100 };
 
 it('the same bytes', async (t) => {
   const node = await serve(t, echoService(new Map()), { http2Engine: 'node', limits });
