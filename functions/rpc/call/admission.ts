@@ -25,15 +25,17 @@ const grainMs = 0.5;
  * waits for answers before it sends more.
  */
 const minCalls = 256;
-/** After a long turn, one that is longer by this much, and of so many more calls: more comes than is done. */
+/** After a turn without a wait, one of so many more calls that is long: more comes than is done. */
 const growing = 1.5;
 /** Turns that stay so many times as long as they should, for this time, show the same of what grows slowly. */
 const late = 5;
-const patienceMs = 1_000;
+const patienceMs = 500;
 /** A turn that is shorter than this part of the one before it: what has piled up goes by itself. */
 const shrinking = 0.9;
 /** The least part of the calls that is let in: it shows what calls take now. */
 const minShare = 0.02;
+/** What a refusal takes, as a part of a call: if it takes more or less, turns find what fits later. */
+const refusalPart = 1 / 8;
 /** How many more calls than planned a turn lets in where more come than expected, and how much longer it may take. */
 const slack = 2;
 /** Refused calls shall come again after this time, longer the fewer are let in. */
@@ -45,10 +47,10 @@ const minPushbackMs = 100;
  *
  * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has
  * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
- * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn of many calls is much longer than the one before
- * it, which was long already, without a wait between them; when they stay long; or when the calls of one take all
- * memory. From then on each turn takes on what can be done in `overloadTurnMs`, as the turn before has shown it, until
- * the loop has to wait. Which calls these are is left to chance: sockets are read in the same order each time.
+ * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn has many more calls than the one before it, is
+ * long, and there was no wait between them; when turns stay long; or when the calls of one take all memory. From then
+ * on each turn takes on what can be done in `overloadTurnMs`, as the turn before has shown it, until the loop has to
+ * wait. Which calls these are is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;
@@ -56,12 +58,17 @@ export class Admission {
   /** Whether the turn that has begun at `#turnAtMs` goes on. */
   #isInTurn = false;
   #turnAtMs = Number.NEGATIVE_INFINITY;
-  /** The loop's idle time when the turn had ended, if that was long. */
-  #idleMs: number | undefined;
+  /** The loop's idle time when the turn had ended. */
+  #idleMs = 0;
   /** How long the turn before was. */
   #lengthMs = 0;
-  /** When the first of the long turns began, of which the turn before is the last; infinite if that was not long. */
-  #longSinceMs = Number.POSITIVE_INFINITY;
+  /** Whether the loop has not waited for this turn. */
+  #isBusy = false;
+  /** For how long something else than calls has held up this turn so far. */
+  #heldMs = 0;
+  #lookedAtMs = Number.NEGATIVE_INFINITY;
+  /** When the first of the turns began that were much too long, of which the turn before is the last. */
+  #lateSinceMs = Number.POSITIVE_INFINITY;
   #isOverloaded = false;
   /** Calls since the turn has begun, and in the turn before. */
   #arrived = 0;
@@ -74,8 +81,7 @@ export class Admission {
   #refusesNext = false;
   readonly #endOfTurn = () => {
     this.#isInTurn = false;
-    const isLong = this.#isOverloaded || this.#loop.now() - this.#turnAtMs >= this.#turnMs / 2;
-    this.#idleMs = isLong ? this.#loop.idleMs() : undefined;
+    this.#idleMs = this.#loop.idleMs();
   };
 
   constructor({ overloadTurnMs }: Pick<RpcLimits, 'overloadTurnMs'>, loop: LoopClock = nodeLoop) {
@@ -134,13 +140,23 @@ export class Admission {
 
   #isTooMuch(nowMs: number): boolean {
     if (!this.#isOverloaded) {
-      if (this.#longSinceMs > nowMs || this.#arrived < Math.max(minCalls, growing * this.#arrivedBefore))
-        return false;
-      if (nowMs - this.#turnAtMs < Math.max(slack * this.#turnMs, growing * this.#lengthMs)) return false;
+      if (!this.#grows(nowMs)) return false;
       this.#refuseRest();
     }
     const isOverTime = nowMs - this.#turnAtMs > slack * this.#turnMs;
     return this.#refusesNext || isOverTime || this.#admitted >= this.#maxAdmitted;
+  }
+
+  /**
+   * Whether this turn shows that more comes than is done. A turn that follows one which was held up is shorter than
+   * that, where less comes: its work is what came meanwhile.
+   */
+  #grows(nowMs: number): boolean {
+    return (
+      this.#isBusy &&
+      this.#arrived >= Math.max(minCalls, growing * this.#arrivedBefore) &&
+      nowMs - this.#turnAtMs - this.#heldMs >= Math.max(slack * this.#turnMs, this.#lengthMs)
+    );
   }
 
   /** What is left of this turn is too much. */
@@ -151,42 +167,62 @@ export class Admission {
 
   /** Turns that end sooner are no trouble, and not looked at one by one. */
   #look(nowMs: number): void {
-    if (!this.#isInTurn && nowMs - this.#turnAtMs >= this.#turnMs / 4) this.#begin(nowMs);
+    const leastMs = this.#turnMs / 4;
+    // No call takes so long: it was a collection of garbage, or the machine.
+    if (nowMs - this.#lookedAtMs > leastMs) this.#heldMs += nowMs - this.#lookedAtMs - leastMs;
+    this.#lookedAtMs = nowMs;
+    if (!this.#isInTurn && nowMs - this.#turnAtMs >= leastMs) this.#begin(nowMs);
   }
 
   #begin(nowMs: number): void {
     const lengthMs = nowMs - this.#turnAtMs;
-    const hasWaited = this.#idleMs === undefined || this.#loop.idleMs() - this.#idleMs > grainMs;
-    const isLong = lengthMs >= this.#turnMs && this.#arrived >= minCalls;
-    if (hasWaited || !(isLong || this.#isOverloaded)) this.#keepUp();
+    const waitedMs = this.#loop.idleMs() - this.#idleMs;
+    if (waitedMs > (this.#isOverloaded ? this.#turnMs / 2 : grainMs)) this.#keepUp();
+    else if (this.#isOverloaded && waitedMs > grainMs) this.#letInMore();
     else if (this.#isOverloaded || this.#isLate(nowMs, lengthMs)) this.#plan(lengthMs);
-    else this.#longSinceMs = Math.min(this.#longSinceMs, this.#turnAtMs);
+    else this.#isBusy = true;
     this.#lengthMs = lengthMs;
     this.#turnAtMs = nowMs;
     this.#arrivedBefore = this.#arrived;
     this.#arrived = 0;
     this.#admitted = 0;
+    this.#heldMs = 0;
     this.#isInTurn = true;
     this.#loop.atEndOfTurn(this.#endOfTurn);
   }
 
   /** Whether turns have been much too long for a time, and do not get shorter. */
   #isLate(nowMs: number, lengthMs: number): boolean {
-    const isLong = lengthMs >= Math.max(late * this.#turnMs, shrinking * this.#lengthMs);
-    return isLong && nowMs - this.#longSinceMs >= patienceMs;
+    this.#lateSinceMs =
+      lengthMs < late * this.#turnMs || this.#arrived < minCalls
+        ? Number.POSITIVE_INFINITY
+        : Math.min(this.#lateSinceMs, this.#turnAtMs);
+    return lengthMs >= shrinking * this.#lengthMs && nowMs - this.#lateSinceMs >= patienceMs;
   }
 
   #keepUp(): void {
     this.#isOverloaded = false;
-    this.#longSinceMs = Number.POSITIVE_INFINITY;
+    this.#isBusy = false;
+    this.#lateSinceMs = Number.POSITIVE_INFINITY;
     this.#share = 1;
     this.#refusesNext = false;
   }
 
-  /** As many calls again as fit into a turn, out of those that have come meanwhile, at the pace of the turn before. */
+  /** The loop had nothing to do for a moment: too much was refused. */
+  #letInMore(): void {
+    if (this.#share === 1) return this.#keepUp();
+    this.#share = Math.min(1, 2 * this.#share);
+    this.#maxAdmitted *= 2;
+  }
+
+  /** What fits into a turn, calls and the refusals of all others that come meanwhile, at the pace of the last turn. */
   #plan(lengthMs: number): void {
-    const planned = Math.max(1, this.#admitted * Math.min(2, this.#turnMs / lengthMs));
-    const expected = (this.#arrived * lengthMs) / Math.max(this.#turnMs / 4, this.#lengthMs);
+    const workedMs = Math.max(1, lengthMs - this.#heldMs);
+    const fits =
+      ((this.#admitted + refusalPart * (this.#arrived - this.#admitted)) * this.#turnMs) / workedMs;
+    // The first socket that a turn reads has waited for the turn before, the last one for the turn itself.
+    const expected = (this.#arrived * (lengthMs + this.#turnMs)) / (this.#lengthMs + lengthMs);
+    const planned = Math.max(1, (fits - refusalPart * expected) / (1 - refusalPart));
     this.#isOverloaded = true;
     this.#share = Math.min(1, Math.max(minShare, planned / Math.max(1, expected)));
     this.#maxAdmitted = slack * planned;

@@ -18,7 +18,7 @@ describe('what the loop can do', () => {
     const loads = fc.array(
       fc.record({
         durationMs: fc.integer({ min: 1, max: 400 }),
-        part: fc.double({ min: 0.01, max: 0.5, noNaN: true }),
+        part: fc.double({ min: 0.01, max: 0.8, noNaN: true }),
       }),
       { minLength: 1, maxLength: 5 },
     );
@@ -34,7 +34,7 @@ describe('what the loop can do', () => {
         const came = simulate(phases, { callMs: oneMs, refusalMs: oneMs / 10, hold: held }, rpcLimits);
         assert.equal(came.filter((it) => it.isRefused).length, 0);
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     );
   });
 });
@@ -46,9 +46,14 @@ for (const factor of [1.2, 2, 3, 5]) {
       callsPerMs: part * capacity,
     }));
     assert.ok(calm && much && after);
-    const came = simulate([calm, much, after], { callMs, refusalMs }, rpcLimits);
-    // It takes a moment to see that this is no burst, and longer where it grows slowly.
-    const seenAtMs = factor < 1.5 ? 4_000 : 2_300;
+    // Now and then a collection of garbage holds up a turn.
+    const hold = (turn: number) => (turn % 40 === 0 ? 30 : 0);
+    const came = simulate([calm, much, after], { callMs, refusalMs, hold }, rpcLimits);
+    const firstRefused = came.find((it) => it.isRefused)?.atMs ?? Number.NaN;
+    // What grows slowly may be a burst for longer.
+    const soonMs = factor < 1.5 ? 1_500 : 100;
+    assert.ok(firstRefused - 2_000 < soonMs, `seen after ${firstRefused - 2_000} ms`);
+    const seenAtMs = factor < 1.5 ? 4_000 : 2_100;
     const loaded = came.filter(({ atMs }) => atMs >= seenAtMs && atMs < 8_000);
     const answered = loaded.filter((it) => !it.isRefused);
     const took = answered.map((it) => it.tookMs).sort((a, b) => a - b);
@@ -58,10 +63,32 @@ for (const factor of [1.2, 2, 3, 5]) {
     const possible = (1 - factor * (refusalMs / callMs)) / (1 - refusalMs / callMs);
     const part = answered.filter((it) => it.tookMs <= 100).length / ((8_000 - seenAtMs) * capacity);
     assert.ok(part > 0.85 * Math.min(1, possible), `${part} of ${possible}`);
-    const late = came.filter(({ atMs, isRefused }) => atMs >= 8_100 && isRefused);
-    assert.equal(late.length, 0, 'refused after the load');
+    const late = came.filter(({ atMs, isRefused }) => atMs >= 8_500 && isRefused);
+    assert.equal(late.length, 0, 'refused half a second after the load');
   });
 }
+
+it('clients that wait for answers are not refused, though they are many, and turns are held up', () => {
+  const { clock, admission, endTurn } = busyLoop();
+  for (let turn = 0; turn < 200; turn++) {
+    for (let call = 0; call < 4_000; call++) {
+      assert.equal(admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY), undefined, `turn ${turn}`);
+      clock.nowMs += callMs;
+      // Such a turn lasts 80 ms.
+      if (call === 1_000 && turn % 10 === 5) clock.nowMs += 60;
+    }
+    endTurn();
+  }
+});
+
+it('a burst that finds an idle loop is answered whole', () => {
+  const { clock, admission, endTurn } = busyLoop(() => clock.nowMs);
+  for (let call = 0; call < 10_000; call++) {
+    assert.equal(admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY), undefined);
+    clock.nowMs += callMs;
+    if (call === 10) endTurn();
+  }
+});
 
 it('a client that waits for answers is never refused, however slow each is, and though turns are held up', () => {
   const oneMs = fc.double({ min: 0.01, max: 0.35, noNaN: true });
@@ -146,13 +173,13 @@ it('a call whose deadline is nearer than the loop is behind ends at once', () =>
   assert.ok(!codes.has(undefined), 'one was let in');
 });
 
-/** Admission in a loop that never waits, whose clock is the test's. */
-function busyLoop() {
+/** Admission in a loop that never waits, unless the test says so. Its clock is the test's. */
+function busyLoop(idleMs: () => number = () => 0) {
   const clock = { nowMs: 1_000 };
   let done = () => {};
   const loop = {
     now: () => clock.nowMs,
-    idleMs: () => 0,
+    idleMs,
     atEndOfTurn(end: () => void) {
       done = end;
     },

@@ -67,7 +67,7 @@ export function simulate(
     }
     nowMs += costs.hold?.(turn) ?? 0;
     for (const done of endOfTurn.splice(0)) done();
-    came.push(...read.map((it) => ({ ...it, tookMs: nowMs - it.atMs })));
+    for (const it of read) came.push({ ...it, tookMs: nowMs - it.atMs });
   }
   return came;
 }
