@@ -57,6 +57,7 @@ export const rpcErrors = {
   QUOTA_EXCEEDED: [Code.ResourceExhausted, 'the caller has used up what it may do for now'],
   OVERLOADED: [Code.Unavailable, 'more calls come than can be done; try again later, or elsewhere'],
   TOO_MANY_CALLS: [Code.ResourceExhausted, 'the caller has too many calls under way'],
+  TOO_MANY_RESETS: [Code.ResourceExhausted, 'the client has cancelled too many calls; try again later'],
   UNKNOWN_SERVICE: [Code.NotFound, 'unknown service'],
   NOT_SERVING: [Code.Unavailable, 'not serving'],
 } as const satisfies Record<string, readonly [Code, string]>;
@@ -156,6 +157,8 @@ export const unexpectedCompression = shared(() => rpcError('UNEXPECTED_COMPRESSI
 
 /** @see deadlineExceeded */
 export const tooManyCalls = shared(() => lasting(reasonedError('TOO_MANY_CALLS')));
+/** After a second a client may reset `streamResetsPerSecond` more. @see deadlineExceeded */
+export const tooManyResets = shared(() => retryErrorOf('TOO_MANY_RESETS', 1_000));
 /** @see deadlineExceeded */
 export const tooManyWatches = shared(() => lasting(rpcError('TOO_MANY_WATCHES')));
 /** @see deadlineExceeded */
@@ -168,8 +171,11 @@ const retryStepsMs = [
   ...[1, 2, 5, 10, 20, 30].map((minutes) => minutes * 60_000),
   ...[1, 2, 3, 4, 6, 8, 12].map((hours) => hours * 3_600_000),
 ];
-const quotaErrors = retryStepsMs.map((stepMs) => ({ stepMs, error: shared(() => quotaErrorOf(stepMs)) }));
-const longestQuotaError = { error: shared(() => quotaErrorOf(24 * 3_600_000)) };
+const quotaErrors = retryStepsMs.map((stepMs) => ({
+  stepMs,
+  error: shared(() => retryErrorOf('QUOTA_EXCEEDED', stepMs)),
+}));
+const longestQuotaError = { error: shared(() => retryErrorOf('QUOTA_EXCEEDED', 24 * 3_600_000)) };
 
 /** What a known caller lacks. @see deadlineExceeded */
 export function missingScope(scope: string): () => ConnectError {
@@ -221,8 +227,8 @@ export function quotaExceeded(retryAfterMs: number): ConnectError {
   return error();
 }
 
-function quotaErrorOf(retryAfterMs: number): ConnectError {
-  const error = reasonedError('QUOTA_EXCEEDED');
+function retryErrorOf(reason: RpcErrorReason, retryAfterMs: number): ConnectError {
+  const error = reasonedError(reason);
   error.details.push(retryInfo(retryAfterMs));
   error.metadata.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
   return lasting(error);
@@ -252,11 +258,9 @@ export function isOverload(error: ConnectError | undefined): boolean {
 }
 
 function overloadErrorOf(retryAfterMs: number): ConnectError {
-  const error = reasonedError('OVERLOADED');
-  error.details.push(retryInfo(retryAfterMs));
-  error.metadata.set('retry-after', String(Math.ceil(retryAfterMs / 1000)));
+  const error = retryErrorOf('OVERLOADED', retryAfterMs);
   error.metadata.set('grpc-retry-pushback-ms', String(retryAfterMs));
-  return lasting(error);
+  return error;
 }
 
 /** The detail of an error that says after which time a retry makes sense, for errors after which it is safe. */

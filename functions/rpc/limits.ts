@@ -49,9 +49,16 @@ export const rpcLimits = {
   maxConnectionAgeMs: 0,
   /** Calls on a connection that is too old may go on for this long. */
   connectionAgeGraceMs: 300_000,
-  /** Streams that a client may reset on a connection in a burst, and per second after it (CVE-2023-44487). */
+  /**
+   * Streams that a client may reset in a burst, and per second after it (CVE-2023-44487). A client is a connection;
+   * behind trusted proxies it is an address that they name.
+   */
   streamResetBurst: 1000,
   streamResetsPerSecond: 100,
+  /** As many clients' shares of these has a connection that trusted proxies share between their clients. */
+  resetSharesPerConnection: 100,
+  /** Addresses whose resets are counted, some 150 bytes each. Those that come beyond them share one count. */
+  maxClientsWithResets: 10_000,
   /** Frames that move no request on, of a connection in a burst, and per second after it; nghttp2's figures. */
   glitchBurst: 10_000,
   glitchesPerSecond: 330,

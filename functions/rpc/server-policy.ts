@@ -2,6 +2,7 @@ import type { AuthOptions } from './auth/auth-gate.ts';
 import type { ScopeTable } from './auth/scopes.ts';
 import { createAccessLog } from './call/access-log.ts';
 import { Admission } from './call/admission.ts';
+import { ClientResets } from './call/client-resets.ts';
 import { Clients } from './call/clients.ts';
 import { DeadlineWheel } from './call/deadline-wheel.ts';
 import { MemoryBudget } from './call/memory-budget.ts';
@@ -44,6 +45,7 @@ export function createPolicy(options: RpcServerOptions, limits: RpcLimits): Call
     untimedCalls: { count: 0 },
     quota: limits.tokensPerSecondPerCaller > 0 ? new Quota(limits, options.now) : undefined,
     admission: limits.overloadTurnMs > 0 ? new Admission(limits) : undefined,
+    resets: trustedProxies > 0 ? new ClientResets(limits, trustedProxies, options.now) : undefined,
     openPaths: openPathsOf(options.auth),
   };
 }

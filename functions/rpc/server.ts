@@ -60,7 +60,7 @@ export class RpcServer {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];
       this.#policy.gate = inTurn(authGate(paths, scopesOf(auth), auth.ways), gate);
     }
-    const { admission, clients, memory, trustedProxies } = this.#policy;
+    const { admission, clients, memory, resets, trustedProxies } = this.#policy;
     this.#port = new Port((exchange) => router.accept(exchange), {
       limits: this.#limits,
       clients,
@@ -69,6 +69,7 @@ export class RpcServer {
       tls: options.tls,
       log: options.log,
       http2Engine: options.http2Engine ?? 'own',
+      resets,
       shedder: admission && new GrpcShedder(methods.values(), admission, this.#policy),
     });
     if (options.telemetry?.metrics !== undefined) this.#show(options.telemetry.metrics);

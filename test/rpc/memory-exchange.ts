@@ -117,6 +117,7 @@ export function serveInMemory(
     strangers: undefined,
     quota: undefined,
     admission: undefined,
+    resets: undefined,
     openPaths: new Set(),
     interceptors: [],
     limits: { ...rpcLimits, ...limits },

@@ -9,6 +9,7 @@ import {
   rpcError,
   toConnectError,
   tooManyCalls,
+  tooManyResets,
   tooManyWatches,
   watchEnded,
 } from '../errors.ts';
@@ -169,6 +170,8 @@ export abstract class Call implements CallRecord, Payer {
     let refused: unknown = this.#isMalformed ? rpcError('BAD_TIMEOUT') : refusal;
     // Timers have a grain of 1 ms, and C core rounds up to it: that time has passed before a method could do anything.
     if (refused === undefined && this.timeoutMs <= 1) refused = deadlineExceeded();
+    // Before the gate: to look for a credential would cost more than the refusal.
+    if (refused === undefined && this.#hasTooManyResets) refused = tooManyResets();
     let admission: Promise<void> | undefined;
     if (refused === undefined) {
       try {
@@ -342,6 +345,12 @@ export abstract class Call implements CallRecord, Payer {
     const unpaid = quota?.begin(share.name);
     if (unpaid !== undefined || admission === undefined || this.#isWatch) return unpaid;
     return admission.refusal(this.#isAtGate ? performance.now() : this.startedAtMs, this.timeoutMs);
+  }
+
+  /** Whether its client has reset so many streams that it is refused, though they were of other calls. */
+  get #hasTooManyResets(): boolean {
+    const isSpent = this.policy.resets?.isSpent(this.#share.address) ?? false;
+    return isSpent && !this.#isFree;
   }
 
   /** Health checks cost nothing; nor do calls from within the process, since the call that they belong to has paid. */

@@ -59,7 +59,7 @@ export class Clients {
 }
 
 /** A network of IPv6 (/64) counts as one client: whoever has one of its addresses has 2^64 (RFC 6177 section 2). */
-function shareName(address: string): string {
+export function shareName(address: string): string {
   if (!address.includes(':')) return address;
   const groups = groupsOf(address);
   const [a = 0, b = 0, c = 0, d = 0, e, f, g = 0, h = 0] = groups;

@@ -3,6 +3,7 @@ import type { RpcLimits } from '../limits.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
 import type { Admission } from './admission.ts';
 import type { CallObserver } from './call-record.ts';
+import type { ClientResets } from './client-resets.ts';
 import type { Clients } from './clients.ts';
 import type { DeadlineWheel } from './deadline-wheel.ts';
 import type { Gate } from './gate.ts';
@@ -18,6 +19,8 @@ export interface CallPolicy {
   readonly quota: Quota | undefined;
   /** Refuses what is more than can be done; `undefined`: nothing is. */
   readonly admission: Admission | undefined;
+  /** Counts resets of streams by client; `undefined` where no trusted proxy names clients: each has a connection. */
+  readonly resets: ClientResets | undefined;
   /** What everybody may call, such as health: it costs nothing, and is never one call too many. */
   readonly openPaths: ReadonlySet<string>;
   readonly interceptors: readonly Interceptor[];

@@ -67,6 +67,13 @@ export class TokenBuckets {
     return this.#takeOf(this.#bucketOf(key, nowMs), tokens, floor, nowMs);
   }
 
+  /** Whether a bucket has so many tokens. Nothing is taken, and of keys that have never taken any nothing is kept. */
+  has(key: string, tokens: number): boolean {
+    const isShared = this.#buckets.size >= this.#maxBuckets;
+    const bucket = this.#buckets.get(key) ?? (isShared ? this.#shared : undefined);
+    return bucket === undefined || bucket.fullAtMs - this.#now() <= this.#missingMs(tokens);
+  }
+
   /** Takes tokens that may turn out not to be owed, if as many are there. */
   lend(key: string, tokens: number): Loan {
     const nowMs = this.#now();

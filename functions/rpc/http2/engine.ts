@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Connection } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
@@ -40,18 +41,37 @@ export interface Shedder {
   refuse(request: EarlyRequest): readonly string[] | undefined;
 }
 
+/** Charges resets to clients where many of them share a connection. */
+export interface ResetCharges {
+  /**
+   * Charges the client of a request whose stream was reset: by the client, or by us for its fault.
+   *
+   * @param headers of the request, as far as they are known
+   * @returns false if the client had no reset left: its requests are refused, so that it costs nobody else more
+   */
+  charge(headers: IncomingHttpHeaders, connection: Connection): boolean;
+}
+
+/** What connections of an engine have in common. */
+export interface EngineParts {
+  readonly limits: RpcLimits;
+  readonly memory: MemoryBudget;
+  readonly counts: ConnectionCounts;
+  /** Refuses requests that are too many, before anything is made of them. */
+  readonly shedder?: Shedder | undefined;
+  /** Charges resets; `undefined`: a connection is a client. */
+  readonly resets?: ResetCharges | undefined;
+}
+
 /** Makes an engine. Node's is loaded only by those who choose it. */
 export async function openHttp2(
   name: Http2EngineName,
   onExchange: (exchange: Exchange) => void,
-  limits: RpcLimits,
-  memory: MemoryBudget,
-  counts: ConnectionCounts,
-  shedder?: Shedder,
+  parts: EngineParts,
 ): Promise<Http2Engine> {
   if (name === 'node') {
     const { NodeHttp2Server } = await import('./node/http2-server.ts');
-    return new NodeHttp2Server(onExchange, limits, counts);
+    return new NodeHttp2Server(onExchange, parts);
   }
-  return new Http2Server(onExchange, limits, memory, counts, shedder);
+  return new Http2Server(onExchange, parts);
 }

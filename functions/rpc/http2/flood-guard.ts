@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { RpcLimits } from '../limits.ts';
 import { ConnectionFault, errorCode } from './frame.ts';
 import { PingStrikes } from './ping-strikes.ts';
@@ -32,6 +33,7 @@ type GuardLimits = Pick<
   RpcLimits,
   | 'streamResetBurst'
   | 'streamResetsPerSecond'
+  | 'resetSharesPerConnection'
   | 'glitchBurst'
   | 'glitchesPerSecond'
   | 'minPingIntervalMs'
@@ -44,22 +46,30 @@ type GuardLimits = Pick<
  */
 export class FloodGuard {
   readonly #resets: Allowance;
+  readonly #charge: ((headers: IncomingHttpHeaders) => boolean) | undefined;
   readonly #glitches: Allowance;
   readonly #limits: GuardLimits;
   /** Made for the first PING: most clients send none. */
   #strikes: PingStrikes | undefined;
 
-  constructor(limits: GuardLimits) {
+  /** @param charge where many clients share the connection: `ResetCharges.charge` */
+  constructor(limits: GuardLimits, charge?: (headers: IncomingHttpHeaders) => boolean) {
+    const shares = charge === undefined ? 1 : limits.resetSharesPerConnection;
     this.#limits = limits;
-    this.#resets = new Allowance(limits.streamResetBurst, limits.streamResetsPerSecond);
+    this.#charge = charge;
+    this.#resets = new Allowance(shares * limits.streamResetBurst, shares * limits.streamResetsPerSecond);
     this.#glitches = new Allowance(limits.glitchBurst, limits.glitchesPerSecond);
   }
 
   /**
    * A stream was reset: by the client (rapid reset, CVE-2023-44487), or by us for a fault of the client (made you
-   * reset, CVE-2025-8671).
+   * reset, CVE-2025-8671). A client that has none left has its requests refused: what it still resets is next to no
+   * work, and costs the connection, and so the others on it, nothing.
+   *
+   * @param headers of its request; `undefined` if they are not known any more
    */
-  reset(): void {
+  reset(headers?: IncomingHttpHeaders): void {
+    if (headers !== undefined && this.#charge?.(headers) === false) return;
     if (!this.#resets.take())
       throw new ConnectionFault(errorCode.enhanceYourCalm, 'too many streams are reset');
   }

@@ -4,7 +4,7 @@ import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { ConnectionEnd, type EndingConnection } from './connection-end.ts';
-import type { Shedder } from './engine.ts';
+import type { EngineParts } from './engine.ts';
 import { FloodGuard } from './flood-guard.ts';
 import { ConnectionFault, errorCode, maxUint31 } from './frame.ts';
 import { type FrameHandler, FrameParser } from './frame-parser.ts';
@@ -21,14 +21,9 @@ import { defaultTableBytes, initialPeerSettings, ourSettings, readSettings } fro
 import { type ResettingConnection, StreamResets } from './stream-resets.ts';
 
 /** What a connection is given. */
-export interface Http2ConnectionOptions {
+export interface Http2ConnectionOptions extends EngineParts {
   readonly socket: Duplex;
   readonly connection: Connection;
-  readonly limits: RpcLimits;
-  readonly memory: MemoryBudget;
-  readonly counts: ConnectionCounts;
-  /** Refuses requests that are too many, before anything is made of them. */
-  readonly shedder?: Shedder | undefined;
   /** Takes a new request. */
   readonly onStream: (stream: Http2Stream) => void;
   /** The connection is closed. */
@@ -61,14 +56,14 @@ export class Http2Connection
   readonly #peer = initialPeerSettings();
 
   constructor(options: Http2ConnectionOptions) {
-    const { socket, connection, limits, memory, counts } = options;
+    const { socket, connection, limits, memory, counts, resets } = options;
     this.#options = options;
     this.#socket = socket;
     this.limits = limits;
     this.memory = memory;
     this.counts = counts;
     this.connection = connection;
-    this.#guard = new FloodGuard(limits);
+    this.#guard = new FloodGuard(limits, resets && ((headers) => resets.charge(headers, connection)));
     this.outbox = new Outbox(socket, this);
     this.turns = new SendTurns(this.outbox, this.#guard);
     this.windows = new RequestWindows(this);
@@ -151,9 +146,10 @@ export class Http2Connection
       throw new ConnectionFault(errorCode.protocolError, 'RST_STREAM is of a stream that never was');
     }
     if (this.resets.crosses(streamId)) return;
-    this.#guard.reset();
     const stream = this.streams.get(streamId);
-    if (stream === undefined) return;
+    if (stream === undefined) return this.resets.answered();
+    if (stream.isLocalClosed) this.resets.answered();
+    else this.#guard.reset(stream.headers);
     this.counts.resetsReceived += 1;
     stream.close();
   }
@@ -259,9 +255,11 @@ export class Http2Connection
     this.lastStreamId = streamId;
     if (this.streams.size >= this.limits.maxConcurrentStreams) {
       // Section 5.1.2. It may have come before the client knew the limit, or beside a reset that makes room.
-      return this.resets.refuseUnopened(streamId, errorCode.refusedStream);
+      return this.resets.refuseUnopened(streamId, errorCode.refusedStream, fields.headers);
     }
-    if (fields.finish() !== undefined) return this.resets.refuseUnopened(streamId, errorCode.protocolError);
+    if (fields.finish() !== undefined) {
+      return this.resets.refuseUnopened(streamId, errorCode.protocolError, fields.headers);
+    }
     const stream = new Http2Stream(this, streamId, fields);
     this.streams.add(stream);
     this.isUsed = true;

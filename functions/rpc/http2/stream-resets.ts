@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http2';
+import type { RpcLimits } from '../limits.ts';
 import type { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import type { ConnectionEnd } from './connection-end.ts';
 import type { FloodGuard } from './flood-guard.ts';
@@ -10,6 +12,7 @@ const maxRemembered = 1_000;
 
 /** What resets need of their connection. */
 export interface ResettingConnection {
+  readonly limits: RpcLimits;
   readonly counts: ConnectionCounts;
   readonly outbox: Outbox;
   readonly end: ConnectionEnd;
@@ -22,6 +25,9 @@ export class StreamResets {
   readonly #guard: FloodGuard;
   /** Streams that we have reset lately: what was on its way for them means nothing. */
   #lately: Set<number> | undefined;
+  /** How many resets may still cross an answer, of the streams up to `#countedId`. */
+  #mayCross = 0;
+  #countedId = 0;
 
   constructor(owner: ResettingConnection, guard: FloodGuard) {
     this.#owner = owner;
@@ -30,13 +36,13 @@ export class StreamResets {
 
   /** Ends a stream for a fault of the client. */
   refuse(stream: Http2Stream, code: ErrorCode): void {
-    this.#guard.reset();
+    this.#guard.reset(stream.headers);
     stream.reset(code);
   }
 
-  /** The same, of a stream that is not open. */
-  refuseUnopened(streamId: number, code: ErrorCode): void {
-    this.#guard.reset();
+  /** The same, of a stream that is not open. `headers`: of its request, if it has just come. */
+  refuseUnopened(streamId: number, code: ErrorCode, headers?: IncomingHttpHeaders): void {
+    this.#guard.reset(headers);
     this.#owner.counts.resetsSent += 1;
     this.#owner.outbox.resetStream(streamId, code);
     this.remember(streamId);
@@ -54,6 +60,20 @@ export class StreamResets {
   /** The client ends a stream. Returns whether we have ended it before: then this costs the client nothing. */
   crosses(streamId: number): boolean {
     return this.#lately?.delete(streamId) ?? false;
+  }
+
+  /**
+   * The client ends a stream that is answered. Both were on their way (section 5.1), or it wants to send no more: the
+   * call has cost what others cost, so nobody is charged. But each stream ends once, and no more can be open to the
+   * client than it may have. What is beyond that is a frame for nothing.
+   */
+  answered(): void {
+    const { lastStreamId, limits } = this.#owner;
+    const opened = (lastStreamId - this.#countedId) / 2;
+    this.#mayCross = Math.min(limits.maxConcurrentStreams, this.#mayCross + opened);
+    this.#countedId = lastStreamId;
+    if (this.#mayCross < 1) return this.#guard.glitch();
+    this.#mayCross -= 1;
   }
 
   /**

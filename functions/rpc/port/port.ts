@@ -5,7 +5,13 @@ import type { Client, Clients } from '../call/clients.ts';
 import { connectionOf } from '../call/connection.ts';
 import type { MemoryBudget } from '../call/memory-budget.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { type Http2Engine, type Http2EngineName, openHttp2, type Shedder } from '../http2/engine.ts';
+import {
+  type Http2Engine,
+  type Http2EngineName,
+  openHttp2,
+  type ResetCharges,
+  type Shedder,
+} from '../http2/engine.ts';
 import type { RpcLimits } from '../limits.ts';
 import { ConnectionCounts } from '../telemetry/connection-counts.ts';
 import { Http1Server } from './http1-server.ts';
@@ -31,6 +37,8 @@ export interface PortOptions {
   readonly tls: TlsOptions | undefined;
   readonly log: Log | undefined;
   readonly http2Engine: Http2EngineName;
+  /** Charges resets of streams to clients; `undefined`: a client is a connection. */
+  readonly resets: ResetCharges | undefined;
   /** Refuses calls of gRPC that are too many; `undefined`: nothing does so early. */
   readonly shedder: Shedder | undefined;
 }
@@ -83,8 +91,9 @@ export class Port {
    */
   async listen(options: { host: string; port: number }): Promise<AddressInfo> {
     const listener = this.#listener;
-    const { http2Engine, limits, memory, shedder } = this.#options;
-    this.#http2 ??= await openHttp2(http2Engine, this.#onExchange, limits, memory, this.counts, shedder);
+    const { http2Engine, limits, memory, shedder, resets } = this.#options;
+    const parts = { limits, memory, counts: this.counts, shedder, resets };
+    this.#http2 ??= await openHttp2(http2Engine, this.#onExchange, parts);
     const path = unixSocketPath(options.host);
     if (path !== undefined && !listener.listening) await removeStaleSocket(path);
     await new Promise<void>((resolve, reject) => {

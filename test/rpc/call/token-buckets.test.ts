@@ -59,7 +59,9 @@ describe('a bucket', () => {
         for (const { afterMs, caller, tokens, floor } of steps) {
           clock.nowMs += afterMs;
           const before = spent.get(caller) ?? 0;
+          const hasFloor = buckets.has(caller, floor);
           const waitMs = buckets.take(caller, tokens, floor);
+          assert.equal(hasFloor, waitMs === 0, 'it says what may be taken');
           if (waitMs === 0) {
             const cameIn = ((clock.nowMs - beganMs) * perSecond) / 1000;
             // What a thousandth of a millisecond brings is the grain.
@@ -79,6 +81,14 @@ describe('a bucket', () => {
 });
 
 describe('the buckets of callers that are invented', () => {
+  it('are not made by asking', () => {
+    const { buckets } = bucketsWith(1, 1, 1);
+    for (const caller of ['ann', 'bob']) assert.ok(buckets.has(caller, 1));
+    assert.equal(buckets.count, 0);
+    for (const caller of ['ann', 'bob']) assert.equal(buckets.take(caller, 1, 1), 0);
+    assert.ok(!buckets.has('carl', 1), 'carl would share with bob');
+  });
+
   it('are no more than there may be, and pay off nobody’s debt', () => {
     const step = fc.record({
       afterMs: fc.integer({ min: 0, max: 50 }),

@@ -10,6 +10,7 @@ it('gives its burst once', () => {
   const limits = {
     streamResetBurst: 1,
     streamResetsPerSecond: 2 * perSecond,
+    resetSharesPerConnection: 1,
     glitchBurst: 1,
     glitchesPerSecond: 1,
     minPingIntervalMs: 0,

@@ -39,7 +39,8 @@ function answer(exchange: Http2Stream): void {
 
 async function connect(t: TestContext) {
   const counts = new ConnectionCounts();
-  const server = new Http2Server(answer, rpcLimits, new MemoryBudget(rpcLimits), counts, shedder);
+  const parts = { limits: rpcLimits, memory: new MemoryBudget(rpcLimits), counts, shedder };
+  const server = new Http2Server(answer, parts);
   const clients = new Clients();
   const listener = net.createServer((socket) => {
     socket.on('error', () => {});

@@ -2,26 +2,31 @@ import http2, { type ServerHttp2Session } from 'node:http2';
 import type { Socket } from 'node:net';
 import type { Connection } from '../../call/connection.ts';
 import { headerBytesOf } from '../../http/exchange.ts';
-import type { RpcLimits } from '../../limits.ts';
-import type { ConnectionCounts } from '../../telemetry/connection-counts.ts';
-import type { Http2Engine } from '../engine.ts';
+import type { EngineParts, Http2Engine } from '../engine.ts';
 import { Sessions } from './sessions.ts';
 import { StreamExchange } from './stream-exchange.ts';
 
+/** Node keeps such figures in 32 bits. */
+const maxBurst = 2 ** 31 - 1;
+
 /** Speaks HTTP/2 by node:http2, on the connections that it gets. */
 export class NodeHttp2Server implements Http2Engine {
-  readonly #limits: RpcLimits;
+  readonly #parts: EngineParts;
   readonly #server: http2.Http2Server;
   readonly #sessions: Sessions;
   readonly #connections = new WeakMap<ServerHttp2Session, Connection>();
 
-  constructor(onExchange: (exchange: StreamExchange) => void, limits: RpcLimits, counts: ConnectionCounts) {
-    this.#limits = limits;
+  constructor(onExchange: (exchange: StreamExchange) => void, parts: EngineParts) {
+    const { limits, counts, resets } = parts;
+    // What clients reset beyond their shares counts as well: node tells of a stream only when it is closed.
+    const shares = resets === undefined ? 1 : limits.resetSharesPerConnection;
+    const resetBurst = Math.min(maxBurst, shares * limits.streamResetBurst);
+    this.#parts = parts;
     this.#sessions = new Sessions(limits, counts);
     this.#server = http2.createServer({
       maxSessionMemory: limits.maxSessionMemoryMiB,
-      streamResetBurst: limits.streamResetBurst,
-      streamResetRate: limits.streamResetsPerSecond,
+      streamResetBurst: resetBurst,
+      streamResetRate: Math.min(maxBurst, shares * limits.streamResetsPerSecond),
       maxHeaderListPairs: limits.maxHeaderPairs,
       settings: {
         maxConcurrentStreams: limits.maxConcurrentStreams,
@@ -30,7 +35,7 @@ export class NodeHttp2Server implements Http2Engine {
       },
       // Node also rejects a call that comes in one segment with the reset of another at the limit of streams, which is
       // no fault of its client: 100 of them, its default, would end the connection.
-      maxSessionRejectedStreams: limits.streamResetBurst,
+      maxSessionRejectedStreams: resetBurst,
     });
     this.#server.on('stream', (stream, headers, _flags, rawHeaders) => {
       const session = stream.session as ServerHttp2Session | undefined; // of a server, unless it is gone already
@@ -45,7 +50,7 @@ export class NodeHttp2Server implements Http2Engine {
         if (session !== undefined) counts.resetsSent += 1;
         return stream.close(http2.constants.NGHTTP2_ENHANCE_YOUR_CALM);
       }
-      onExchange(new StreamExchange(stream, headers, bytes, connection, limits, counts));
+      onExchange(new StreamExchange(stream, headers, bytes, connection, parts));
     });
   }
 
@@ -55,7 +60,7 @@ export class NodeHttp2Server implements Http2Engine {
     this.#server.once('session', (session) => {
       this.#connections.set(session, connection);
       this.#sessions.add(session, connection);
-      session.setLocalWindowSize(this.#limits.connectionWindowBytes);
+      session.setLocalWindowSize(this.#parts.limits.connectionWindowBytes);
     });
     this.#server.emit('connection', socket);
   }

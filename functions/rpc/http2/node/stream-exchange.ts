@@ -6,8 +6,7 @@ import http2, {
 } from 'node:http2';
 import type { Connection } from '../../call/connection.ts';
 import { type Exchange, isHost, type Receiver, requestEndGraceMs } from '../../http/exchange.ts';
-import type { RpcLimits } from '../../limits.ts';
-import type { ConnectionCounts } from '../../telemetry/connection-counts.ts';
+import type { EngineParts } from '../engine.ts';
 
 const { NGHTTP2_CANCEL, NGHTTP2_NO_ERROR } = http2.constants;
 
@@ -34,8 +33,7 @@ export class StreamExchange implements Exchange {
   readonly #stream: CarrierStream;
   /** A stream that is closed knows it no more. */
   readonly #session: Http2Session | undefined;
-  readonly #limits: RpcLimits;
-  readonly #counts: ConnectionCounts;
+  readonly #parts: EngineParts;
   #isCut = false;
   /** Whether we have reset the stream. */
   #isReset = false;
@@ -53,14 +51,12 @@ export class StreamExchange implements Exchange {
     headers: IncomingHttpHeaders,
     headerBytes: number,
     connection: Connection,
-    limits: RpcLimits,
-    counts: ConnectionCounts,
+    parts: EngineParts,
   ) {
     this.headers = headers;
     this.headerBytes = headerBytes;
     this.connection = connection;
-    this.#limits = limits;
-    this.#counts = counts;
+    this.#parts = parts;
     this.#session = stream.session;
     this.#stream = Object.assign(stream, { [carrier]: this });
   }
@@ -79,7 +75,7 @@ export class StreamExchange implements Exchange {
 
   receive(receiver: Receiver): void {
     this.receiver = receiver;
-    this.#counts.streams += 1;
+    this.#parts.counts.streams += 1;
     this.#stream.on('data', onData);
     this.#stream.on('end', onEnd);
     this.#stream.on('close', onClose);
@@ -151,7 +147,7 @@ export class StreamExchange implements Exchange {
     if (this.#isCut || stream.destroyed) return;
     this.#isCut = true;
     this.reset(NGHTTP2_CANCEL);
-    const timer = setTimeout(() => this.connection.destroy(), this.#limits.stallTimeoutMs).unref();
+    const timer = setTimeout(() => this.connection.destroy(), this.#parts.limits.stallTimeoutMs).unref();
     stream.once('close', () => clearTimeout(timer));
   }
 
@@ -159,16 +155,19 @@ export class StreamExchange implements Exchange {
   reset(code: number): void {
     if (this.#stream.closed) return;
     this.#isReset = true;
-    this.#counts.resetsSent += 1;
+    this.#parts.counts.resetsSent += 1;
     this.#stream.close(code);
   }
 
   /** The stream is closed. Of a session that is lost, node says that each of its streams was reset. */
   closed(): void {
     this.forgetHeldAnswer();
-    this.#counts.streams -= 1;
+    this.#parts.counts.streams -= 1;
     const isReset = this.#stream.rstCode !== NGHTTP2_NO_ERROR;
-    if (isReset && !this.#isReset && !this.#session?.destroyed) this.#counts.resetsReceived += 1;
+    if (isReset && !this.#isReset && !this.#session?.destroyed) {
+      this.#parts.counts.resetsReceived += 1;
+      this.#parts.resets?.charge(this.headers, this.connection);
+    }
     this.receiver?.closed();
   }
 
@@ -187,7 +186,7 @@ export class StreamExchange implements Exchange {
    */
   #stopRequestInTime(): void {
     this.#stream.once('finish', () => {
-      const timer = setTimeout(stopRequest, this.#limits.flushTimeoutMs, this.#stream).unref();
+      const timer = setTimeout(stopRequest, this.#parts.limits.flushTimeoutMs, this.#stream).unref();
       this.#stream.once('close', () => clearTimeout(timer));
     });
   }
