@@ -1,4 +1,4 @@
-import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 
@@ -10,14 +10,15 @@ export interface DeliveryStackProps extends StackProps {
 
 const issuer = 'token.actions.githubusercontent.com';
 
-/** The stacks of the app, of every home and stage, by name and id: `stackNameOf` and `functionStackNameOf` name them. */
-const appStacks = 'Users*/*';
+/** The stacks of the app, of every home and stage: `stackNameOf` and `functionStackNameOf` name them. An id follows. */
+const appStackNames = 'Users*';
+const appStacks = `${appStackNames}/*`;
 
 /**
  * The roles of `.github/workflows/delivery.yml`, which it is given by OpenID Connect: no key of AWS lies on GitHub. Who
  * plans may read what CloudFormation tells of the app's stacks, and nothing else, for any change may run its own code
- * with that role. Who deploys may take
- * the roles that `cdk bootstrap` has made, from the environment `production` alone.
+ * with that role. Who deploys may take the roles that `cdk bootstrap` has made, and read the keys of the app's stacks to
+ * try what was deployed, from the environment `production` alone.
  *
  * An account has one provider of GitHub's tokens: where there is one, import it in place of the one made here.
  */
@@ -56,6 +57,20 @@ export class DeliveryStack extends Stack {
         ],
       }),
     );
+    deploy.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: [
+          this.formatArn({
+            service: 'secretsmanager',
+            resource: 'secret',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ],
+        conditions: { StringLike: { 'aws:ResourceTag/aws:cloudformation:stack-name': appStackNames } },
+      }),
+    );
     for (const [role, resource, reason] of [
       [
         plan,
@@ -66,6 +81,11 @@ export class DeliveryStack extends Stack {
         deploy,
         'iam::<AWS::AccountId>:role/cdk-hnb659fds-*',
         'Those that cdk bootstrap has made, by its qualifier.',
+      ],
+      [
+        deploy,
+        'secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:*',
+        'Of the stacks of the app alone, by the tag that CloudFormation gives: it makes up the names.',
       ],
     ] as const) {
       Validations.of(role).acknowledge({

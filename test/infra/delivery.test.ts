@@ -2,7 +2,9 @@
 // that the workflow's variables, roles and commands are those of the stack, of .ci/deliver and of the page.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { Validations } from 'aws-cdk-lib';
@@ -43,18 +45,23 @@ test('a change is planned by any pull request of the repository, main deployed f
   ]);
 });
 
-test('who plans may read templates alone; who deploys may take the roles of the bootstrap', () => {
+test('who plans may read templates alone; who deploys may take the roles of the bootstrap, and read the keys', () => {
   const actions = resourcesOf(template, 'AWS::IAM::Policy').map(([, { Properties }]) =>
     [...JSON.stringify(Properties).matchAll(/"(\w+:[A-Z]\w+)"/g)].map(([, action]) => action),
   );
   assert.deepEqual(actions, [
     ['cloudformation:DescribeStacks', 'cloudformation:GetTemplate'],
-    ['sts:AssumeRole'],
+    ['sts:AssumeRole', 'secretsmanager:GetSecretValue'],
   ]);
   const [plan] = resourcesOf(template, 'AWS::IAM::Policy').map(([, { Properties }]) =>
     [...JSON.stringify(Properties).matchAll(/:stack\/([^"]*)"/g)].map(([, name]) => name),
   );
   assert.deepEqual(plan, ['Users*/*'], 'of the stacks of the app alone');
+  assert.match(
+    JSON.stringify(template.toJSON()),
+    /"Condition":\{"StringLike":\{"aws:ResourceTag\/aws:cloudformation:stack-name":"Users\*"\}\}/,
+    'and of the keys those of the same stacks',
+  );
   for (const stage of [undefined, 'test']) {
     const options = { ...readOptions(makeApp().node), stage };
     for (const name of [stackNameOf(options), functionStackNameOf(options)]) assert.match(name, /^Users/);
@@ -74,6 +81,19 @@ test('an older commit is not deployed over a newer one, when its CI is run again
   assert.match(condition, /&& github\.event\.workflow_run\.head_sha == github\.sha$/);
 });
 
+test('what was deployed is called afterwards', () => {
+  const [, steps = ''] = /\n {2}deploy:\n[\s\S]*?steps:\n([\s\S]*)/.exec(workflow) ?? [];
+  assert.deepEqual(
+    [...steps.matchAll(/run: (\.ci\/deliver .*)/g)].map(([, command]) => command),
+    ['.ci/deliver deploy', '.ci/deliver try'],
+  );
+  assert.match(
+    steps,
+    /run: \.ci\/deliver deploy\n {8}env:\n {10}GH_TOKEN: /,
+    'which asks for the head of main',
+  );
+});
+
 test('its variables are in docs/operating.md', () => {
   const page = read('docs/operating.md');
   for (const [, name] of workflow.matchAll(/vars\.(\w+)/g)) assert(page.includes(`\`${name}\``), name);
@@ -81,20 +101,51 @@ test('its variables are in docs/operating.md', () => {
 
 test('in GitHub Actions main alone is deployed, whatever rules the environment has', () => {
   for (const ref of ['refs/heads/topic', 'refs/pull/1/merge', 'refs/tags/main', undefined]) {
-    const env = { PATH: process.env.PATH, GITHUB_ACTIONS: 'true', GITHUB_REF: ref };
-    const { status, stdout, stderr } = spawnSync('.ci/deliver', ['deploy'], {
-      cwd: root,
-      encoding: 'utf8',
-      env,
-    });
+    const { status, stdout, stderr } = deliver(['deploy'], { GITHUB_ACTIONS: 'true', GITHUB_REF: ref });
     assert.equal(status, 1);
     assert.equal(stdout, '');
-    assert.match(stderr, /^deploy: GitHub Actions deploys from refs\/heads\/main alone, not from /);
+    assert.match(stderr, /^::error::deploy: GitHub Actions deploys from refs\/heads\/main alone, not from /);
   }
 });
 
+test('in GitHub Actions the head of main alone is deployed, whenever a delivery is run', (t) => {
+  const here = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim();
+  const later = 'f'.repeat(40);
+  const github = {
+    GITHUB_ACTIONS: 'true',
+    GITHUB_REF: 'refs/heads/main',
+    GITHUB_REPOSITORY: 'example/users',
+  };
+  // `gh` and `npx` say what they are asked; gh answers as GitHub does.
+  const withHead = (head: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'users-deliver-'));
+    t.after(() => rmSync(folder, { recursive: true }));
+    const command = (name: string, text: string) =>
+      writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    command('gh', `echo "gh $*" >&2; echo ${head}`);
+    command('npx', 'echo "npx $*"');
+    return deliver(['deploy', '-c', 'stage=test'], { ...github, PATH: `${folder}:${process.env.PATH}` });
+  };
+  const older = withHead(later);
+  assert.deepEqual([older.status, older.stdout], [1, ''], 'nothing is deployed');
+  assert.match(older.stderr, /^gh api repos\/example\/users\/commits\/main --jq \.sha\n/);
+  assert.ok(older.stderr.includes(`::error::deploy: this is ${here}, and main is at ${later}`), older.stderr);
+  const head = withHead(here);
+  assert.equal(head.status, 0, head.stderr);
+  assert.match(head.stdout, /^npx cdk deploy --all --require-approval never .*-c stage=test\n$/);
+});
+
 test('.ci/deliver says how to use it', () => {
-  const { status, stderr } = spawnSync('.ci/deliver', ['destroy'], { cwd: root, encoding: 'utf8' });
+  const { status, stderr } = deliver(['destroy'], {});
   assert.equal(status, 2);
   assert.match(stderr, /plan\|deploy/);
 });
+
+/** Runs .ci/deliver, with nothing else in its environment. */
+function deliver(args: readonly string[], env: NodeJS.ProcessEnv) {
+  return spawnSync('.ci/deliver', args, {
+    cwd: root,
+    encoding: 'utf8',
+    env: { PATH: process.env.PATH, ...env },
+  });
+}
