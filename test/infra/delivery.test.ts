@@ -117,14 +117,17 @@ test('in GitHub Actions the head of main alone is deployed, whenever a delivery 
     GITHUB_REPOSITORY: 'example/users',
   };
   // `gh` and `npx` say what they are asked; gh answers as GitHub does.
-  const withHead = (head: string) => {
+  const withHead = (head: string, ...options: string[]) => {
     const folder = mkdtempSync(join(tmpdir(), 'users-deliver-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const command = (name: string, text: string) =>
       writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
     command('gh', `echo "gh $*" >&2; echo ${head}`);
     command('npx', 'echo "npx $*"');
-    return deliver(['deploy', '-c', 'stage=test'], { ...github, PATH: `${folder}:${process.env.PATH}` });
+    return deliver(['deploy', '-c', 'stage=test', ...options], {
+      ...github,
+      PATH: `${folder}:${process.env.PATH}`,
+    });
   };
   const older = withHead(later);
   assert.deepEqual([older.status, older.stdout], [1, ''], 'nothing is deployed');
@@ -133,6 +136,9 @@ test('in GitHub Actions the head of main alone is deployed, whenever a delivery 
   const head = withHead(here);
   assert.equal(head.status, 0, head.stderr);
   assert.match(head.stdout, /^npx cdk deploy --all --require-approval never .*-c stage=test\n$/);
+  const isPinned = /^ARG BASE=.*@sha256:/m.test(read('functions/users/Dockerfile'));
+  assert.equal(head.stderr.includes('::warning::the base of the image is a tag'), !isPinned);
+  assert.doesNotMatch(withHead(here, '-c', 'baseImage=example.com/node@sha256:0').stderr, /base/);
 });
 
 test('.ci/deliver says how to use it', () => {
