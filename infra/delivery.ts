@@ -1,4 +1,4 @@
-// The roles that workflows on GitHub take to deploy: "Delivery" in docs/operating.md.
+// The roles that workflows on GitHub take to deploy: docs/delivery.md.
 //   npx cdk deploy Delivery --app 'npx node infra/delivery.ts' -c repository=OWNER/NAME
 import { App, Validations } from 'aws-cdk-lib';
 import { AwsSolutionsChecks } from 'cdk-nag';

@@ -94,9 +94,10 @@ test('what was deployed is called afterwards', () => {
   );
 });
 
-test('its variables are in docs/operating.md', () => {
-  const page = read('docs/operating.md');
-  for (const [, name] of workflow.matchAll(/vars\.(\w+)/g)) assert(page.includes(`\`${name}\``), name);
+test('its variables and secrets are in docs/delivery.md', () => {
+  const page = read('docs/delivery.md');
+  for (const [, name] of workflow.matchAll(/(?:vars|secrets)\.(\w+)/g))
+    assert(page.includes(`\`${name}\``), name);
 });
 
 test('in GitHub Actions main alone is deployed, whatever rules the environment has', () => {
