@@ -4,8 +4,17 @@ import type { Construct } from 'constructs';
 
 /** Whose workflows may do what. */
 export interface DeliveryStackProps extends StackProps {
-  /** The repository on GitHub, OWNER/NAME. */
+  /**
+   * The repository on GitHub as the subject of its tokens names it: OWNER@ID/NAME@ID, or OWNER/NAME where it is older than
+   * July 2026 and has not been renamed or told otherwise since. Ids are never used again, names may be. Source:
+   * https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
+   */
   readonly repository: string;
+}
+
+/** Whether a text is a repository as a token names it: with both ids, or with none. */
+export function isRepository(text: string): boolean {
+  return /^[\w.-]+(?:@\d+\/[\w.-]+@\d+|\/[\w.-]+)$/.test(text);
 }
 
 const issuer = 'token.actions.githubusercontent.com';

@@ -11,7 +11,7 @@ import { Validations } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { readOptions } from '../../infra/context.ts';
-import { DeliveryStack } from '../../infra/delivery-stack.ts';
+import { DeliveryStack, isRepository } from '../../infra/delivery-stack.ts';
 import { functionStackNameOf } from '../../infra/function-stack.ts';
 import { stackNameOf } from '../../infra/users-stack.ts';
 import { makeApp, resourcesOf } from './synthesis.ts';
@@ -21,7 +21,7 @@ const read = (path: string) => readFileSync(`${root}${path}`, 'utf8');
 const workflow = read('.github/workflows/delivery.yml');
 
 const app = makeApp();
-const stack = new DeliveryStack(app, 'Delivery', { repository: 'example/users' });
+const stack = new DeliveryStack(app, 'Delivery', { repository: 'example@1234/users@5678' });
 Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
 app.synth();
 const template = Template.fromStack(stack);
@@ -40,9 +40,23 @@ test('a change is planned by any pull request of the repository, main deployed f
     return [name, subject];
   });
   assert.deepEqual(subjects, [
-    ['Plan', 'repo:example/users:pull_request'],
-    ['Deploy', 'repo:example/users:environment:production'],
+    ['Plan', 'repo:example@1234/users@5678:pull_request'],
+    ['Deploy', 'repo:example@1234/users@5678:environment:production'],
   ]);
+});
+
+test('a repository is named as its tokens name it, and no pattern is taken', () => {
+  for (const name of ['example/users', 'example@1/users@2', 'a.b-c/d_e.f']) assert(isRepository(name), name);
+  for (const name of [
+    'users',
+    'example/*',
+    'example@1/users',
+    'example/users@2',
+    'example@x/users@2',
+    'a/b:c',
+    '',
+  ])
+    assert(!isRepository(name), name);
 });
 
 test('who plans may read templates alone; who deploys may take the roles of the bootstrap, and read the keys', () => {
