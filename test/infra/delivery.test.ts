@@ -124,19 +124,19 @@ test('in GitHub Actions main alone is deployed, whatever rules the environment h
 });
 
 test('in GitHub Actions the head of main alone is deployed, whenever a delivery is run', (t) => {
-  const here = spawnSync('git', ['rev-parse', 'HEAD'], { cwd: root, encoding: 'utf8' }).stdout.trim();
-  const later = 'f'.repeat(40);
+  const [here, later] = ['a'.repeat(40), 'f'.repeat(40)];
   const github = {
     GITHUB_ACTIONS: 'true',
     GITHUB_REF: 'refs/heads/main',
     GITHUB_REPOSITORY: 'example/users',
   };
-  // `gh` and `npx` say what they are asked; gh answers as GitHub does.
+  // `git`, `gh` and `npx` by name alone: a checkout, GitHub, and what would be deployed.
   const withHead = (head: string, ...options: string[]) => {
     const folder = mkdtempSync(join(tmpdir(), 'users-deliver-'));
     t.after(() => rmSync(folder, { recursive: true }));
     const command = (name: string, text: string) =>
       writeFileSync(join(folder, name), `#!/bin/sh\n${text}\n`, { mode: 0o755 });
+    command('git', `[ "$*" = 'rev-parse HEAD' ] && echo ${here}`);
     command('gh', `echo "gh $*" >&2; echo ${head}`);
     command('npx', 'echo "npx $*"');
     return deliver(['deploy', '-c', 'stage=test', ...options], {
