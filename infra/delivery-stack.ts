@@ -26,7 +26,7 @@ const appStacks = `${appStackNames}/*`;
 /**
  * The roles of `.github/workflows/delivery.yml`, which it is given by OpenID Connect: no key of AWS lies on GitHub. Who
  * plans may read what CloudFormation tells of the app's stacks, and nothing else, for any change may run its own code
- * with that role. Who deploys may take the roles that `cdk bootstrap` has made, and read the keys of the app's stacks to
+ * with that role. Who deploys may take the roles that `cdk bootstrap` has made, and read the secrets of the app's stacks to
  * try what was deployed, from the environment `production` alone.
  *
  * An account has one provider of GitHub's tokens: where there is one, import it in place of the one made here.

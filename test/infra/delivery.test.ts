@@ -59,7 +59,7 @@ test('a repository is named as its tokens name it, and no pattern is taken', () 
     assert(!isRepository(name), name);
 });
 
-test('who plans may read templates alone; who deploys may take the roles of the bootstrap, and read the keys', () => {
+test('who plans may read templates alone; who deploys may take the roles of the bootstrap, and read the secrets', () => {
   const actions = resourcesOf(template, 'AWS::IAM::Policy').map(([, { Properties }]) =>
     [...JSON.stringify(Properties).matchAll(/"(\w+:[A-Z]\w+)"/g)].map(([, action]) => action),
   );
@@ -74,7 +74,7 @@ test('who plans may read templates alone; who deploys may take the roles of the 
   assert.match(
     JSON.stringify(template.toJSON()),
     /"Condition":\{"StringLike":\{"aws:ResourceTag\/aws:cloudformation:stack-name":"Users\*"\}\}/,
-    'and of the keys those of the same stacks',
+    'and of the secrets those of the same stacks',
   );
   for (const stage of [undefined, 'test']) {
     const options = { ...readOptions(makeApp().node), stage };
