@@ -1,4 +1,4 @@
-// Prints what the deployment costs, as docs/operating.md shows it: `node infra/costs.ts`.
+// Prints what the deployment costs, as docs/costs.md shows it: `node infra/costs.ts`.
 
 import {
   callWireBytes,
@@ -55,7 +55,7 @@ const call = {
   listedUserBytes: 70,
   /** What auto scaling gives a task. */
   taskCallsPerMinute: 6000,
-  /** Of a core, to hash a password: "Scale" in docs/operating.md. */
+  /** Of a core, to hash a password: "Scale" in docs/costs.md. */
   passwordSeconds: 0.02,
   /** The part of its CPU at which auto scaling adds a task. */
   busyPart: 0.6,
@@ -185,7 +185,7 @@ function table(title: string, rows: readonly Row[]): string {
   return [`| ${title} | calculation | $ |`, '| --- | --- | ---: |', ...lines].join('\n');
 }
 
-/** The tables of docs/operating.md on what a deployment and its calls cost. */
+/** The tables of docs/costs.md on what a deployment and its calls cost. */
 export function costs(): string {
   return [
     table('A month, idle', [...perMonth, ['**In all**', '', sum(perMonth)]]),

@@ -1,23 +1,33 @@
-import { CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
+import { ArnFormat, CfnOutput, Duration, Stack, type StackProps, Validations } from 'aws-cdk-lib';
 import * as iam from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 
 /** Whose workflows may do what. */
 export interface DeliveryStackProps extends StackProps {
-  /** The repository on GitHub, OWNER/NAME. */
+  /**
+   * The repository on GitHub as the subject of its tokens names it: OWNER@ID/NAME@ID, or OWNER/NAME where it is older than
+   * July 2026 and has not been renamed or told otherwise since. Ids are never used again, names may be. Source:
+   * https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
+   */
   readonly repository: string;
+}
+
+/** Whether a text is a repository as a token names it: with both ids, or with none. */
+export function isRepository(text: string): boolean {
+  return /^[\w.-]+(?:@\d+\/[\w.-]+@\d+|\/[\w.-]+)$/.test(text);
 }
 
 const issuer = 'token.actions.githubusercontent.com';
 
-/** The stacks of the app, of every home and stage, by name and id: `stackNameOf` and `functionStackNameOf` name them. */
-const appStacks = 'Users*/*';
+/** The stacks of the app, of every home and stage: `stackNameOf` and `functionStackNameOf` name them. An id follows. */
+const appStackNames = 'Users*';
+const appStacks = `${appStackNames}/*`;
 
 /**
  * The roles of `.github/workflows/delivery.yml`, which it is given by OpenID Connect: no key of AWS lies on GitHub. Who
  * plans may read what CloudFormation tells of the app's stacks, and nothing else, for any change may run its own code
- * with that role. Who deploys may take
- * the roles that `cdk bootstrap` has made, from the environment `production` alone.
+ * with that role. Who deploys may take the roles that `cdk bootstrap` has made, and read the secrets of the app's stacks to
+ * try what was deployed, from the environment `production` alone.
  *
  * An account has one provider of GitHub's tokens: where there is one, import it in place of the one made here.
  */
@@ -56,6 +66,20 @@ export class DeliveryStack extends Stack {
         ],
       }),
     );
+    deploy.addToPolicy(
+      new iam.PolicyStatement({
+        actions: ['secretsmanager:GetSecretValue'],
+        resources: [
+          this.formatArn({
+            service: 'secretsmanager',
+            resource: 'secret',
+            resourceName: '*',
+            arnFormat: ArnFormat.COLON_RESOURCE_NAME,
+          }),
+        ],
+        conditions: { StringLike: { 'aws:ResourceTag/aws:cloudformation:stack-name': appStackNames } },
+      }),
+    );
     for (const [role, resource, reason] of [
       [
         plan,
@@ -66,6 +90,11 @@ export class DeliveryStack extends Stack {
         deploy,
         'iam::<AWS::AccountId>:role/cdk-hnb659fds-*',
         'Those that cdk bootstrap has made, by its qualifier.',
+      ],
+      [
+        deploy,
+        'secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:*',
+        'Of the stacks of the app alone, by the tag that CloudFormation gives: it makes up the names.',
       ],
     ] as const) {
       Validations.of(role).acknowledge({

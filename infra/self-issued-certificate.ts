@@ -48,19 +48,26 @@ export class SelfIssuedCertificate extends Construct {
     const role = new iam.Role(this, 'Role', { assumedBy: new iam.ServicePrincipal('lambda.amazonaws.com') });
     logGroup.grantWrite(role);
     // A certificate is imported with the tag, and only what has it may be changed and deleted. Tagging takes a right of
-    // its own, at the import and for certificates of before. Source:
-    // https://docs.aws.amazon.com/service-authorization/latest/reference/list_awscertificatemanager.html
+    // its own, at the import and for certificates of before. It is kept to this one tag, and to certificates that were
+    // imported and have none of another owner; of one that is about to be imported ACM may know neither yet, hence
+    // IfExists. Sources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_acm.html and
+    // https://docs.aws.amazon.com/acm/latest/userguide/acm-conditions.html
     const certificates = {
       service: 'acm',
       resource: 'certificate/*',
       wildcardReason: 'ACM makes up the id of a certificate when it is imported; tags say which are ours.',
     };
-    const tagged = (on: 'RequestTag' | 'ResourceTag') => ({
-      StringEquals: { [`aws:${on}/${ownerTag}`]: authorityPrefix },
+    const tagged = (on: 'RequestTag' | 'ResourceTag') => ({ [`aws:${on}/${ownerTag}`]: authorityPrefix });
+    allow(role, ['acm:ImportCertificate', 'acm:AddTagsToCertificate'], certificates, {
+      StringEquals: tagged('RequestTag'),
+      'ForAllValues:StringEquals': { 'aws:TagKeys': [ownerTag] },
+      StringEqualsIfExists: {
+        ...tagged('ResourceTag'),
+        'acm:CertificateKeyPairOrigin': 'CUSTOMER_PROVIDED',
+      },
     });
-    allow(role, ['acm:ImportCertificate', 'acm:AddTagsToCertificate'], certificates, tagged('RequestTag'));
     const changes = ['acm:ImportCertificate', 'acm:DeleteCertificate'];
-    allow(role, changes, certificates, tagged('ResourceTag'));
+    allow(role, changes, certificates, { StringEquals: tagged('ResourceTag') });
     allow(role, ['acm:DescribeCertificate'], certificates);
     allow(role, ['ssm:GetParameter', 'ssm:PutParameter', 'ssm:DeleteParameter'], {
       service: 'ssm',

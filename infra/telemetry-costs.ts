@@ -82,7 +82,7 @@ const rows: readonly Row[] = [
   ],
 ];
 
-/** The table of docs/operating.md on what `telemetry` adds. */
+/** The table of docs/costs.md on what `telemetry` adds. */
 export function telemetryCosts(): string {
   return [
     '| Telemetry adds | calculation | $ |',

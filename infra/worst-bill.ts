@@ -164,7 +164,7 @@ export function inAll(items: readonly Item[]): number {
   return items.reduce((sum, [, , dollars]) => sum + dollars, 0);
 }
 
-/** The tables of docs/operating.md on the worst bill: now, and before there were bounds. */
+/** The tables of docs/costs.md on the worst bill: now, and before there were bounds. */
 export function worstBills(): string {
   const bills = [
     worstDay(boundsOfOld, 'outsider'),

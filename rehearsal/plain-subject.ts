@@ -1,5 +1,6 @@
 import http2 from 'node:http2';
 import { Code, ConnectError } from '@connectrpc/connect';
+import { withAttempts } from './attempts.ts';
 import { baseImage } from './base-image.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { CallKind, Calls } from './load.ts';
@@ -48,15 +49,7 @@ function callsOf(paths: readonly string[], endpoint: Endpoint, maxAttempts: numb
     };
     return {
       name,
-      async call() {
-        for (let attempt = 1; ; attempt++) {
-          try {
-            return await check();
-          } catch (error) {
-            if (attempt >= maxAttempts) throw error;
-          }
-        }
-      },
+      call: () => withAttempts(check, maxAttempts),
       [Symbol.dispose]: () => session?.destroy(),
     };
   });

@@ -5,6 +5,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Code, ConnectError } from '@connectrpc/connect';
 import { createUsersClient, type UsersClient, type UsersClientOptions } from '../client/client.ts';
+import { withAttempts } from './attempts.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { CallKind } from './load.ts';
 
@@ -99,16 +100,7 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
   };
   return {
     name: 'GET /users/, HTTP/1.1',
-    async call() {
-      for (let attempt = 1; ; attempt++) {
-        try {
-          return await get();
-        } catch (error) {
-          if (attempt >= maxAttempts) throw error;
-          await sleep(Math.random() * 1000);
-        }
-      }
-    },
+    call: () => withAttempts(get, maxAttempts),
     [Symbol.dispose]: () => agent.destroy(),
   };
 }

@@ -112,6 +112,8 @@ export class SelfIssuedCertificates {
 
   async #delete(arn: string): Promise<void> {
     for (let attempt = 1; ; attempt++) {
+      // The right to delete hangs on a tag, which what is gone has not: AWS would deny it.
+      if (!(await this.#describe(arn))) return;
       try {
         await this.#acm.send(new DeleteCertificateCommand({ CertificateArn: arn }));
         return;

@@ -101,7 +101,8 @@ export class Aws implements AsyncDisposable {
         this.tags.set(arn, tags);
         return {};
       case 'DeleteCertificate':
-        return this.certificates.delete(arn) ? {} : 'ResourceNotFoundException';
+        // By the tag alone the function may: what is gone has none.
+        return this.certificates.delete(arn) ? {} : 'AccessDeniedException';
       case 'PutParameter':
         if (this.parameters.has(name) && !Overwrite) return 'ParameterAlreadyExists';
         this.parameters.set(name, value);

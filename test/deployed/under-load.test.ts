@@ -3,39 +3,16 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { it, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { createUsersClient } from '../../client/client.ts';
-import { createAuthority } from '../support/certificates.ts';
-import { fromHere, ServerProcess } from '../support/process.ts';
+import { fromHere } from '../support/process.ts';
+import { serveDeployed } from './serving.ts';
 
 const script = fileURLToPath(new URL('under-load.ts', import.meta.url));
 
 async function serve(t: TestContext) {
-  const folder = mkdtempSync(join(tmpdir(), 'users-under-load-'));
-  t.after(() => rmSync(folder, { recursive: true }));
-  const file = (name: string, text: string) => {
-    writeFileSync(join(folder, name), text, { mode: 0o600 });
-    return join(folder, name);
-  };
-  const { ca, issue } = await createAuthority();
-  const { cert, key } = await issue({ dns: ['localhost'] });
-  const server = new ServerProcess({
-    settings: {
-      TLS_CERT_FILE: file('cert.pem', cert),
-      TLS_KEY_FILE: file('key.pem', key),
-      USERS_DATA: join(folder, 'data'),
-      API_KEY: 'k'.repeat(43),
-    },
-  });
-  t.after(() => server[Symbol.asyncDispose]());
-  const { port } = await server.line('listening');
-  const endpoint = `https://localhost:${port}`;
-  const outputs = file('outputs.json', JSON.stringify({ Users: { Endpoint: endpoint, Ca: ca } }));
-  const token = 'k'.repeat(43);
+  const { server, outputs, endpoint, token, ca } = await serveDeployed(t);
   const underLoad = async (...command: string[]) => {
     const env = { ...fromHere(), USERS_TOKEN: token };
     const child = spawn(process.execPath, [script, outputs, '--', ...command], { env });

@@ -1,5 +1,5 @@
-// Proves that docs/operating.md says what is so: its costs are those that infra/costs.ts calculates from what the
-// template makes, its options are the app's, its alarms the stack's, and the commands it names exist.
+// Proves that docs/operating.md and docs/costs.md say what is so: the costs are those that infra/costs.ts calculates from
+// what the template makes, the options are the app's, the alarms the stack's, and the commands that are named exist.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -13,13 +13,28 @@ import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/operating.md');
+const costsPage = read('docs/costs.md');
 const template = usersTemplate();
 
 test('the costs are those that are calculated', () => {
   for (const tables of [costs(), worstBills(), telemetryCosts()])
-    assert(page.includes(tables), 'run `node infra/costs.ts` and put its tables into docs/operating.md');
+    assert(costsPage.includes(tables), 'run `node infra/costs.ts` and put its tables into docs/costs.md');
   for (const dollars of Object.values(unbounded))
-    assert(page.includes(`$${dollars.toFixed(2)}`), `${dollars}`);
+    assert(costsPage.includes(`$${dollars.toFixed(2)}`), `${dollars}`);
+});
+
+test('the costs it names are in docs/costs.md', () => {
+  const [, told = ''] = /## Costs\n([\s\S]*?)\n## /.exec(page) ?? [];
+  const ends = [...costsPage.matchAll(/^\| \*\*.*in all\*\*.*$/gim)].flatMap(([row]) =>
+    row.match(/\d+\.\d\d/g),
+  );
+  const known = new Set(ends.flatMap((it) => [it, String(Math.round(Number(it)))]));
+  const named = [...told.matchAll(/\$(\d+(?:\.\d\d)?)/g)].map(([, dollars = '']) => dollars);
+  assert(named.length > 0);
+  assert.deepEqual(
+    named.filter((it) => !known.has(it)),
+    [],
+  );
 });
 
 test('docs/capacity.md takes the same of a month', () => {

@@ -1,5 +1,6 @@
-// Proves that the certificate function may change and delete the certificates alone that it has made, by their tag, and
-// read no parameter but its own, where a stack has several too; and that the Users stack's keep their released names.
+// Proves that the certificate function may change and delete the certificates alone that it has made, by their tag, give
+// that tag to no certificate of another owner or of ACM's own, and read no parameter but its own, where a stack has
+// several too; and that the Users stack's keep their released names.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as ecs from 'aws-cdk-lib/aws-ecs';
@@ -24,11 +25,21 @@ const document: { Statement: Statement[] } = JSON.parse(JSON.stringify(policy.Pr
 const allowing = (action: string) => document.Statement.filter((it) => [it.Action].flat().includes(action));
 
 test('what is imported anew has the tag, and what is changed or deleted has it already', () => {
-  const tagged = (on: string) => ({ StringEquals: { [`aws:${on}/${ownerTag}`]: prefix } });
+  const tagged = (on: string) => ({ [`aws:${on}/${ownerTag}`]: prefix });
   const conditions = (action: string) => allowing(action).map((it) => it.Condition);
-  assert.deepEqual(conditions('acm:ImportCertificate'), [tagged('RequestTag'), tagged('ResourceTag')]);
-  assert.deepEqual(conditions('acm:AddTagsToCertificate'), [tagged('RequestTag')]);
-  assert.deepEqual(conditions('acm:DeleteCertificate'), [tagged('ResourceTag')]);
+  // By the tag of the owner and no other, on nothing that has another owner's, or that ACM has issued.
+  const tagging = {
+    StringEquals: tagged('RequestTag'),
+    'ForAllValues:StringEquals': { 'aws:TagKeys': [ownerTag] },
+    StringEqualsIfExists: {
+      ...tagged('ResourceTag'),
+      'acm:CertificateKeyPairOrigin': 'CUSTOMER_PROVIDED',
+    },
+  };
+  const changing = { StringEquals: tagged('ResourceTag') };
+  assert.deepEqual(conditions('acm:ImportCertificate'), [tagging, changing]);
+  assert.deepEqual(conditions('acm:AddTagsToCertificate'), [tagging]);
+  assert.deepEqual(conditions('acm:DeleteCertificate'), [changing]);
   const [, resource] =
     resourcesOf(template, 'Custom::SelfIssuedCertificate')[0] ?? assert.fail('no certificate');
   assert.equal(resource.Properties.Owner, prefix, 'the value of the tag');

@@ -7,6 +7,8 @@ type SharePolicy = Pick<CallPolicy, 'limits' | 'memory' | 'clients' | 'untimedCa
 
 /** The part of all memory that calls of nobody may hold together, where callers have to say who they are. */
 const strangersPart = 1 / 4;
+/** What of that part those of one address may hold: others still get in whose credential takes time to check. */
+const strangersPartPerAddress = 1 / 2;
 /**
  * What calls of open paths may hold beyond all memory and beyond the strangers' part, as a part of the former: a load
  * balancer that gets no answer to its health checks ends the server, whoever holds the memory.
@@ -80,9 +82,11 @@ export class ClientShare {
     const strangers = this.#strangers;
     const { memory, limits } = this.#policy;
     const reserveBytes = this.#mayUseReserve(bytes) ? limits.maxHeldBytes * reservePart : 0;
+    const ofStrangers = limits.maxHeldBytes * strangersPart;
     const isTooMuch =
       strangers !== undefined &&
-      strangers.heldBytes + bytes > limits.maxHeldBytes * strangersPart + reserveBytes;
+      (strangers.heldBytes + bytes > ofStrangers + reserveBytes ||
+        this.#client.heldBytes + bytes > ofStrangers * strangersPartPerAddress);
     if (isTooMuch || !memory.hold(this.#connection, this.#client, bytes, reserveBytes)) return false;
     this.#heldBytes += bytes;
     if (strangers !== undefined) strangers.heldBytes += bytes;
