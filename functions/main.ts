@@ -8,6 +8,7 @@ import { pageGate } from './process/local-hosts.ts';
 import { createLog } from './process/log.ts';
 import { keepNewObjectsYoung, memoryLimitBytes } from './process/memory.ts';
 import { openAdminPort } from './process/open-admin.ts';
+import { originGate } from './process/origin-proof.ts';
 import { startTelemetry } from './process/otlp/telemetry.ts';
 import { watchRuntime } from './process/runtime-metrics.ts';
 import type { Running } from './process/signals.ts';
@@ -78,7 +79,7 @@ async function start(): Promise<Running> {
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
-    gate: pageGate(config),
+    gate: config.originProof === undefined ? pageGate(config) : originGate(config.originProof),
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,

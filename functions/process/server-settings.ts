@@ -1,5 +1,6 @@
 import { type Http2EngineName, http2Engines } from '../rpc/index.ts';
 import { type LogConfig, logFormats, logLevels } from './log.ts';
+import { readOriginProof } from './origin-proof.ts';
 import type { Settings } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
 import { readWorkers } from './worker-settings.ts';
@@ -17,6 +18,8 @@ export interface ServerConfig {
   readonly corsOrigins: readonly string[];
   /** How many proxies stand in front and add to `x-forwarded-for`. None: that header says nothing. */
   readonly trustedProxies: number;
+  /** What they show, to prove that a request has come through them. Default: no proof is asked for. */
+  readonly originProof?: string;
   /** The header in which who stands in front names each request. */
   readonly requestIdHeader: string;
   /** What speaks HTTP/2. */
@@ -33,7 +36,7 @@ const defaultRequestIdHeader = 'x-request-id';
 const maxTrustedProxies = 16;
 
 /**
- * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0),
+ * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), ORIGIN_PROOF,
  * REQUEST_ID_HEADER (x-request-id), HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
  * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
@@ -43,6 +46,7 @@ export function readServerSettings(
   settings: Settings,
   checkTls: (files: Partial<TlsFiles>) => readonly string[] = () => [],
 ): ServerConfig {
+  const trustedProxies = settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0;
   return {
     host: settings.host('HOST', defaultAddress.host),
     port: settings.port('PORT', defaultAddress.port),
@@ -56,7 +60,8 @@ export function readServerSettings(
       (one) => one === '*' || isOrigin(one),
       'origins such as https://example.com',
     ),
-    trustedProxies: settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0,
+    trustedProxies,
+    originProof: readOriginProof(settings, trustedProxies),
     requestIdHeader: readRequestIdHeader(settings),
     http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
     tls: readTlsSettings(settings, checkTls),
