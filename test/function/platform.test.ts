@@ -10,10 +10,10 @@ import { Code, createClient } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
 import { originProofHeader } from '../../functions/process/origin-proof.ts';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
+import type { PlatformOptions } from '../../rehearsal/function/platform.ts';
 import { webRequest } from '../e2e/web.ts';
 import { eventually } from '../support/patience.ts';
 import { endpoint, withoutEndpoint } from '../users/stores/dynamodb-setting.ts';
-import type { PlatformOptions } from './platform.ts';
 import { type FunctionSetting, startFunction } from './setting.ts';
 
 /** As `infra/rpc-function.ts` sets it; the stand-in of Secrets Manager has one secret. */
