@@ -8,7 +8,6 @@ import { pageGate } from './process/local-hosts.ts';
 import { createLog } from './process/log.ts';
 import { keepNewObjectsYoung, memoryLimitBytes } from './process/memory.ts';
 import { openAdminPort } from './process/open-admin.ts';
-import { originGate } from './process/origin-proof.ts';
 import { startTelemetry } from './process/otlp/telemetry.ts';
 import { watchRuntime } from './process/runtime-metrics.ts';
 import type { Running } from './process/signals.ts';
@@ -76,10 +75,14 @@ async function start(): Promise<Running> {
   const page = config.hasConsole
     ? (await import('./users/console.ts')).usersConsole({ storeKind: opened.system, metrics })
     : undefined;
+  // What is behind a proxy that proves itself is no page's.
+  const gate = config.originProof
+    ? (await import('./process/origin-proof.ts')).originGate(config.originProof)
+    : pageGate(config);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
-    gate: config.originProof === undefined ? pageGate(config) : originGate(config.originProof),
+    gate,
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,

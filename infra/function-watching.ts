@@ -27,6 +27,9 @@ interface Threshold {
   readonly description: string;
 }
 
+/** The line of a call has how long it took; no other line has. */
+const everyCall = logs.FilterPattern.numberValue('$.ms', '>=', 0);
+
 const fiveMinutes = Duration.minutes(5);
 const third = { width: 8, height: 6 };
 
@@ -53,7 +56,7 @@ export class FunctionWatching extends Construct {
         logs.FilterPattern.stringValue('$.record.status', '=', 'failure'),
       ),
     );
-    const calls = this.#counted('Calls', logs.FilterPattern.exists('$.ms'));
+    const calls = this.#counted('Calls', everyCall);
     const latency = this.#latency();
     const throttles = new cloudwatch.MathExpression({
       label: 'throttled',
@@ -102,7 +105,7 @@ export class FunctionWatching extends Construct {
   }
 
   #latency(): (percentile: string) => cloudwatch.Metric {
-    const metric = this.#counted('Milliseconds', logs.FilterPattern.exists('$.ms'), '$.ms');
+    const metric = this.#counted('Milliseconds', everyCall, '$.ms');
     return (percentile) => metric.with({ statistic: percentile, label: percentile });
   }
 

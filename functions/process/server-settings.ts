@@ -1,6 +1,5 @@
 import { type Http2EngineName, http2Engines } from '../rpc/index.ts';
 import { type LogConfig, logFormats, logLevels } from './log.ts';
-import { readOriginProof } from './origin-proof.ts';
 import type { Settings } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
 import { readWorkers } from './worker-settings.ts';
@@ -66,6 +65,27 @@ export function readServerSettings(
     http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
     tls: readTlsSettings(settings, checkTls),
   };
+}
+
+/**
+ * Reads ORIGIN_PROOF: what the proxy in front shows in `x-origin-proof`. For homes that the internet reaches beside
+ * that proxy, such as a Web Function beside CloudFront: whoever goes past it could claim any address in
+ * `x-forwarded-for`. No problem shows what was set.
+ *
+ * @returns undefined where it is not set: then nobody has to prove anything
+ */
+function readOriginProof(settings: Settings, trustedProxies: number): string | undefined {
+  const proof = settings.text('ORIGIN_PROOF');
+  // What it names is in ORIGIN_PROOF by now (`home.ts`).
+  settings.text('ORIGIN_PROOF_SECRET');
+  if (proof === undefined) return undefined;
+  if (!/^[\x21-\x7e]{20,}$/.test(proof)) {
+    settings.problem('ORIGIN_PROOF must have at least 20 characters, of ASCII, without spaces');
+  }
+  if (trustedProxies === 0) {
+    settings.problem('ORIGIN_PROOF needs TRUSTED_PROXIES of 1 or more: it is shown by who stands in front');
+  }
+  return proof;
 }
 
 function readRequestIdHeader(settings: Settings): string {
