@@ -25,21 +25,24 @@ export class FunctionHome implements AsyncDisposable {
   readonly platform: FunctionPlatform;
   /** What lets callers in; undefined where the stack has no key. */
   readonly token: string | undefined;
+  /** A DynamoDB that refuses every request, as it does a role without rights. */
+  readonly deniedUrl: string;
   readonly #resources: AsyncDisposableStack;
   readonly #revision: Revision;
   #version = 0;
 
   private constructor(
-    { stack, deployed, revision }: { stack: string; deployed: Deployed; revision: Revision },
+    parts: { stack: string; deployed: Deployed; revision: Revision; deniedUrl: string },
     platform: FunctionPlatform,
     token: string | undefined,
     resources: AsyncDisposableStack,
   ) {
-    this.stack = stack;
-    this.deployed = deployed;
+    this.stack = parts.stack;
+    this.deployed = parts.deployed;
+    this.deniedUrl = parts.deniedUrl;
     this.platform = platform;
     this.token = token;
-    this.#revision = revision;
+    this.#revision = parts.revision;
     this.#resources = resources;
   }
 
@@ -55,7 +58,9 @@ export class FunctionHome implements AsyncDisposable {
     await data.make(deployed);
     const hasKey = revision.environment.API_KEY_SECRET !== undefined;
     const token = hasKey ? randomBytes(32).toString('hex') : undefined;
-    const secrets = opening.use(await secretsManager(token ?? ''));
+    const secrets = opening.use(await answering(200, { SecretString: token ?? '' }));
+    const denial = { __type: 'com.amazon.coral.service#AccessDeniedException', Message: 'not authorized' };
+    const denied = opening.use(await answering(400, denial));
     const served = {
       ...revision,
       environment: {
@@ -67,7 +72,8 @@ export class FunctionHome implements AsyncDisposable {
     };
     const limits: PlatformOptions = { ...options, ...shortened };
     const platform = opening.use(await FunctionPlatform.start(served, limits));
-    return new FunctionHome({ stack, deployed, revision: served }, platform, token, opening.move());
+    const parts = { stack, deployed, revision: served, deniedUrl: denied.url };
+    return new FunctionHome(parts, platform, token, opening.move());
   }
 
   /** Where the function is called. */
@@ -126,11 +132,12 @@ export class FunctionHome implements AsyncDisposable {
   }
 }
 
-/** Answers every GetSecretValue with the same text. */
-async function secretsManager(text: string): Promise<AsyncDisposable & { readonly url: string }> {
-  const server = createServer((_, response) => {
-    response.writeHead(200, { 'content-type': 'application/x-amz-json-1.1', connection: 'close' });
-    response.end(JSON.stringify({ SecretString: text }));
+/** Stands in for an API of AWS that answers every request alike. */
+async function answering(status: number, body: object): Promise<AsyncDisposable & { readonly url: string }> {
+  const server = createServer((request, response) => {
+    request.resume();
+    response.writeHead(status, { 'content-type': 'application/x-amz-json-1.1', connection: 'close' });
+    response.end(JSON.stringify(body));
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
