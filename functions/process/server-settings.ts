@@ -45,7 +45,6 @@ export function readServerSettings(
   settings: Settings,
   checkTls: (files: Partial<TlsFiles>) => readonly string[] = () => [],
 ): ServerConfig {
-  const trustedProxies = settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0;
   return {
     host: settings.host('HOST', defaultAddress.host),
     port: settings.port('PORT', defaultAddress.port),
@@ -59,8 +58,7 @@ export function readServerSettings(
       (one) => one === '*' || isOrigin(one),
       'origins such as https://example.com',
     ),
-    trustedProxies,
-    originProof: readOriginProof(settings, trustedProxies),
+    ...readProxies(settings),
     requestIdHeader: readRequestIdHeader(settings),
     http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
     tls: readTlsSettings(settings, checkTls),
@@ -68,24 +66,23 @@ export function readServerSettings(
 }
 
 /**
- * Reads ORIGIN_PROOF: what the proxy in front shows in `x-origin-proof`. For homes that the internet reaches beside
- * that proxy, such as a Web Function beside CloudFront: whoever goes past it could claim any address in
- * `x-forwarded-for`. No problem shows what was set.
- *
- * @returns undefined where it is not set: then nobody has to prove anything
+ * ORIGIN_PROOF is for homes that the internet reaches beside the proxies in front, such as a Web Function beside
+ * CloudFront: whoever goes past those could claim any address in `x-forwarded-for`. No problem shows what was set.
  */
-function readOriginProof(settings: Settings, trustedProxies: number): string | undefined {
-  const proof = settings.text('ORIGIN_PROOF');
+function readProxies(settings: Settings): Pick<ServerConfig, 'trustedProxies' | 'originProof'> {
+  const trustedProxies = settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0;
+  const originProof = settings.text('ORIGIN_PROOF');
   // What it names is in ORIGIN_PROOF by now (`home.ts`).
   settings.text('ORIGIN_PROOF_SECRET');
-  if (proof === undefined) return undefined;
-  if (!/^[\x21-\x7e]{20,}$/.test(proof)) {
-    settings.problem('ORIGIN_PROOF must have at least 20 characters, of ASCII, without spaces');
+  if (originProof !== undefined) {
+    if (!/^[\x21-\x7e]{20,}$/.test(originProof)) {
+      settings.problem('ORIGIN_PROOF must have at least 20 characters, of ASCII, without spaces');
+    }
+    if (trustedProxies === 0) {
+      settings.problem('ORIGIN_PROOF needs TRUSTED_PROXIES of 1 or more: it is shown by who stands in front');
+    }
   }
-  if (trustedProxies === 0) {
-    settings.problem('ORIGIN_PROOF needs TRUSTED_PROXIES of 1 or more: it is shown by who stands in front');
-  }
-  return proof;
+  return { trustedProxies, originProof };
 }
 
 function readRequestIdHeader(settings: Settings): string {
