@@ -10,8 +10,8 @@ export interface RequiredHeader {
 
 /**
  * By what a load balancer, or a function, knows CloudFront: a header that it adds to each request, with a value that
- * Secrets Manager makes. Without it anybody could go past CloudFront, and claim any address in `x-forwarded-for`. Source:
- * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/restrict-access-to-load-balancer.html
+ * Secrets Manager makes. Without it anybody could go past CloudFront, and claim any address in `x-forwarded-for`.
+ * Source: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/restrict-access-to-load-balancer.html
  *
  * The value is in no template, but who may describe listener rules or distributions of the account can read it.
  */

@@ -71,8 +71,8 @@ export class Edge extends Construct {
         allowedMethods: cloudfront.AllowedMethods.ALLOW_ALL,
         viewerProtocolPolicy: cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         cachePolicy: cloudfront.CachePolicy.CACHING_DISABLED,
-        // Metadata goes through, `authorization` too; the Host must be the origin's, which its certificate is for, and by
-        // which AWS Lambda finds a function.
+        // Metadata goes through, `authorization` too; the Host must be the origin's, which its certificate is for, and
+        // by which AWS Lambda finds a function.
         originRequestPolicy: cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
         compress: false,
       },

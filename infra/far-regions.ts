@@ -1,5 +1,5 @@
-// Prints what callers far from the table wait for, as docs/homes.md has it: `npx node infra/far-regions.ts`. The table is
-// in one region, so that a function elsewhere asks it over the way between them.
+// Prints what callers far from the table wait for, as docs/homes.md has it: `npx node infra/far-regions.ts`. The table
+// is in one region, so that a function elsewhere asks it over the way between them.
 import costs from './call-costs.json' with { type: 'json' };
 import { callWireBytes, prices } from './prices.ts';
 
@@ -16,7 +16,7 @@ const places = {
 /** The region of the table. */
 const home = { name: 'us-east-1', place: [39, -77.5] } as const;
 
-/** Light in fibre: its refractive index is about 1.5. And the way of a cable, beside the shortest on a globe: assumed. */
+/** Light in fibre, whose refractive index is about 1.5; and a cable's way beside the shortest on a globe, assumed. */
 const kilometersPerMs = 200;
 const detour = 1.5;
 
@@ -24,8 +24,9 @@ const detour = 1.5;
 const handshakes = 2;
 
 /**
- * So often, one after the other, the table is asked where one call is under way: once for a look-up and for a sign-up, and
- * for an account by its name twice, for whose it is and for the account (`functions/users/stores/dynamodb-account.ts`).
+ * So often, one after the other, the table is asked where one call is under way: once for a look-up and for a sign-up,
+ * and for an account by its name twice, for whose it is and for the account
+ * (`functions/users/stores/dynamodb-account.ts`).
  */
 const requests = {
   lookUp: costs.lookUp[0]?.requests ?? 0,

@@ -25,9 +25,9 @@ export interface RpcFunctionProps {
    */
   readonly keys?: secretsmanager.ISecret;
   /**
-   * What CloudFront shows in `x-origin-proof`, where it stands in front. The function reads it when it starts, and takes a
-   * client for the address that CloudFront has seen; its server has to refuse calls without it, as `originGate` of
-   * `functions/process/origin-proof.ts` does.
+   * What CloudFront shows in `x-origin-proof`, where it stands in front. The function reads it when it starts, and
+   * takes a client for the address that CloudFront has seen; its server has to refuse calls without it, as `originGate`
+   * of `functions/process/origin-proof.ts` does.
    * @default nobody stands in front of the endpoint
    */
   readonly originProof?: secretsmanager.ISecret;

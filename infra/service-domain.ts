@@ -60,8 +60,8 @@ export class EdgeDomain extends Construct {
 }
 
 /**
- * Records are made by their full name, so the zone's own name (which only a look-up in the account tells) is not needed:
- * the domain stands in for it.
+ * Records are made by their full name, so the zone's own name (which only a look-up in the account tells) is not
+ * needed: the domain stands in for it.
  */
 function zoneOf(scope: Construct, hostedZoneId: string, zoneName: string): route53.IHostedZone {
   return route53.HostedZone.fromHostedZoneAttributes(scope, 'Zone', { hostedZoneId, zoneName });

@@ -7,10 +7,10 @@ import { Sha256 } from './sha256.ts';
 const timeoutMs = 5_000;
 
 /**
- * Sets each of the settings to what a secret of AWS Secrets Manager holds, if its name and `_SECRET` is set: that is the
- * secret's ARN. For homes that put no secret into the environment themselves, as ECS does, so that a key stands in no
- * configuration. The credentials are those that the AWS SDK finds; AWS_ENDPOINT_URL_SECRETS_MANAGER is another address
- * than AWS's, as for the SDKs.
+ * Sets each of the settings to what a secret of AWS Secrets Manager holds, if its name and `_SECRET` is set: that is
+ * the secret's ARN. For homes that put no secret into the environment themselves, as ECS does, so that a key stands in
+ * no configuration. The credentials are those that the AWS SDK finds; AWS_ENDPOINT_URL_SECRETS_MANAGER is another
+ * address than AWS's, as for the SDKs.
  *
  * @throws ConfigError in one line that shows nothing of a secret, if it can't be read
  */

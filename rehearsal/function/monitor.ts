@@ -9,8 +9,8 @@ import type { FunctionHome } from './home.ts';
 const lookMs = 100;
 
 /**
- * What CloudWatch makes of a function: counts its environments, reads its log as the metric filters of the stack do, and
- * evaluates the alarms each minute.
+ * What CloudWatch makes of a function: counts its environments, reads its log as the metric filters of the stack do,
+ * and evaluates the alarms each minute.
  */
 export class FunctionMonitor implements AsyncDisposable {
   readonly alarms: Alarms;

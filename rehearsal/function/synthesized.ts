@@ -23,8 +23,8 @@ interface TemplateResource {
 }
 
 /**
- * Synthesises the stack of a function with the CDK CLI, bundle and zip included. References are resolved here: moto knows
- * no Web Functions, so nothing is deployed.
+ * Synthesises the stack of a function with the CDK CLI, bundle and zip included. References are resolved here: moto
+ * knows no Web Functions, so nothing is deployed.
  *
  * @param context options of the app
  * @param folder where everything goes
