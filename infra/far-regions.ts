@@ -50,7 +50,12 @@ function kilometers(
 export function farRegions(): string {
   const rows = Object.entries(places).map(([name, place]) => {
     const trip = (2 * kilometers(home.place, place) * detour) / kilometersPerMs;
-    const cells = [trip, trip * (1 + handshakes), requests.signUp * trip, requests.account * trip];
+    const cells = [
+      trip,
+      trip * (1 + handshakes),
+      Math.max(requests.lookUp, requests.signUp) * trip,
+      requests.account * trip,
+    ];
     return `| ${name} | ${cells.map((it) => it.toFixed(0)).join(' | ')} |`;
   });
   return [
