@@ -75,10 +75,14 @@ async function start(): Promise<Running> {
   const page = config.hasConsole
     ? (await import('./users/console.ts')).usersConsole({ storeKind: opened.system, metrics })
     : undefined;
+  // What is behind a proxy that proves itself is no page's.
+  const gate = config.originProof
+    ? (await import('./process/origin-proof.ts')).originGate(config.originProof)
+    : pageGate(config);
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
-    gate: pageGate(config),
+    gate,
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,

@@ -36,7 +36,7 @@ export interface Options {
   /** Of a hundred tasks, those on Fargate Spot. */
   readonly spotShare?: number;
   readonly deployment: Deployment;
-  /** CloudFront in front; needs a domain. */
+  /** CloudFront in front; needs a domain, but for a function. */
   readonly edge: boolean;
   /** The name that clients connect to at CloudFront, instead of one under cloudfront.net. */
   readonly edgeName?: string;
@@ -231,13 +231,17 @@ export function readOptions(node: Node): Options {
   if (hostedZone && certificateArn) {
     problems.push('hostedZone makes a certificate: give either it or certificateArn');
   }
-  if (hostedZone && !domainName) problems.push('hostedZone needs domainName, the name to make in it');
-  if (domainName && !hostedZone && !certificateArn) {
+  // A function has a name of one's own at CloudFront alone.
+  const isFunction = options.home === 'function';
+  if (hostedZone && !domainName && !isFunction) {
+    problems.push('hostedZone needs domainName, the name to make in it');
+  }
+  if (domainName && !hostedZone && !certificateArn && !isFunction) {
     problems.push('domainName needs hostedZone (the id of its Route 53 zone), or certificateArn');
   }
   if (certificateArn && !domainName)
     problems.push('certificateArn needs domainName, the name that it is for');
-  if (options.edge && !domainName) {
+  if (options.edge && !domainName && !isFunction) {
     problems.push('edge needs domainName: CloudFront trusts no self-issued certificate');
   }
   problems.push(...contradictions(options, isGiven), ...homeContradictions(options, isGiven));

@@ -9,14 +9,16 @@ export interface RequiredHeader {
 }
 
 /**
- * By what the load balancer knows CloudFront: a header that it adds to each request, with a value that Secrets Manager
- * makes. Without it anybody could go past CloudFront, and claim any address in `x-forwarded-for`. Source:
- * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/restrict-access-to-load-balancer.html
+ * By what a load balancer, or a function, knows CloudFront: a header that it adds to each request, with a value that
+ * Secrets Manager makes. Without it anybody could go past CloudFront, and claim any address in `x-forwarded-for`.
+ * Source: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/restrict-access-to-load-balancer.html
  *
  * The value is in no template, but who may describe listener rules or distributions of the account can read it.
  */
 export class EdgeProof extends Construct {
   readonly header: RequiredHeader;
+  /** Holds the value. */
+  readonly secret: secretsmanager.ISecret;
 
   constructor(scope: Construct, id: string) {
     super(scope, id);
@@ -31,7 +33,8 @@ export class EdgeProof extends Construct {
       reason:
         'Rules and distribution take it over when they are deployed: one that changed by itself would part them.',
     });
-    // A reference, which CloudFormation resolves.
+    this.secret = secret;
+    // A reference, which CloudFormation resolves. The server knows the name (`functions/process/origin-proof.ts`).
     this.header = { name: 'x-origin-proof', value: secret.secretValue.unsafeUnwrap() };
   }
 }

@@ -15,10 +15,20 @@ export interface EdgeName {
 
 /** What is brought to the edge. */
 export interface EdgeProps {
-  /** The service's own domain: CloudFront trusts no self-issued certificate. */
+  /** The service's own domain, or that of a function's endpoint: CloudFront trusts no self-issued certificate. */
   readonly domainName: string;
-  /** What it adds to each request, by which the load balancer knows it. */
+  /** What it adds to each request, by which the load balancer, or the function, knows it. */
   readonly proof: RequiredHeader;
+  /**
+   * Whether gRPC reaches the service.
+   * @default true
+   */
+  readonly grpc?: boolean;
+  /**
+   * After how long without a byte from the service a call ends: 120 seconds at most, unless AWS raises your quota.
+   * @default 60 seconds
+   */
+  readonly silence?: Duration;
   /**
    * The name that clients connect to. Its DNS record is not made here.
    * @default CloudFront's own, under cloudfront.net
@@ -30,7 +40,7 @@ export interface EdgeProps {
  * The service behind CloudFront: connections end near the client, calls travel AWS's network. It carries gRPC and
  * everything else, and caches nothing.
  *
- * CloudFront ends a call after 60 seconds without a byte from the service, whatever its deadline.
+ * CloudFront ends a call after `silence` without a byte from the service, whatever its deadline.
  */
 export class Edge extends Construct {
   /** The name that clients connect to. */
@@ -40,9 +50,9 @@ export class Edge extends Construct {
 
   constructor(scope: Construct, id: string, props: EdgeProps) {
     super(scope, id);
-    const { edgeName } = props;
+    const { edgeName, grpc = true, silence = Duration.seconds(60) } = props;
     this.distribution = new cloudfront.Distribution(this, 'Distribution', {
-      comment: `gRPC of ${props.domainName}`,
+      comment: `${grpc ? 'gRPC' : 'Connect and gRPC-Web'} of ${props.domainName}`,
       httpVersion: cloudfront.HttpVersion.HTTP2,
       ...(edgeName && {
         domainNames: [edgeName.name],
@@ -54,14 +64,15 @@ export class Edge extends Construct {
           protocolPolicy: cloudfront.OriginProtocolPolicy.HTTPS_ONLY,
           originSslProtocols: [cloudfront.OriginSslPolicy.TLS_V1_2],
           customHeaders: { [props.proof.name]: props.proof.value },
-          readTimeout: Duration.seconds(60),
+          readTimeout: silence,
           keepaliveTimeout: Duration.seconds(60),
         }),
-        enableGrpc: true,
+        enableGrpc: grpc,
         allowedMethods: cloudfront.AllowedMethods.ALLOW_ALL,
         viewerProtocolPolicy: cloudfront.ViewerProtocolPolicy.HTTPS_ONLY,
         cachePolicy: cloudfront.CachePolicy.CACHING_DISABLED,
-        // Metadata goes through; the Host must be the origin's, which its certificate is for.
+        // Metadata goes through, `authorization` too; the Host must be the origin's, which its certificate is for, and
+        // by which AWS Lambda finds a function.
         originRequestPolicy: cloudfront.OriginRequestPolicy.ALL_VIEWER_EXCEPT_HOST_HEADER,
         compress: false,
       },

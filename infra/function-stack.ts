@@ -5,8 +5,11 @@ import type { Construct } from 'constructs';
 import { ApiKey } from './api-key.ts';
 import { callers } from './callers.ts';
 import type { Options } from './context.ts';
+import { Edge } from './edge.ts';
+import { EdgeProof } from './edge-proof.ts';
 import { FunctionWatching } from './function-watching.ts';
-import { RpcFunction } from './rpc-function.ts';
+import { functionDefaults, RpcFunction } from './rpc-function.ts';
+import { EdgeDomain } from './service-domain.ts';
 import { UsersTable } from './users-table.ts';
 
 /** The Users service without a server, as the options want it. */
@@ -28,6 +31,12 @@ export interface FunctionStackProps extends StackProps {
 export function functionStackNameOf({ stage }: Options): string {
   return stage === undefined ? 'UsersFunction' : `UsersFunction-${stage}`;
 }
+
+/**
+ * How long CloudFront waits for a byte: as long as a call may last, where it does not take a higher quota. Source:
+ * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/DownloadDistValuesOrigin.html#DownloadDistValuesOriginResponseTimeout
+ */
+const silenceSeconds = { least: 60, most: 120 };
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -52,6 +61,8 @@ export class FunctionStack extends Stack {
       shared && key
         ? secretsmanager.Secret.fromSecretCompleteArn(this, 'Key', imported(key.secret.secretArn))
         : key?.secret;
+    // With both homes it is that of the containers.
+    const proof = options.edge && !shared ? new EdgeProof(this, 'EdgeProof') : undefined;
     const service = new RpcFunction(this, 'Service', {
       code: code ?? `${root}dist/users`,
       environment: {
@@ -61,12 +72,14 @@ export class FunctionStack extends Stack {
         ...callers(options),
       },
       keys: auth === 'key' ? keys : undefined,
+      originProof: proof?.secret,
       auth: auth === 'iam' ? 'iam' : 'service',
       timeout: timeoutSeconds === undefined ? undefined : Duration.seconds(timeoutSeconds),
       maxEnvironments: options.maxEnvironments,
       rateLimit: options.rateLimit,
       regions: options.regions,
     });
+    const edge = proof && this.#edge(service, proof, options);
     users.grantStore(service.role);
     const { table } = users;
     const watching = new FunctionWatching(this, 'Watching', {
@@ -81,13 +94,37 @@ export class FunctionStack extends Stack {
           'See "Who may call" in docs/operating.md.',
       );
     }
-    this.#output('Endpoint', service.url, 'Where Connect and gRPC-Web clients connect to, over HTTP/1.1');
+    const url = edge ? `https://${edge.domainName}` : service.url;
+    this.#output('Endpoint', url, 'Where Connect and gRPC-Web clients connect to, over HTTP/1.1');
     // What it shares, the other stack names.
     if (key && !shared) {
       this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');
     }
     if (!shared) this.#output('Table', table.tableName, 'The users');
     this.#output('DashboardUrl', watching.url, 'What to look at first');
+  }
+
+  /** CloudFront in front of the function, and the name of one's own that leads there. */
+  #edge({ function: { endpoint } }: RpcFunction, { header }: EdgeProof, options: Options): Edge {
+    const { edgeName: name, edgeCertificateArn: certificateArn, hostedZone: hostedZoneId } = options;
+    const { timeoutSeconds = functionDefaults.timeoutSeconds } = options;
+    const edge = new Edge(this, 'Edge', {
+      domainName: endpoint.domainName,
+      proof: header,
+      edgeName: name && certificateArn ? { name, certificateArn } : undefined,
+      grpc: false,
+      silence: Duration.seconds(
+        Math.min(Math.max(timeoutSeconds, silenceSeconds.least), silenceSeconds.most),
+      ),
+    });
+    const { distribution } = edge;
+    if (name && hostedZoneId) {
+      new EdgeDomain(this, 'EdgeDomain', { domainName: name, hostedZoneId, distribution });
+    } else if (name) {
+      const target = distribution.distributionDomainName;
+      this.#output('EdgeTarget', target, `What the DNS record of ${name} is to lead to`);
+    }
+    return edge;
   }
 
   #output(id: string, value: string, description: string): void {

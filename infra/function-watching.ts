@@ -27,12 +27,16 @@ interface Threshold {
   readonly description: string;
 }
 
+/** The line of a call has how long it took; no other line has. */
+const everyCall = logs.FilterPattern.numberValue('$.ms', '>=', 0);
+
 const fiveMinutes = Duration.minutes(5);
 const third = { width: 8, height: 6 };
 
 /**
  * Alarms and a dashboard of a function. Calls are counted from the log: a call that fails may well have HTTP status
- * 200, and a start that fails is told there alone, since a revision that can't start deploys all the same. How long calls take wakes nobody: their callers choose how long streams last.
+ * 200, and a start that fails is told there alone, since a revision that can't start deploys all the same. How long calls
+ * take wakes nobody: their callers choose how long streams last.
  */
 export class FunctionWatching extends Construct {
   readonly alarms: cloudwatch.Alarm[] = [];
@@ -53,7 +57,7 @@ export class FunctionWatching extends Construct {
         logs.FilterPattern.stringValue('$.record.status', '=', 'failure'),
       ),
     );
-    const calls = this.#counted('Calls', logs.FilterPattern.exists('$.ms'));
+    const calls = this.#counted('Calls', everyCall);
     const latency = this.#latency();
     const throttles = new cloudwatch.MathExpression({
       label: 'throttled',
@@ -102,7 +106,7 @@ export class FunctionWatching extends Construct {
   }
 
   #latency(): (percentile: string) => cloudwatch.Metric {
-    const metric = this.#counted('Milliseconds', logs.FilterPattern.exists('$.ms'), '$.ms');
+    const metric = this.#counted('Milliseconds', everyCall, '$.ms');
     return (percentile) => metric.with({ statistic: percentile, label: percentile });
   }
 

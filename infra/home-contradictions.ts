@@ -2,8 +2,6 @@ import type { Options } from './context.ts';
 
 /** What only containers behind a load balancer have. */
 const ofContainers = [
-  'domainName',
-  'hostedZone',
   'certificateArn',
   'privateSubnets',
   'cpu',
@@ -11,9 +9,6 @@ const ofContainers = [
   'minTasks',
   'maxTasks',
   'deployment',
-  'edge',
-  'edgeName',
-  'edgeCertificateArn',
   'clientCa',
   'clientScopes',
   'allowedCidrs',
@@ -33,7 +28,7 @@ const ofFunctions = ['timeoutSeconds', 'maxEnvironments', 'rateLimit', 'regions'
 
 /** What can't be meant for the home that is chosen: a line each. */
 export function homeContradictions(
-  { home, auth, maxEnvironments, rateLimit, timeoutSeconds }: Options,
+  { home, auth, edge, maxEnvironments, rateLimit, timeoutSeconds }: Options,
   isGiven: (name: string) => boolean,
 ): string[] {
   const problems: string[] = [];
@@ -41,6 +36,18 @@ export function homeContradictions(
   for (const name of home === 'function' ? ofContainers : []) {
     refuse(isGiven(name), `${name} is for containers: leave it out with home=function`);
   }
+  refuse(
+    home === 'function' && isGiven('domainName'),
+    'domainName is for containers: a function has a name of yours at CloudFront alone, by edge, edgeName and edgeCertificateArn',
+  );
+  refuse(
+    home === 'function' && isGiven('hostedZone') && !isGiven('edgeName'),
+    'hostedZone needs edgeName, the name to make in it',
+  );
+  refuse(
+    auth === 'iam' && edge,
+    'auth=iam and edge: callers sign for the name of the endpoint, and CloudFront has another; take auth=key or jwt',
+  );
   for (const name of home === 'container' ? ofFunctions : []) {
     refuse(isGiven(name), `${name} is for a function: set home=function or both, or leave it out`);
   }

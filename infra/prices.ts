@@ -22,6 +22,8 @@ export const prices = {
   dynamoGigabyteMonth: 0.45,
   logGigabyte: 0.5,
   sentGigabyte: 0.09,
+  /** From one region to another. https://aws.amazon.com/ec2/pricing/on-demand/ */
+  betweenRegionsGigabyte: 0.02,
   edgeMillionRequests: 1,
   /** A web ACL of AWS WAF, and its one rule. */
   firewallMonth: 6,

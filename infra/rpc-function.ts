@@ -25,6 +25,13 @@ export interface RpcFunctionProps {
    */
   readonly keys?: secretsmanager.ISecret;
   /**
+   * What CloudFront shows in `x-origin-proof`, where it stands in front. The function reads it when it starts, and
+   * takes a client for the address that CloudFront has seen; its server has to refuse calls without it, as `originGate`
+   * of `functions/process/origin-proof.ts` does.
+   * @default nobody stands in front of the endpoint
+   */
+  readonly originProof?: secretsmanager.ISecret;
+  /**
    * Who asks callers who they are: the service itself, or AWS (`iam`), which lets in who may
    * `lambda:InvokeWebFunctionEndpoint` and signs. Then the service sees no credential, and needs `AUTH=none`.
    * @default service
@@ -89,7 +96,7 @@ export class RpcFunction extends Construct {
 
   constructor(scope: Construct, id: string, props: RpcFunctionProps) {
     super(scope, id);
-    const { auth = 'service', keys, regions = [] } = props;
+    const { auth = 'service', keys, originProof, regions = [] } = props;
     this.#auth = auth;
     const timeout = props.timeout ?? Duration.seconds(functionDefaults.timeoutSeconds);
     this.logGroup = new logs.LogGroup(this, 'Log', {
@@ -98,6 +105,7 @@ export class RpcFunction extends Construct {
     });
     this.role = this.#role(regions);
     keys?.grantRead(this.role);
+    originProof?.grantRead(this.role);
     this.function = new lambda.WebFunction(this, 'Function', {
       code: lambda.WebFunctionCode.fromAssetToManagedBucket(props.code, {
         exclude: ['**/*.map', 'data.mjs', 'compile.mjs'],
@@ -111,6 +119,8 @@ export class RpcFunction extends Construct {
       environment: {
         ...props.environment,
         ...(keys && { API_KEY_SECRET: keys.secretArn }),
+        // CloudFront and the platform each add the address that they see.
+        ...(originProof && { ORIGIN_PROOF_SECRET: originProof.secretArn, TRUSTED_PROXIES: '2' }),
         FUNCTION_TIMEOUT_MS: String(timeout.toMilliseconds()),
       },
       // Only lines that our own LOG_LEVEL lets pass are written.

@@ -22,12 +22,7 @@ export class ServiceDomain extends Construct {
 
   constructor(scope: Construct, id: string, { domainName, hostedZoneId }: ServiceDomainProps) {
     super(scope, id);
-    // Records are made by their full name, so the zone's own name (which only a look-up in the account tells) is not
-    // needed: the domain stands in for it.
-    this.#zone = route53.HostedZone.fromHostedZoneAttributes(this, 'Zone', {
-      hostedZoneId,
-      zoneName: domainName,
-    });
+    this.#zone = zoneOf(this, hostedZoneId, domainName);
     this.certificate = new acm.Certificate(this, 'Certificate', {
       domainName,
       validation: acm.CertificateValidation.fromDns(this.#zone),
@@ -42,12 +37,46 @@ export class ServiceDomain extends Construct {
     });
   }
 
-  /** Leads another name of the zone to CloudFront, which has addresses of IPv6, too. */
+  /** Leads another name of the zone to CloudFront. */
   pointEdge(name: string, distribution: cloudfront.Distribution): void {
-    const target = route53.RecordTarget.fromAlias(new CloudFrontTarget(distribution));
-    // With a dot at its end it is a full name, to which the zone's is not added.
-    const record = { zone: this.#zone, recordName: `${name}.`, target };
-    new route53.ARecord(this, 'EdgeAlias', record);
-    new route53.AaaaRecord(this, 'EdgeAliasIpv6', record);
+    pointToEdge(this, this.#zone, name, distribution);
   }
+}
+
+/** A name in a zone of Route 53 that leads to CloudFront. Its certificate is the distribution's. */
+export class EdgeDomain extends Construct {
+  constructor(
+    scope: Construct,
+    id: string,
+    {
+      domainName,
+      hostedZoneId,
+      distribution,
+    }: ServiceDomainProps & { readonly distribution: cloudfront.Distribution },
+  ) {
+    super(scope, id);
+    pointToEdge(this, zoneOf(this, hostedZoneId, domainName), domainName, distribution);
+  }
+}
+
+/**
+ * Records are made by their full name, so the zone's own name (which only a look-up in the account tells) is not
+ * needed: the domain stands in for it.
+ */
+function zoneOf(scope: Construct, hostedZoneId: string, zoneName: string): route53.IHostedZone {
+  return route53.HostedZone.fromHostedZoneAttributes(scope, 'Zone', { hostedZoneId, zoneName });
+}
+
+/** Leads a name to CloudFront, which has addresses of IPv6, too. */
+function pointToEdge(
+  scope: Construct,
+  zone: route53.IHostedZone,
+  name: string,
+  distribution: cloudfront.Distribution,
+): void {
+  const target = route53.RecordTarget.fromAlias(new CloudFrontTarget(distribution));
+  // With a dot at its end it is a full name, to which the zone's is not added.
+  const record = { zone, recordName: `${name}.`, target };
+  new route53.ARecord(scope, 'EdgeAlias', record);
+  new route53.AaaaRecord(scope, 'EdgeAliasIpv6', record);
 }

@@ -8,6 +8,7 @@ import { faults } from './faults/all.ts';
 import { Journal } from './journal.ts';
 import { type Options, readOptions, usage } from './options.ts';
 import { rehearse, type Seen } from './rehearse.ts';
+import { rehearseFunction } from './rehearse-function.ts';
 import { reportOf } from './report.ts';
 import { findTools, NotRun } from './tools.ts';
 
@@ -18,8 +19,11 @@ if (options) {
   const acts = new Acts(journal);
   const seen: Seen = { title: '', loads: [] };
   try {
-    const chosen = options.faults.flatMap((it) => faults[it] ?? []);
-    await rehearse(await findTools(root, chosen), options, folder, journal, acts, seen);
+    if (options.home === 'function') await rehearseFunction(options, folder, journal, acts, seen);
+    else {
+      const chosen = options.faults.flatMap((it) => faults[it] ?? []);
+      await rehearse(await findTools(root, chosen), options, folder, journal, acts, seen);
+    }
   } catch (error) {
     process.exitCode = 1;
     if (error instanceof NotRun) console.error(`rehearsal: NOT RUN, which is a failure: ${error.message}`);
@@ -30,10 +34,10 @@ if (options) {
     const samples = seen.loads.flatMap((it) => it.samples);
     const { taskCounts = [], alarms } = seen.monitor ?? {};
     const { minuteMs } = options;
-    const { title } = seen;
+    const { title, places } = seen;
     await writeFile(
       options.report,
-      reportOf({ title, acts: acts.all, journal, samples, taskCounts, alarms, minuteMs }),
+      reportOf({ title, places, acts: acts.all, journal, samples, taskCounts, alarms, minuteMs }),
     );
     console.log(`the report: ${options.report}`);
   }

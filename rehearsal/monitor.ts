@@ -3,8 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Alarms } from './alarms.ts';
 import { balancerDimension, valuesOf } from './balancer-metrics.ts';
 import type { Deployed } from './deployed.ts';
-import { type LinePredicate, readPattern } from './filter-pattern.ts';
 import { LogTail } from './log-tail.ts';
+import { MetricFilters } from './metric-filters.ts';
 import { Metrics } from './metrics.ts';
 import type { Stage } from './stage.ts';
 import type { Task } from './task.ts';
@@ -32,7 +32,7 @@ export class Monitor implements Watch, AsyncDisposable {
   readonly #end = new AbortController();
   readonly #accessLog: LogTail;
   readonly #taskLogs = new Map<string, LogTail>();
-  readonly #patterns = new Map<string, LinePredicate>();
+  readonly #filters = new MetricFilters();
   readonly #cpu = new Map<string, { atMs: number; seconds: number }>();
   readonly #running: Promise<void>;
   #evaluated = -1;
@@ -170,13 +170,9 @@ export class Monitor implements Watch, AsyncDisposable {
         this.#stage.services.get(version.arn)?.tasks.members.map((it) => it.task) ?? [],
       );
       for (const { properties } of mine) {
-        const matches = this.#pattern(properties.FilterPattern);
-        const found = lines.filter(matches);
-        for (const it of properties.MetricTransformations) {
-          const put = (value: number) => this.#put(it.MetricNamespace, it.MetricName, {}, value);
-          for (const line of found) put(valueIn(line, it.MetricValue));
-          if (lines.length > found.length && it.DefaultValue !== undefined) put(Number(it.DefaultValue));
-        }
+        this.#filters.count(properties, lines, (namespace, name, value) =>
+          this.#put(namespace, name, {}, value),
+        );
       }
     }
   }
@@ -192,30 +188,10 @@ export class Monitor implements Watch, AsyncDisposable {
     );
   }
 
-  #pattern(text: string): LinePredicate {
-    const known = this.#patterns.get(text) ?? readPattern(text);
-    this.#patterns.set(text, known);
-    return known;
-  }
-
   #lookAtCertificates(): void {
     const { certificateArn, pem } = this.#stage.presented;
     if (!pem) return;
     const days = (new X509Certificate(pem).validToDate.getTime() - Date.now()) / 86_400_000;
     this.#put('AWS/CertificateManager', 'DaysToExpiry', { CertificateArn: certificateArn }, Math.floor(days));
   }
-}
-
-/** A transformation's value: a number, or a field of the line, such as `$.count`. */
-function valueIn(line: string, value: string): number {
-  if (!value.startsWith('$.')) return Number(value);
-  const record: unknown = JSON.parse(line);
-  const found = value
-    .slice(2)
-    .split('.')
-    .reduce(
-      (it: unknown, key) => (typeof it === 'object' && it !== null ? Reflect.get(it, key) : undefined),
-      record,
-    );
-  return Number(found ?? 0);
 }

@@ -3,6 +3,8 @@ import { faults } from './faults/all.ts';
 
 /** What a rehearsal was told. */
 export interface Options {
+  /** What serves: containers behind a load balancer, or a Web Function. */
+  readonly home: 'container' | 'function';
   /** Roll-outs under load. */
   readonly rounds: number;
   /** Names of faults. */
@@ -27,6 +29,7 @@ export interface Options {
 
 /** How to call it, a line for each option. */
 export const usage = `usage: npm run rehearse -- [OPTIONS]
+  --home HOME           container (the default) or function, which needs no root and no containers
   --rounds N            roll-outs under load, 2 by default
   --fault NAME          a fault under load, again for more; "all"; none by default
   --check COMMAND       a further check, run by bash with REHEARSAL_ENDPOINT, the file that tells of the endpoint
@@ -46,6 +49,7 @@ export function readOptions(args: readonly string[]): Options {
     const { values } = parseArgs({
       args: [...args],
       options: {
+        home: { type: 'string', default: 'container' },
         rounds: { type: 'string', default: '2' },
         fault: { type: 'string', multiple: true, default: [] },
         check: { type: 'string', multiple: true, default: [] },
@@ -59,6 +63,12 @@ export function readOptions(args: readonly string[]): Options {
         folder: { type: 'string' },
       },
     });
+    const { home } = values;
+    if (home !== 'container' && home !== 'function')
+      throw new Error(`--home must be container or function, not ${home}`);
+    const ofContainers = ['fault', 'check', 'app', 'call', 'failing'] as const;
+    const other = ofContainers.find((it) => home === 'function' && (values[it] ?? []).length > 0);
+    if (other) throw new Error(`--${other} is for containers: leave it out with --home function`);
     const whole = (name: string, text: string, least: number): number => {
       if (!/^\d{1,4}$/.test(text) || Number(text) < least)
         throw new Error(`--${name} must be a whole number from ${least} to 9999, not ${text}`);
@@ -83,7 +93,10 @@ export function readOptions(args: readonly string[]): Options {
       );
     const stranger = values.fault.find((it) => it !== 'all' && !(it in faults));
     if (stranger) throw new Error(`there is no fault ${stranger}: ${Object.keys(faults).join(', ')}`);
+    const context = pairs('-c', values.context);
+    if ('home' in context) throw new Error('-c home: give --home instead');
     return {
+      home,
       rounds: whole('rounds', values.rounds, 0),
       faults: values.fault.includes('all') ? Object.keys(faults) : values.fault,
       checks: values.check,
@@ -91,7 +104,7 @@ export function readOptions(args: readonly string[]): Options {
       stack: values.stack,
       calls: values.call,
       failing: pairs('--failing', values.failing),
-      context: pairs('-c', values.context),
+      context,
       minuteMs: whole('minute', values.minute, 1) * 1000,
       report: values.report,
       folder: values.folder,

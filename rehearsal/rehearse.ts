@@ -26,8 +26,10 @@ const patientAttempts = 20;
 /** What a rehearsal has seen, for its report. It grows while it is played. */
 export interface Seen {
   title: string;
+  /** What runs the service, in the plural. Default: Tasks */
+  places?: string;
   readonly loads: Load[];
-  monitor?: Monitor;
+  monitor?: Pick<Monitor, 'taskCounts' | 'alarms'>;
 }
 
 /** Plays a whole rehearsal. What goes wrong is told by the acts; it ends early where nothing else can be seen. */

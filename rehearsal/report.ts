@@ -8,6 +8,11 @@ import type { TaskCount } from './monitor.ts';
 /** What a report tells of. */
 export interface ReportProps {
   readonly title: string;
+  /**
+   * What runs the service, in the plural.
+   * @default Tasks
+   */
+  readonly places?: string;
   readonly acts: readonly Act[];
   readonly journal: Journal;
   /** Calls of all loads. */
@@ -73,7 +78,7 @@ const secondsOf = (atMs: number, beganMs: number) => ((atMs - beganMs) / 1000).t
 /** About as many points as a picture can show. */
 const mostPoints = 300;
 
-function charts({ acts, journal, samples, taskCounts, alarms }: ReportProps): string {
+function charts({ acts, journal, samples, taskCounts, alarms, places = 'Tasks' }: ReportProps): string {
   const underLoad = acts.filter((it) => it.calls > 0);
   const fromMs = underLoad[0]?.beganMs ?? journal.beganMs;
   const endMs = underLoad.at(-1)?.endedMs ?? fromMs;
@@ -130,7 +135,7 @@ function charts({ acts, journal, samples, taskCounts, alarms }: ReportProps): st
       { name: '99 in 100', style: 'slow', shape: 'line', points: over((of) => quantile(quick(of), 0.99)) },
     ),
     picture(
-      'Tasks',
+      places,
       'number',
       count('running', 'calls', (it) => it.running),
       count('healthy, with calls', 'good', (it) => it.healthy),

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { createUsersClient, type UsersClient } from '../client/client.ts';
+import { createUsersClient, type UsersClient, type UsersClientOptions } from '../client/client.ts';
 import type { Endpoint } from './endpoint.ts';
 import type { Acknowledged } from './users-calls.ts';
 
@@ -12,11 +12,14 @@ export class SignedUp implements Acknowledged {
   readonly names: string[] = [];
 
   readonly #endpoint: Endpoint;
+  readonly #way: Pick<UsersClientOptions, 'protocol' | 'httpVersion'>;
   readonly #run = randomBytes(6).toString('hex');
   #count = 0;
 
-  constructor(endpoint: Endpoint) {
+  /** @param way how it calls, where gRPC does not reach the service. Default: gRPC */
+  constructor(endpoint: Endpoint, way: Pick<UsersClientOptions, 'protocol' | 'httpVersion'> = {}) {
     this.#endpoint = endpoint;
+    this.#way = way;
   }
 
   next(): string {
@@ -56,6 +59,6 @@ export class SignedUp implements Acknowledged {
 
   #client(): UsersClient {
     const { url, ca, serverName, token } = this.#endpoint;
-    return createUsersClient({ endpoint: url, serverName, token, tls: { ca } });
+    return createUsersClient({ endpoint: url, serverName, token, tls: { ca }, ...this.#way });
   }
 }

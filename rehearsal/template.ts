@@ -209,6 +209,20 @@ export interface ScheduleProperties {
   readonly Targets?: readonly { readonly Arn: string; readonly Input?: string }[];
 }
 
+export interface WebFunctionRevisionProperties {
+  readonly ServiceConfig: {
+    readonly EnvironmentVariables: Readonly<Record<string, string>>;
+    readonly MaxConcurrencyPerEnvironment: Numeric;
+    readonly TimeoutSeconds: Numeric;
+  };
+}
+
+export interface WebFunctionEndpointProperties {
+  readonly AuthType: string;
+  readonly ScalingConfig: { readonly MaxEnvironments: Numeric };
+  readonly ThrottleConfig: { readonly RateLimit: Numeric };
+}
+
 /** The types of resources, with their properties. */
 export interface ResourceTypes {
   readonly 'AWS::ElasticLoadBalancingV2::TargetGroup': TargetGroupProperties;
@@ -226,4 +240,9 @@ export interface ResourceTypes {
   readonly 'AWS::DynamoDB::GlobalTable': TableProperties;
   readonly 'AWS::DynamoDB::Table': TableProperties;
   readonly 'AWS::Events::Rule': ScheduleProperties;
+  readonly 'AWS::Lambda::WebFunctionRevision': WebFunctionRevisionProperties;
+  readonly 'AWS::Lambda::WebFunctionEndpoint': WebFunctionEndpointProperties;
+  readonly 'AWS::SecretsManager::Secret': unknown;
+  /** aws-cdk-lib's own, which copies the code of a function to where the platform reads it. */
+  readonly 'Custom::S3ObjectCopy': { readonly ContentHash: string };
 }

@@ -29,6 +29,46 @@ export function everyKindOfCall(
   acknowledged: Acknowledged,
   maxAttempts: number,
 ): CallKind[] {
+  const { kind, signUp, look, health } = callMakers(endpoint, acknowledged, maxAttempts);
+  return [
+    kind('gRPC CreateUser', {}, signUp()),
+    kind('gRPC CreateUser with a password', {}, signUp('correct horse battery')),
+    kind('gRPC GetUsers', {}, look(askedUsers, 0)),
+    kind('gRPC GetUsers, slow reader', {}, look(streamedUsers, thinkMs)),
+    kind('gRPC health check', {}, health),
+    kind('gRPC-Web CreateUser, HTTP/2', { protocol: 'grpc-web' }, signUp()),
+    kind('gRPC-Web GetUsers, HTTP/1.1', { protocol: 'grpc-web', httpVersion: '1.1' }, look(askedUsers, 0)),
+    kind('Connect CreateUser, HTTP/1.1', { protocol: 'connect', httpVersion: '1.1' }, signUp()),
+    kind('Connect GetUsers, HTTP/2', { protocol: 'connect' }, look(askedUsers, 0)),
+    kind('Connect GetUsers, slow reader', { protocol: 'connect' }, look(streamedUsers, thinkMs)),
+    webPage(endpoint, acknowledged, maxAttempts),
+  ];
+}
+
+/** Every kind of call that reaches a function, in front of which nothing speaks HTTP/2. */
+export function callsOverHttp1(
+  endpoint: Endpoint,
+  acknowledged: Acknowledged,
+  maxAttempts: number,
+): CallKind[] {
+  const { kind, signUp, look, health } = callMakers(endpoint, acknowledged, maxAttempts);
+  const connect = { protocol: 'connect', httpVersion: '1.1' } as const;
+  const web = { protocol: 'grpc-web', httpVersion: '1.1' } as const;
+  return [
+    kind('Connect CreateUser', connect, signUp()),
+    kind('Connect CreateUser with a password', connect, signUp('correct horse battery')),
+    kind('Connect GetUsers', connect, look(askedUsers, 0)),
+    kind('Connect GetUsers, slow reader', connect, look(streamedUsers, thinkMs)),
+    kind('Connect health check', connect, health),
+    kind('gRPC-Web CreateUser', web, signUp()),
+    kind('gRPC-Web GetUsers', web, look(askedUsers, 0)),
+    kind('gRPC-Web GetUsers, slow reader', web, look(streamedUsers, thinkMs)),
+    webPage(endpoint, acknowledged, maxAttempts),
+  ];
+}
+
+/** What calls are made of: clients, and what is called. */
+function callMakers(endpoint: Endpoint, acknowledged: Acknowledged, maxAttempts: number) {
   const options = {
     endpoint: endpoint.url,
     serverName: endpoint.serverName,
@@ -65,19 +105,7 @@ export function everyKindOfCall(
     // A task that is about to end says so to whom still asks it.
     assert.match(await client.health('Users'), /^(NOT_)?SERVING$/);
   };
-  return [
-    kind('gRPC CreateUser', {}, signUp()),
-    kind('gRPC CreateUser with a password', {}, signUp('correct horse battery')),
-    kind('gRPC GetUsers', {}, look(askedUsers, 0)),
-    kind('gRPC GetUsers, slow reader', {}, look(streamedUsers, thinkMs)),
-    kind('gRPC health check', {}, health),
-    kind('gRPC-Web CreateUser, HTTP/2', { protocol: 'grpc-web' }, signUp()),
-    kind('gRPC-Web GetUsers, HTTP/1.1', { protocol: 'grpc-web', httpVersion: '1.1' }, look(askedUsers, 0)),
-    kind('Connect CreateUser, HTTP/1.1', { protocol: 'connect', httpVersion: '1.1' }, signUp()),
-    kind('Connect GetUsers, HTTP/2', { protocol: 'connect' }, look(askedUsers, 0)),
-    kind('Connect GetUsers, slow reader', { protocol: 'connect' }, look(streamedUsers, thinkMs)),
-    webPage(endpoint, acknowledged, maxAttempts),
-  ];
+  return { kind, signUp, look, health };
 }
 
 /** `GET /users/`: a line of JSON for each user. No client of ours: its retries are made here. */
@@ -87,11 +115,11 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
     const wanted = pick(names, askedUsers);
     const url = new URL('/users/', endpoint.url);
     for (const username of wanted) url.searchParams.append('username', username);
-    const { status, body } = await fetchText(url, agent, endpoint.token).catch((cause) => {
+    const { status, body } = await fetchText(url, agent, endpoint).catch((cause) => {
       const code = cause.name === 'AbortError' ? Code.DeadlineExceeded : Code.Unavailable;
       throw new ConnectError(`no answer: ${cause.message}`, code, undefined, undefined, cause);
     });
-    // What a load balancer says of a task that it does not reach.
+    // What a load balancer says of a task that it does not reach, or AWS Lambda of a function that does not start.
     if ([502, 503, 504].includes(status)) throw new ConnectError(`HTTP ${status}`, Code.Unavailable);
     assert.equal(status, 200, body);
     const lines = body.trim().split('\n');
@@ -108,10 +136,14 @@ function webPage(endpoint: Endpoint, { names }: Acknowledged, maxAttempts: numbe
 async function fetchText(
   url: URL,
   agent: https.Agent,
-  token: string | undefined,
+  { serverName, token }: Endpoint,
 ): Promise<{ status: number; body: string }> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+  // A function is found by its name, whatever the address.
+  const headers = {
+    ...(serverName !== undefined && { host: serverName }),
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+  };
   const signal = AbortSignal.timeout(deadlineMs);
   https.get(url, { agent, headers, signal }, resolve).on('error', reject);
   const response = await promise;

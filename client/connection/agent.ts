@@ -17,6 +17,12 @@ export function openAgent(
   const ended = new AbortController();
   const Agent = address.secure ? https.Agent : http.Agent;
   const agent = new Agent({ keepAlive: true, timeout: idleTimeoutMs });
+  const attach = agent.reuseSocket.bind(agent);
+  const hold = gathering();
+  agent.reuseSocket = (socket, request) => {
+    if (socket instanceof net.Socket) hold(socket);
+    attach(socket, request);
+  };
   const open = (tunnel?: net.Socket) => {
     const socket = dial(address, 'http/1.1', { connectTimeoutMs, tunnel });
     const timer = setTimeout(() => {
@@ -48,5 +54,24 @@ export function openAgent(
       ended.abort();
       agent.destroy();
     },
+  };
+}
+
+/**
+ * Makes what holds the writes of a socket back until the end of the turn, so that they leave as one. connect-es writes
+ * the head of a request, its message, and, once that is written, its end: three writes for a small call, each of which
+ * costs both ends a system call. Now they are two.
+ */
+function gathering(): (socket: net.Socket) => void {
+  let held: net.Socket[] = [];
+  const release = () => {
+    const sockets = held;
+    held = [];
+    for (const socket of sockets) socket.uncork();
+  };
+  return (socket) => {
+    if (held.length === 0) setImmediate(release);
+    held.push(socket);
+    socket.cork();
   };
 }

@@ -5,8 +5,9 @@ export const webFunctionVariable = 'AWS_LAMBDA_HTTP_ENDPOINT';
 
 /**
  * The environment that settings are read from, once the home of the process has had its say: in a Web Function of AWS
- * Lambda, settings that are not set have the values that suit it (`web-function.ts`); where API_KEY_SECRET names a
- * secret, API_KEY is what that holds (`secret.ts`). What only one home needs is loaded there alone.
+ * Lambda, settings that are not set have the values that suit it (`web-function.ts`); where API_KEY_SECRET or
+ * ORIGIN_PROOF_SECRET names a secret, API_KEY or ORIGIN_PROOF is what that holds (`secret.ts`). What only one home
+ * needs is loaded there alone.
  *
  * @throws ConfigError for settings that the home can't have, and for a secret that can't be read
  */
@@ -16,9 +17,10 @@ export async function homeEnvironment(env: Environment): Promise<Environment> {
     const { webFunctionEnvironment } = await import('./web-function.ts');
     settings = webFunctionEnvironment(settings);
   }
-  if (env.API_KEY_SECRET) {
-    const { withSecret } = await import('./secret.ts');
-    settings = await withSecret(settings);
+  const secrets = ['API_KEY', 'ORIGIN_PROOF'].filter((name) => env[`${name}_SECRET`]);
+  if (secrets.length > 0) {
+    const { withSecrets } = await import('./secret.ts');
+    settings = await withSecrets(settings, secrets);
   }
   return settings;
 }

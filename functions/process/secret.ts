@@ -7,27 +7,34 @@ import { Sha256 } from './sha256.ts';
 const timeoutMs = 5_000;
 
 /**
- * Sets API_KEY to what a secret of AWS Secrets Manager holds: API_KEY_SECRET is its ARN. For homes that put no secret
- * into the environment themselves, as ECS does, so that the key stands in no configuration. The credentials are those
- * that the AWS SDK finds; AWS_ENDPOINT_URL_SECRETS_MANAGER is another address than AWS's, as for the SDKs.
+ * Sets each of the settings to what a secret of AWS Secrets Manager holds, if its name and `_SECRET` is set: that is
+ * the secret's ARN. For homes that put no secret into the environment themselves, as ECS does, so that a key stands in
+ * no configuration. The credentials are those that the AWS SDK finds; AWS_ENDPOINT_URL_SECRETS_MANAGER is another
+ * address than AWS's, as for the SDKs.
  *
- * @throws ConfigError in one line that shows nothing of the secret, if it can't be read
+ * @throws ConfigError in one line that shows nothing of a secret, if it can't be read
  */
-export async function withSecret(env: Environment): Promise<Environment> {
-  const arn = env.API_KEY_SECRET ?? '';
+export async function withSecrets(env: Environment, names: readonly string[]): Promise<Environment> {
+  const read = names.map(async (name): Promise<[string, string]> => [name, await secretOf(env, name)]);
+  return { ...env, ...Object.fromEntries(await Promise.all(read)) };
+}
+
+async function secretOf(env: Environment, name: string): Promise<string> {
+  const setting = `${name}_SECRET`;
+  const arn = env[setting] ?? '';
   const [, region] = /^arn:[\w-]+:secretsmanager:([\w-]+):\d{12}:secret:.+$/.exec(arn) ?? [];
   if (region === undefined) {
-    throw new ConfigError([`API_KEY_SECRET must be the ARN of a secret in Secrets Manager, not "${arn}"`]);
+    throw new ConfigError([`${setting} must be the ARN of a secret in Secrets Manager, not "${arn}"`]);
   }
-  if (env.API_KEY) throw new ConfigError(['API_KEY_SECRET says where API_KEY is: remove one of them']);
+  if (env[name]) throw new ConfigError([`${setting} says where ${name} is: remove one of them`]);
   const url = new URL(
     env.AWS_ENDPOINT_URL_SECRETS_MANAGER || `https://secretsmanager.${region}.amazonaws.com/`,
   );
   try {
-    return { ...env, API_KEY: await secretString(url, region, arn) };
+    return await secretString(url, region, arn);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    throw new ConfigError([`API_KEY_SECRET (${arn}) can't be read: ${reason}`]);
+    throw new ConfigError([`${setting} (${arn}) can't be read: ${reason}`]);
   }
 }
 

@@ -17,6 +17,8 @@ export interface ServerConfig {
   readonly corsOrigins: readonly string[];
   /** How many proxies stand in front and add to `x-forwarded-for`. None: that header says nothing. */
   readonly trustedProxies: number;
+  /** What they show, to prove that a request has come through them. Default: no proof is asked for. */
+  readonly originProof?: string;
   /** The header in which who stands in front names each request. */
   readonly requestIdHeader: string;
   /** What speaks HTTP/2. */
@@ -33,7 +35,7 @@ const defaultRequestIdHeader = 'x-request-id';
 const maxTrustedProxies = 16;
 
 /**
- * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0),
+ * Reads HOST, PORT, WORKERS (1), LOG_LEVEL (info), LOG_FORMAT (json), CORS_ORIGINS, TRUSTED_PROXIES (0), ORIGIN_PROOF,
  * REQUEST_ID_HEADER (x-request-id), HTTP2_ENGINE (own), TLS_CERT_FILE, TLS_KEY_FILE
  * and TLS_CLIENT_CA_FILE. Bad ones become problems of the settings.
  *
@@ -56,11 +58,31 @@ export function readServerSettings(
       (one) => one === '*' || isOrigin(one),
       'origins such as https://example.com',
     ),
-    trustedProxies: settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0,
+    ...readProxies(settings),
     requestIdHeader: readRequestIdHeader(settings),
     http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
     tls: readTlsSettings(settings, checkTls),
   };
+}
+
+/**
+ * ORIGIN_PROOF is for homes that the internet reaches beside the proxies in front, such as a Web Function beside
+ * CloudFront: whoever goes past those could claim any address in `x-forwarded-for`. No problem shows what was set.
+ */
+function readProxies(settings: Settings): Pick<ServerConfig, 'trustedProxies' | 'originProof'> {
+  const trustedProxies = settings.wholeNumber('TRUSTED_PROXIES', { from: 0, to: maxTrustedProxies }) ?? 0;
+  const originProof = settings.text('ORIGIN_PROOF');
+  // What it names is in ORIGIN_PROOF by now (`home.ts`).
+  settings.text('ORIGIN_PROOF_SECRET');
+  if (originProof !== undefined) {
+    if (!/^[\x21-\x7e]{20,}$/.test(originProof)) {
+      settings.problem('ORIGIN_PROOF must have at least 20 characters, of ASCII, without spaces');
+    }
+    if (trustedProxies === 0) {
+      settings.problem('ORIGIN_PROOF needs TRUSTED_PROXIES of 1 or more: it is shown by who stands in front');
+    }
+  }
+  return { trustedProxies, originProof };
 }
 
 function readRequestIdHeader(settings: Settings): string {

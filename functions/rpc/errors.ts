@@ -27,6 +27,7 @@ export const rpcErrors = {
   BAD_HOST: [Code.InvalidArgument, 'the request must name one host'],
   HEADERS_TOO_LARGE: [Code.ResourceExhausted, 'the request has more headers than this server takes'],
   FOREIGN_HOST: [Code.PermissionDenied, 'the request is for another host than this machine'],
+  BESIDE_PROXY: [Code.PermissionDenied, 'the request has not come through the proxy in front of this server'],
   BAD_MESSAGE: [Code.InvalidArgument, 'the request is not a valid message'],
   TRUNCATED_MESSAGE: [Code.InvalidArgument, 'the request ended in the middle of a message'],
   MISSING_MESSAGE: [Code.Unimplemented, 'the method takes one request message, none came'],

@@ -1,11 +1,12 @@
-// Proves that docs/homes.md has the costs that infra/home-costs.ts calculates and the commands that there are; and that
-// the server starts with the settings that it gives for other homes, answers gRPC and the probes, and ends in the time
-// that those homes leave it.
+// Proves that docs/homes.md has the costs that infra/home-costs.ts calculates, the ways that infra/far-regions.ts
+// estimates, and the commands that there are; and that the server starts with the settings that it gives for other
+// homes, answers gRPC and the probes, and ends in the time that those homes leave it.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { createUsersClient } from '../../client/client.ts';
 import { readConfig } from '../../functions/users/config.ts';
+import { farDollars, farRegions } from '../../infra/far-regions.ts';
 import { homeCosts } from '../../infra/home-costs.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { runMain } from '../support/process.ts';
@@ -29,6 +30,14 @@ test('the costs are those that are calculated', () => {
     text.includes(homeCosts()),
     'run `npx node infra/home-costs.ts` and put its table into docs/homes.md',
   );
+});
+
+test('the ways between regions are those that are estimated', () => {
+  assert.ok(
+    text.includes(farRegions()),
+    'run `npx node infra/far-regions.ts` and put its table into docs/homes.md',
+  );
+  assert.ok(text.includes(`between regions costs ${farDollars().toFixed(2)} dollars for a million sign-ups`));
 });
 
 test('the commands are there', () => {

@@ -8,12 +8,19 @@ import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Code, createClient } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions } from '../../client/client.ts';
+import { originProofHeader } from '../../functions/process/origin-proof.ts';
 import { Health } from '../../proto/gen/health/v1/health_pb.js';
+import type { PlatformOptions } from '../../rehearsal/function/platform.ts';
 import { webRequest } from '../e2e/web.ts';
 import { eventually } from '../support/patience.ts';
 import { endpoint, withoutEndpoint } from '../users/stores/dynamodb-setting.ts';
-import type { PlatformOptions } from './platform.ts';
 import { type FunctionSetting, startFunction } from './setting.ts';
+
+/** As `infra/rpc-function.ts` sets it; the stand-in of Secrets Manager has one secret. */
+const behindCloudFront = {
+  ORIGIN_PROOF_SECRET: 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:proof-AbCdEf',
+  TRUSTED_PROXIES: '2',
+};
 
 const rounds = Number(process.env.FUNCTION_REVISIONS || 5);
 const callers = 8;
@@ -89,6 +96,23 @@ withFunction('the log has the form and the ids of the platform', {}, async (runn
   const { forwardedFor } = lines().find(({ requestId }) => requestId === id);
   assert.equal(forwardedFor, '127.0.0.1');
   assert.doesNotMatch(environment?.lines.join('\n') ?? '', new RegExp(target.token));
+});
+
+test('behind CloudFront a client is who CloudFront has seen, and nobody comes past it', async () => {
+  if (endpoint === undefined) return withoutEndpoint('behind CloudFront');
+  await using running = await startFunction(endpoint, {}, behindCloudFront);
+  // What CloudFront adds; the platform adds CloudFront's address, here that of the test.
+  const metadata = {
+    'x-forwarded-for': '198.51.100.1, 203.0.113.9',
+    [originProofHeader]: running.target.token,
+  };
+  using client = open(running, { metadata });
+  assert.deepEqual(await names(client), ['alexa', 'christie']);
+  using past = open(running, { metadata: { 'x-forwarded-for': '203.0.113.9' } });
+  await assert.rejects(names(past), { code: Code.PermissionDenied });
+  const [environment] = running.platform.environments;
+  const addresses = () => (environment?.lines ?? []).map((it) => JSON.parse(it).forwardedFor);
+  assert.ok(await eventually(() => addresses().filter((it) => it === '203.0.113.9').length === 2));
 });
 
 withFunction('gRPC is told what works', {}, async (running) => {

@@ -2,10 +2,11 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { domainName, FunctionPlatform, type PlatformOptions } from '../../rehearsal/function/platform.ts';
+import { type Revision, zipFolder } from '../../rehearsal/function/revision.ts';
 import { listen } from '../support/listener.ts';
+import { root } from '../support/process.ts';
 import { testTable } from '../users/stores/dynamodb-table.ts';
-import { domainName, FunctionPlatform, type PlatformOptions } from './platform.ts';
-import { type Revision, zipBundle } from './revision.ts';
 
 /** A function as the deployment makes it: the zip, a table, and the key of callers in Secrets Manager. */
 export interface FunctionSetting extends AsyncDisposable {
@@ -41,8 +42,10 @@ export async function startFunction(
       response.end(JSON.stringify({ SecretString: token }));
     }),
   );
+  const zip = join(folder, 'function.zip');
+  await zipFolder(join(root, 'dist/users'), zip, isLeftOut);
   const revision = {
-    zip: zipBundle(folder),
+    zip,
     environment: {
       ...ofTheRole(),
       USERS_TABLE: table.name,
@@ -67,6 +70,9 @@ export async function startFunction(
     },
   };
 }
+
+/** As `RpcFunction` leaves out. */
+const isLeftOut = (name: string) => name.endsWith('.map') || ['data.mjs', 'compile.mjs'].includes(name);
 
 /** What the platform gives of the role and the region: those of the test, whose tables are not others'. */
 function ofTheRole(): Record<string, string> {

@@ -1,5 +1,6 @@
 // Proves what `-c home=function` and `home=both` make: one function with its table and key, least privilege, ceilings,
-// a log that ends, alarms; IAM in place of keys; the same users for both homes; and which options contradict a home.
+// a log that ends, alarms; IAM in place of keys; CloudFront in front, and past it nobody; the same users for both homes;
+// and which options contradict a home.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -8,6 +9,7 @@ import { describe, test } from 'node:test';
 import { Validations } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
+import { originProofHeader } from '../../functions/process/origin-proof.ts';
 import { readOptions } from '../../infra/context.ts';
 import { FunctionStack } from '../../infra/function-stack.ts';
 import { UsersStack } from '../../infra/users-stack.ts';
@@ -137,6 +139,102 @@ test('home=function with its options', () => {
   assert.match(revision, /"FUNCTION_TIMEOUT_MS":"900000"/);
 });
 
+describe('home=function behind CloudFront', () => {
+  const certificateArn =
+    'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
+  const own = { edge: 'true', edgeName: 'api.example.com', edgeCertificateArn: certificateArn };
+
+  test('CloudFront asks the endpoint by its own name, waits as long as a call lasts, and keeps nothing', () => {
+    const { function: template } = templates({ edge: 'true', timeoutSeconds: '100' });
+    const { Properties } = theOnly(template, 'AWS::CloudFront::Distribution');
+    const { DistributionConfig: config } = Properties as { DistributionConfig: EdgeConfig }; // as CDK writes it
+    const [origin] = config.Origins;
+    assert.match(JSON.stringify(origin?.DomainName), /"Fn::GetAtt":\["ServiceFunction.*","DomainName"\]/);
+    assert.equal(origin?.CustomOriginConfig.OriginReadTimeout, 100);
+    assert.equal(origin?.CustomOriginConfig.OriginProtocolPolicy, 'https-only');
+    assert.equal(origin?.OriginCustomHeaders[0]?.HeaderName, originProofHeader);
+    assert.match(JSON.stringify(origin?.OriginCustomHeaders[0]?.HeaderValue), /resolve:secretsmanager:/);
+    const { AllowedMethods, CachePolicyId, OriginRequestPolicyId, GrpcConfig } = config.DefaultCacheBehavior;
+    assert.ok(AllowedMethods.includes('POST'));
+    // CachingDisabled and AllViewerExceptHostHeader, as AWS names them everywhere.
+    assert.equal(CachePolicyId, '4135ea2d-6df8-44a3-9df3-4b5a84be39ad');
+    assert.equal(OriginRequestPolicyId, 'b689b0a8-53d0-40ab-baf2-68738e2966ac');
+    assert.notEqual(GrpcConfig?.Enabled, true);
+    const { Value } = template.findOutputs('Endpoint').Endpoint ?? {};
+    assert.match(JSON.stringify(Value), /"Fn::GetAtt":\["EdgeDistribution.*","DomainName"\]/);
+  });
+
+  test('the function asks for the proof, and takes clients for what CloudFront has seen', () => {
+    const { function: template } = templates({ edge: 'true' });
+    const text = JSON.stringify(theOnly(template, 'AWS::Lambda::WebFunctionRevision').Properties);
+    assert.match(text, /"ORIGIN_PROOF_SECRET":\{"Ref":"EdgeProofSecret/);
+    assert.match(text, /"TRUSTED_PROXIES":"2"/);
+    const role = resourcesOf(template, 'AWS::IAM::Policy').find(([id]) => id.startsWith('ServiceRole'));
+    assert.match(
+      JSON.stringify(role),
+      /"secretsmanager:GetSecretValue"\],"Effect":"Allow","Resource":\[[^\]]*\{"Ref":"EdgeProofSecret/,
+    );
+    const { function: without } = templates();
+    assert.doesNotMatch(JSON.stringify(without), /ORIGIN_PROOF|TRUSTED_PROXIES|CloudFront::/);
+  });
+
+  test('a call is waited for from one minute to two', () => {
+    for (const [timeoutSeconds, readTimeout] of [
+      ['3', 60],
+      ['900', 120],
+    ] as const) {
+      const { function: template } = templates({ edge: 'true', timeoutSeconds });
+      template.hasResourceProperties('AWS::CloudFront::Distribution', {
+        DistributionConfig: { Origins: [{ CustomOriginConfig: { OriginReadTimeout: readTimeout } }] },
+      });
+    }
+  });
+
+  test('a name of your own is made in its zone, or told where to lead', () => {
+    const { function: made } = templates({ ...own, hostedZone: 'Z0123456789ABC' });
+    made.hasResourceProperties('AWS::CloudFront::Distribution', {
+      DistributionConfig: {
+        Aliases: ['api.example.com'],
+        ViewerCertificate: { AcmCertificateArn: certificateArn },
+      },
+    });
+    const records = resourcesOf(made, 'AWS::Route53::RecordSet').map(([, it]) => it.Properties);
+    assert.deepEqual(records.map(({ Name, Type }) => [Name, Type]).sort(), [
+      ['api.example.com.', 'A'],
+      ['api.example.com.', 'AAAA'],
+    ]);
+    assert.deepEqual(made.findOutputs('Endpoint').Endpoint?.Value, 'https://api.example.com');
+    const { function: told } = templates(own);
+    told.resourceCountIs('AWS::Route53::RecordSet', 0);
+    assert.ok(told.findOutputs('EdgeTarget').EdgeTarget);
+  });
+
+  test('with both homes it stands before the containers alone', () => {
+    const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
+    const { function: template, containers } = templates({ home: 'both', edge: 'true', ...domain });
+    template.resourceCountIs('AWS::CloudFront::Distribution', 0);
+    containers?.resourceCountIs('AWS::CloudFront::Distribution', 1);
+  });
+});
+
+/** What is looked at of a distribution. */
+interface EdgeConfig {
+  readonly Origins: {
+    readonly DomainName: unknown;
+    readonly CustomOriginConfig: {
+      readonly OriginReadTimeout: number;
+      readonly OriginProtocolPolicy: string;
+    };
+    readonly OriginCustomHeaders: { readonly HeaderName: string; readonly HeaderValue: unknown }[];
+  }[];
+  readonly DefaultCacheBehavior: {
+    readonly AllowedMethods: string[];
+    readonly CachePolicyId: string;
+    readonly OriginRequestPolicyId: string;
+    readonly GrpcConfig?: { readonly Enabled: boolean };
+  };
+}
+
 test('home=both serves the same users, and takes the same key', () => {
   const { function: template, containers } = templates({ home: 'both' });
   containers?.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
@@ -151,6 +249,15 @@ test('home=both serves the same users, and takes the same key', () => {
 
 for (const [context, problem] of [
   [{ home: 'function', minTasks: '2' }, 'minTasks is for containers: leave it out with home=function'],
+  [
+    { home: 'function', domainName: 'users.example.com' },
+    'domainName is for containers: a function has a name of yours at CloudFront alone, by edge, edgeName and edgeCertificateArn',
+  ],
+  [{ home: 'function', hostedZone: 'Z1' }, 'hostedZone needs edgeName, the name to make in it'],
+  [
+    { home: 'function', auth: 'iam', edge: 'true' },
+    'auth=iam and edge: callers sign for the name of the endpoint, and CloudFront has another; take auth=key or jwt',
+  ],
   [{ rateLimit: '100' }, 'rateLimit is for a function: set home=function or both, or leave it out'],
   [{ auth: 'iam' }, 'auth=iam needs home=function: a load balancer knows no signatures'],
   [

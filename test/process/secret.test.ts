@@ -1,4 +1,5 @@
-// Proves that API_KEY_SECRET makes a key of what Secrets Manager holds: the request is signed and asks for that secret;
+// Proves that API_KEY_SECRET makes a key of what Secrets Manager holds, and ORIGIN_PROOF_SECRET a proof: the request is
+// signed and asks for that secret;
 // what can't be read, or contradicts another setting, is told in a line that shows nothing of the secret.
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
@@ -45,6 +46,16 @@ it('is read once at the start', async (t) => {
     String(asked[0]?.headers.authorization),
     /^AWS4-HMAC-SHA256 Credential=AKID\/\d{8}\/eu-central-1\/secretsmanager\/aws4_request, /,
   );
+});
+
+it('is read for each setting that names one', async (t) => {
+  const { asked, env } = await manager(t, 200, { SecretString: key });
+  const config = readConfig(
+    await homeEnvironment({ ...env, ORIGIN_PROOF_SECRET: arn, TRUSTED_PROXIES: '2' }),
+  );
+  assert.equal(config.auth.keys.length, 1);
+  assert.equal(config.originProof, key);
+  assert.equal(asked.length, 2);
 });
 
 it('that can not be read is told', async (t) => {

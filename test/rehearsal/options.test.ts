@@ -19,6 +19,12 @@ it('reads what is given', () => {
   assert.deepEqual(given.context, { deployment: 'canary', a: 'b=c' });
 });
 
+it('reads which home is rehearsed', () => {
+  assert.equal(readOptions([]).home, 'container');
+  const given = readOptions('--home function --rounds 3 -c rateLimit=100'.split(' '));
+  assert.deepEqual([given.home, given.rounds, given.context], ['function', 3, { rateLimit: '100' }]);
+});
+
 it('reads what is to be called of another app', () => {
   const app = ['--app', 'npx node infra/examples/app.ts', '--stack', 'Shop'];
   const calls = ['--call', '/shop.Orders/Greet', '--call', '/shop.Stock/Greet', '--failing', 'FAIL=1'];
@@ -30,6 +36,9 @@ it('reads what is to be called of another app', () => {
 
 for (const [args, reason] of [
   ['--round 3', /Unknown option/],
+  ['--home lambda', /--home must be container or function, not lambda/],
+  ['--home function --fault killed', /--fault is for containers: leave it out with --home function/],
+  ['-c home=function', /-c home: give --home instead/],
   ['--rounds many', /--rounds must be a whole number from 0 to 9999, not many/],
   ['--rounds 12345', /--rounds must be a whole number from 0 to 9999, not 12345/],
   ['--minute 0', /--minute must be a whole number from 1 to 9999, not 0/],
@@ -50,7 +59,7 @@ it('says how to use it', () => {
   const tell = (arg: string) => spawnSync(process.execPath, [main, arg], { encoding: 'utf8' });
   const asked = tell('--help');
   assert.equal(asked.status, 0);
-  assert.match(asked.stdout, /^usage: .*\n +--rounds N/);
+  assert.match(asked.stdout, /^usage: .*\n +--home HOME .*\n +--rounds N/);
   assert.equal(asked.stderr, '');
   const unknown = tell('--round');
   assert.equal(unknown.status, 2);

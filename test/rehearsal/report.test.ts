@@ -65,6 +65,15 @@ it('needs nothing else, and takes no text for HTML', async () => {
   assert.ok(html.includes('&lt;script&gt;'));
 });
 
+it('shows what runs the service by its name', async () => {
+  const { acts } = await played(true);
+  const told = { title: 'x', acts: acts.all, journal, samples: [], taskCounts: [], minuteMs: 1000 };
+  assert.match(reportOf(told), /Tasks/);
+  const ofFunction = reportOf({ ...told, places: 'Environments' });
+  assert.match(ofFunction, /Environments/);
+  assert.doesNotMatch(ofFunction, /Tasks/);
+});
+
 it('tells also of a rehearsal in which nothing was called', async () => {
   const acts = new Acts(journal);
   await acts.play('Bootstrap, deploy', async () => assert.fail('no stack'));

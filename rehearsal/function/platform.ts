@@ -5,7 +5,7 @@ import https from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { createAuthority } from '../support/certificates.ts';
+import { selfSigned } from './certificate.ts';
 import { type Ended, Environment } from './environment.ts';
 import type { Revision } from './revision.ts';
 
@@ -45,29 +45,34 @@ export class FunctionPlatform implements AsyncDisposable {
   coldStarts = 0;
   /** How those that are gone have ended. */
   readonly ends: Ended[] = [];
+  /** The log of the function: lines of all environments, and the platform's about them. */
+  readonly log: string[] = [];
   readonly #options: Required<PlatformOptions>;
   readonly #server: https.Server;
   readonly #environments = new Set<Environment>();
   readonly #ending = new Set<Promise<void>>();
-  readonly #waiting: (() => void)[] = [];
   readonly #timer: NodeJS.Timeout;
+  /** The certificate of the endpoint, which signs itself (PEM). */
   readonly ca: string;
   #revision: Revision;
   #second = { at: 0, requests: 0 };
 
   /** Starts an endpoint that serves a revision. */
   static async start(revision: Revision, options: PlatformOptions = {}): Promise<FunctionPlatform> {
-    const { ca, issue } = await createAuthority();
-    const { cert, key } = await issue({ dns: [domainName] });
-    const platform = new FunctionPlatform(revision, options, ca, { cert, key, ALPNProtocols: ['http/1.1'] });
+    const pair = await selfSigned(domainName);
+    const platform = new FunctionPlatform(revision, options, { ...pair, ALPNProtocols: ['http/1.1'] });
     platform.#server.listen(0, '127.0.0.1');
     await once(platform.#server, 'listening');
     return platform;
   }
 
-  private constructor(revision: Revision, options: PlatformOptions, ca: string, tls: https.ServerOptions) {
+  private constructor(
+    revision: Revision,
+    options: PlatformOptions,
+    tls: https.ServerOptions & { cert: string },
+  ) {
     this.#revision = revision;
-    this.ca = ca;
+    this.ca = tls.cert;
     this.#options = {
       timeoutMs: 30_000,
       callsPerEnvironment: 64,
@@ -91,6 +96,11 @@ export class FunctionPlatform implements AsyncDisposable {
   /** Environments that there are. */
   get environments(): ReadonlySet<Environment> {
     return this.#environments;
+  }
+
+  /** Environments that get no requests any more, and are not over yet. */
+  get endingCount(): number {
+    return this.#ending.size;
   }
 
   /** Serves another revision from now on. What the one before has begun it may finish. */
@@ -118,8 +128,8 @@ export class FunctionPlatform implements AsyncDisposable {
     if (this.#isTooMuch()) return refuse(response, 429, 'Endpoint.RateLimitExceeded');
     // Half-duplex: nothing of an answer passes before all of its request.
     const body = await buffer(request);
-    const environment = await this.#environment(endsAtMs);
-    if (environment === undefined) return refuse(response, 503, 'Endpoint.NoEnvironment');
+    const environment = this.#environment();
+    if (environment === undefined) return refuse(response, 429, 'Endpoint.ConcurrencyLimitExceeded');
     try {
       const port = await environment.ready.catch((error: unknown) => {
         this.failedStarts.push(error);
@@ -133,7 +143,6 @@ export class FunctionPlatform implements AsyncDisposable {
     } finally {
       environment.running -= 1;
       environment.lastUsedMs = performance.now();
-      this.#waiting.shift()?.();
     }
   }
 
@@ -144,28 +153,26 @@ export class FunctionPlatform implements AsyncDisposable {
     return this.#second.requests > this.#options.rateLimit;
   }
 
-  async #environment(endsAtMs: number): Promise<Environment | undefined> {
+  /**
+   * One that has room; a new one, where there may be more; else none, and the request is refused at once. Source:
+   * "Endpoint Scaling Controls" of AWS's agent toolkit for Web Functions.
+   */
+  #environment(): Environment | undefined {
     const { callsPerEnvironment, maxEnvironments } = this.#options;
-    for (;;) {
-      for (const one of this.#environments) {
-        if (one.running < callsPerEnvironment) {
-          one.running += 1;
-          return one;
-        }
-      }
-      if (this.#environments.size < maxEnvironments) {
-        const one = new Environment(this.#revision);
-        this.coldStarts += 1;
+    for (const one of this.#environments) {
+      if (one.running < callsPerEnvironment) {
         one.running += 1;
-        this.#environments.add(one);
         return one;
       }
-      const leftMs = endsAtMs - performance.now();
-      if (leftMs <= 0) return undefined;
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.push(resolve);
-      await Promise.race([promise, delay(leftMs)]);
     }
+    if (this.#environments.size >= maxEnvironments) return undefined;
+    const one = new Environment(this.#revision, (line) => this.log.push(line));
+    this.coldStarts += 1;
+    one.running += 1;
+    this.#environments.add(one);
+    // One that ends by itself takes no more requests.
+    one.gone.then(() => this.#retire(one));
+    return one;
   }
 
   async #forward(
