@@ -21,6 +21,7 @@ import {
   measureWorkers,
 } from './parts.ts';
 import { picture } from './picture.ts';
+import { keepToLoadCore } from './process.ts';
 import { writeCallCosts } from './stores/call-costs.ts';
 import { measureStores } from './stores/measure.ts';
 import { simulate, simulatedSize } from './stores/simulation.ts';
@@ -83,6 +84,7 @@ const asked = new Set(positionals.length > 0 ? positionals : parts);
 const isOfStores = [...asked].every((it) => it === 'stores' || it === 'capacity');
 if (values.write && (values.only ?? values.against) !== undefined) fail('--write needs all servers of today');
 if (process.platform !== 'linux' || os.availableParallelism() < 2) fail('this needs Linux and two cores');
+keepToLoadCore();
 
 const effort: Effort = {
   ...(values.quick

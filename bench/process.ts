@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, readFileSync, truncateSync } from 'node:fs';
 import net from 'node:net';
@@ -16,6 +16,16 @@ export const bothCores = `${loadCore},${serverCore}`;
 const startTimeoutMs = 20_000;
 /** What Linux counts CPU time in, whatever the kernel's own tick is (USER_HZ). */
 const microsPerTick = 10_000;
+
+/**
+ * Keeps this process, whose threads would else take turns with a server, on the core of the loads: those that are here
+ * call from there. Processes that it starts are there too, unless `taskset` says otherwise, as `start` does.
+ */
+export function keepToLoadCore(): void {
+  execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', loadCore, String(process.pid)], {
+    stdio: 'ignore',
+  });
+}
 
 /** A running server, in a process of its own. */
 export interface Running {

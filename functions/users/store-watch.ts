@@ -36,18 +36,23 @@ export interface StoreObserver {
 export function watchedStore(store: UserStore, observers: readonly StoreObserver[]): UserStore {
   const now = observers.some((it) => it.wantsDuration) ? () => performance.now() : () => Number.NaN;
 
-  async function told<T>(operation: StoreOperation, users: number, call: () => Promise<T>): Promise<T> {
+  /** No async function: many calls wait at once, and each would keep what it has made. */
+  function told<T>(operation: StoreOperation, users: number, call: () => Promise<T>): Promise<T> {
     const sinceMs = now();
-    let error: unknown;
-    try {
-      return await call();
-    } catch (thrown) {
-      error = thrown;
-      throw thrown;
-    } finally {
+    const tell = (error: unknown) => {
       const durationMs = now() - sinceMs;
       for (const observer of observers) observer.ended(operation, durationMs, users, error);
-    }
+    };
+    return call().then(
+      (answer) => {
+        tell(undefined);
+        return answer;
+      },
+      (error) => {
+        tell(error);
+        throw error;
+      },
+    );
   }
 
   return {

@@ -1,6 +1,6 @@
 // Proves that the flags of the image make a heap that suits the memory of its container, in real cgroups where this
 // machine lets one be made, that the service knows it, and that a full heap is V8's to end, with words, and never the
-// kernel's, without.
+// kernel's, without; and that V8 has one thread beside the program.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -81,6 +81,27 @@ inContainer(512, 'the heap is full before the container is', async (cgroup) => {
   assert.match(errors, /JavaScript heap out of memory/);
   assert.equal(signal, 'SIGABRT');
   assert.equal(cgroup.oomKills(), 0);
+});
+
+/** Names of threads are Linux's: `comm` in https://man7.org/linux/man-pages/man5/proc_pid_task.5.html */
+const hasNames = process.platform === 'linux';
+
+it('V8 has one thread beside the program, so that it can take no more than half of a core', {
+  skip: !hasNames,
+}, async () => {
+  const list = `
+    import { readdirSync, readFileSync } from 'node:fs';
+    const tasks = '/proc/self/task/';
+    console.log(readdirSync(tasks).map((id) => readFileSync(tasks + id + '/comm', 'utf8').trim()).join(' '));`;
+  const { out } = await run(['--input-type=module', '--eval', list]);
+  assert.deepEqual(
+    out
+      .trim()
+      .split(' ')
+      .filter((name) => name === 'V8Worker'),
+    ['V8Worker'],
+    out,
+  );
 });
 
 it('`npm start` makes the same heap as the image', () => {

@@ -70,27 +70,31 @@ export class LatencyLimit {
   /**
    * Waits for work, if that may begin.
    *
+   * @param work rejects where it fails, and does not throw
    * @param signal of the call. Work that fails once it is aborted has told nothing: it would have taken longer
    * @throws OVERLOADED, or as the work does
    */
-  async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     const startedAtMs = this.#now();
     if (startedAtMs - this.#windowAtMs >= windowMs) this.#endWindow(startedAtMs);
-    if (this.#waiting >= this.#limit) throw overloaded(pushbackMs);
+    if (this.#waiting >= this.#limit) return Promise.reject(overloaded(pushbackMs));
     if (this.#waiting === 0) this.#lastEndMs = startedAtMs;
     this.#waiting += 1;
     if (this.#waiting > this.#mostWaiting) this.#mostWaiting = this.#waiting;
-    try {
-      const result = await work();
-      this.#lastEndMs = this.#now();
-      if (this.#samples.length < maxSamples) this.#samples.push(this.#lastEndMs - startedAtMs);
-      return result;
-    } catch (error) {
-      if (!signal?.aborted) this.#lastEndMs = this.#now();
-      throw error;
-    } finally {
-      this.#waiting -= 1;
-    }
+    // No async function: many calls wait at once, and each would keep what it has made.
+    return work().then(
+      (result) => {
+        this.#waiting -= 1;
+        this.#lastEndMs = this.#now();
+        if (this.#samples.length < maxSamples) this.#samples.push(this.#lastEndMs - startedAtMs);
+        return result;
+      },
+      (error) => {
+        this.#waiting -= 1;
+        if (!signal?.aborted) this.#lastEndMs = this.#now();
+        throw error;
+      },
+    );
   }
 
   #endWindow(nowMs: number): void {

@@ -25,9 +25,9 @@ export function getUsersMethod({ store, limits }: Pick<MethodParts, 'store' | 'l
     if (users.length === 0) return;
     const options = { store, limits, context };
     // Most requests are one chunk, and there is nothing to read ahead.
-    const isOneChunk = users.length <= limits.readChunkUsers;
-    const chunks = isOneChunk ? [await readChunk(users, options)] : readAhead(users, options);
-    for await (const chunk of chunks) yield resultsOf(chunk, context.signal);
+    if (users.length <= limits.readChunkUsers)
+      yield resultsOf(await readChunk(users, options), context.signal);
+    else for await (const chunk of readAhead(users, options)) yield resultsOf(chunk, context.signal);
   }
 
   return function getUsers(request: GetUsersRequest, context: HandlerContext): AsyncIterable<GetUsersResult> {

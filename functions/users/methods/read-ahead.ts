@@ -30,15 +30,15 @@ export const released: User = create(UserSchema);
 const nobody: Wanted = { username: '', userId: 0 };
 
 /** Reads at most `readChunkUsers` users from the store. Throws as `callStore` does. */
-export async function readChunk(asked: User[], { store, limits, context }: ReadOptions): Promise<Chunk> {
+export function readChunk(asked: User[], { store, limits, context }: ReadOptions): Promise<Chunk> {
   const wanted = asked.map(lookup);
-  const found = await callStore((within) => store.find(wanted, within), {
+  const found = callStore((within) => store.find(wanted, within), {
     context,
     limits,
     retrySafe: true,
     span: storeSpan(context, store, 'find', wanted.length),
   });
-  return { asked, found };
+  return found.then((users) => ({ asked, found: users }));
 }
 
 /**

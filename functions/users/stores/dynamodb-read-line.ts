@@ -56,15 +56,18 @@ export class ReadLine {
   read(keys: readonly string[], signal: AbortSignal): Promise<ReadonlyMap<string, Item>> {
     if (signal.aborted) return Promise.reject(signal.reason);
     // A key that DynamoDB refuses would fail the batch, and others with it.
-    const valid = [...new Set(keys)].filter(isKey);
+    const different = keys.length > 1 ? [...new Set(keys)] : keys;
+    const valid = different.filter(isKey);
     if (valid.length === 0) return Promise.resolve(nothing);
     const read = new Read(valid.length, signal, this.#leave);
     this.#enqueue(read, valid);
     return read.promise;
   }
 
-  #enqueue(read: Read, keys: readonly string[]): void {
-    for (const key of keys) read.waiting.push(key);
+  /** @param keys become the read's own */
+  #enqueue(read: Read, keys: string[]): void {
+    if (read.waiting.length === 0) read.waiting = keys;
+    else for (const key of keys) read.waiting.push(key);
     this.#queue.add(read);
     this.#waitingKeys += keys.length;
     this.#sendSoon();
@@ -121,7 +124,7 @@ export class ReadLine {
     for (const read of this.#queue) {
       const room = maxBatchKeys - batch.keys.size;
       if (room === 0) break;
-      const keys = read.waiting.splice(0, Math.min(share, room));
+      const keys = read.next(Math.min(share, room));
       this.#waitingKeys -= keys.length;
       for (const key of keys) batch.keys.add(key);
       const part = batch.parts.get(read);
@@ -175,7 +178,7 @@ export class ReadLine {
     if (isSentAgain) this.#options.events.retried(system);
   }
 
-  #readAgain(read: Read, keys: readonly string[], chance: number): void {
+  #readAgain(read: Read, keys: string[], chance: number): void {
     const pause = setTimeout(
       () => {
         read.pauses?.delete(pause);

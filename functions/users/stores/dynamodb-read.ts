@@ -3,6 +3,9 @@ import type { Item } from './dynamodb-items.ts';
 /** No item that was asked for is there. */
 export const nothing: ReadonlyMap<string, Item> = new Map();
 
+/** No keys: a list that nobody adds to. */
+const none: string[] = [];
+
 /** What one call reads. Many wait at once, and collections of young objects copy what each has made: so it is little. */
 export class Read {
   readonly promise: Promise<ReadonlyMap<string, Item>>;
@@ -10,7 +13,7 @@ export class Read {
   /** Keys that are neither answered nor given up. */
   unanswered: number;
   /** Those of them that wait for a batch. */
-  readonly waiting: string[] = [];
+  waiting: string[] = none;
   /** Batches, one after the other, in which DynamoDB has left out all that was read for it. */
   tries = 0;
   /** Pauses of keys that were left out, before they wait for a batch again. */
@@ -30,6 +33,14 @@ export class Read {
     this.unanswered = keys;
     this.signal = signal;
     signal.addEventListener('abort', this.#aborted);
+  }
+
+  /** Takes so many of its keys, or all there are, out of those that wait. */
+  next(most: number): string[] {
+    const keys = this.waiting;
+    if (keys.length > most) return keys.splice(0, most);
+    this.waiting = none;
+    return keys;
   }
 
   /** Takes what was found of some of its keys. @param isOfOne whether it is all that was found */

@@ -101,18 +101,26 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     signal: AbortSignal,
     call: () => Promise<T>,
   ): Promise<T> {
-    signal.throwIfAborted();
-    if (closed) throw new StoreError('the store is closed', { retrySafe: true });
-    callsUnderWay += 1;
+    begin(signal);
     try {
       return await call();
     } catch (cause) {
       signal.throwIfAborted();
       throw fault(what, cause, repeatable);
     } finally {
-      callsUnderWay -= 1;
-      if (closed && callsUnderWay === 0) lastEnded.resolve();
+      end();
     }
+  }
+
+  function begin(signal: AbortSignal): void {
+    signal.throwIfAborted();
+    if (closed) throw new StoreError('the store is closed', { retrySafe: true });
+    callsUnderWay += 1;
+  }
+
+  function end(): void {
+    callsUnderWay -= 1;
+    if (closed && callsUnderWay === 0) lastEnded.resolve();
   }
 
   /**
@@ -175,14 +183,34 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
     }
   }
 
-  /** No async function: many of it wait at once, and each would keep what it was called with. */
+  /** `run` in one step: many of it wait at once, and each async function on the way would keep what it has made. */
   function find(wanted: readonly Wanted[], signal: AbortSignal): Promise<(StoredUser | undefined)[]> {
+    const failed = (cause: unknown): never => {
+      signal.throwIfAborted();
+      throw fault('read users', cause, true);
+    };
+    try {
+      begin(signal);
+    } catch (error) {
+      return Promise.reject(error);
+    }
     const keys = wanted.map(keyOf);
-    return reads.read(keys, signal).then((items) =>
-      keys.map((key) => {
-        const item = items.get(key);
-        return item && userOf(item);
-      }),
+    return reads.read(keys, signal).then(
+      (items) => {
+        end();
+        try {
+          return keys.map((key) => {
+            const item = items.get(key);
+            return item && userOf(item);
+          });
+        } catch (cause) {
+          return failed(cause);
+        }
+      },
+      (cause) => {
+        end();
+        return failed(cause);
+      },
     );
   }
 
@@ -218,7 +246,7 @@ export async function openDynamoStore(options: DynamoStoreOptions): Promise<User
       run('remove the user', valid.heldUntilMs > now(), signal, () => remove(valid, signal)),
     list: (listing, signal) => run('list users', true, signal, () => listNames(users, listing, signal)),
     all,
-    find: (wanted, signal) => run('read users', true, signal, () => find(wanted, signal)),
+    find,
     probe: (signal) => run('read or write users', true, signal, () => probe(signal)),
     async close() {
       closed = true;
