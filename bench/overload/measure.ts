@@ -23,8 +23,12 @@ const lengthened = 5;
 const connections = 64;
 /** Each of them is a client, though all have one address. */
 const manyClients = { MAX_CALLS_PER_CLIENT: '1000000', MAX_HELD_BYTES_PER_CLIENT: String(64 * 2 ** 20) };
+/** As many calls at once as the open loop has connections, and some: with few, more of them would share a read. */
+const atOnce = { ...unaryLoads[0], connections, streams: 4 };
 /** What can be done is measured once the compiler has done its work: else too little would be asked. */
 const warmUpCalls = 400_000;
+/** By so many it is measured, before each load and after it. */
+const capacityCalls = 60_000;
 
 /** A server under one load. */
 export interface OverloadRow {
@@ -81,11 +85,10 @@ export async function measureOverload(servers: readonly Subject[], effort: Effor
       effort.say(`start ${count} of ${effort.starts}: ${subject.title}, more than it can do`);
       await withServers([subject], effort.folder, async ([server]) => {
         if (server === undefined) return;
-        const capacity = await capacityOf(server, effort);
+        await warmUp(server, effort);
         for (const [it, values] of readings) {
           if (it.subject !== subject) continue;
-          values.push(await overload(program, server, capacity, it.factor, effort));
-          server.forgetOutput();
+          values.push(await overload(program, server, it.factor, effort));
         }
       });
     }
@@ -101,23 +104,23 @@ export async function measureOverload(servers: readonly Subject[], effort: Effor
   }));
 }
 
-async function capacityOf(server: Running, { folder, isQuick, seconds }: Effort): Promise<number> {
-  // As many connections as the open loop has: with few, reads and writes would be shared by more calls.
-  const load = { ...unaryLoads[0], connections, streams: 4 };
+async function warmUp(server: Running, { folder, isQuick }: Effort): Promise<void> {
   await checkAnswers(server);
-  const answerBytes = await checkLoad(server, load);
-  const { rate } = await drive(server, load, isQuick ? 5_000 : warmUpCalls, answerBytes, folder);
-  if (isQuick) return rate;
-  return (await drive(server, load, Math.round(2 * seconds * rate), answerBytes, folder)).rate;
+  await drive(server, atOnce, isQuick ? 5_000 : warmUpCalls, await checkLoad(server, atOnce), folder);
+  server.forgetOutput();
 }
 
-async function overload(
-  program: string,
-  { port }: Running,
-  capacity: number,
-  factor: number,
-  { folder, seconds }: Effort,
-): Promise<Reading> {
+/** What it can do now: machines that others use too are not as quick at all times. */
+async function capacityOf(server: Running, { folder, isQuick }: Effort): Promise<number> {
+  const answerBytes = await checkLoad(server, atOnce);
+  const { rate } = await drive(server, atOnce, isQuick ? 5_000 : capacityCalls, answerBytes, folder);
+  server.forgetOutput();
+  return rate;
+}
+
+async function overload(program: string, server: Running, factor: number, effort: Effort): Promise<Reading> {
+  const { folder, seconds } = effort;
+  const before = await capacityOf(server, effort);
   const [{ path, body }] = unaryLoads;
   const file = join(folder, 'overload body');
   writeFileSync(file, body);
@@ -125,11 +128,12 @@ async function overload(
     [calm, calmSeconds],
     [factor, lengthened * seconds],
     [calm, calmSeconds],
-  ].map(([part = 1, time]) => `${Math.round(part * capacity)}:${time}`);
-  const address = `127.0.0.1:${port}`;
+  ].map(([part = 1, time]) => `${Math.round(part * before)}:${time}`);
+  const address = `127.0.0.1:${server.port}`;
   const args = ['-c', loadCore, program, address, path, file, String(connections), ...steps];
   const { stdout } = await run('taskset', args, { maxBuffer: 2 ** 20 });
   const [, load, after]: Step[] = JSON.parse(stdout);
   if (load === undefined || after === undefined) throw new Error(`the load says ${stdout}`);
-  return { capacity, load, after };
+  server.forgetOutput();
+  return { capacity: (before + (await capacityOf(server, effort))) / 2, load, after };
 }

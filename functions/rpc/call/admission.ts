@@ -32,8 +32,15 @@ const late = 5;
 const patienceMs = 500;
 /** A turn that is shorter than this part of the one before it: what has piled up goes by itself. */
 const shrinking = 0.9;
+/** The clock is read for one of so many calls that are refused in a row. */
+const callsPerLook = 8;
 /** The least part of the calls that is let in: it shows what calls take now. */
 const minShare = 0.02;
+/**
+ * How long planned turns are, as a part of what they may be: of fewer calls at a time, the collector of garbage has less
+ * to keep.
+ */
+const plannedPart = 1 / 2;
 /** What a refusal takes, as a part of a call: if it takes more or less, turns find what fits later. */
 const refusalPart = 1 / 8;
 /** How many more calls than planned a turn lets in where more come than expected, and how much longer it may take. */
@@ -49,7 +56,7 @@ const minPushbackMs = 100;
  * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
  * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn has many more calls than the one before it, is
  * long, and there was no wait between them; when turns stay long; or when the calls of one take all memory. From then
- * on each turn takes on what can be done in `overloadTurnMs`, as the turn before has shown it, until the loop has to
+ * on each turn takes on what can be done in half of `overloadTurnMs`, as the turn before has shown it, until the loop has to
  * wait. Which calls these are is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
@@ -92,6 +99,8 @@ export class Admission {
   /** Whether `refusal` would refuse the next call as one too many. */
   get refusesNext(): boolean {
     if (!this.#isOverloaded) return false;
+    // To read the clock costs a part of a refusal.
+    if (this.#isInTurn && this.#refusesNext && this.#arrived % callsPerLook > 0) return true;
     const nowMs = this.#loop.now();
     this.#look(nowMs);
     return this.#isTooMuch(nowMs);
@@ -217,11 +226,11 @@ export class Admission {
 
   /** What fits into a turn, calls and the refusals of all others that come meanwhile, at the pace of the last turn. */
   #plan(lengthMs: number): void {
+    const plannedMs = plannedPart * this.#turnMs;
     const workedMs = Math.max(1, lengthMs - this.#heldMs);
-    const fits =
-      ((this.#admitted + refusalPart * (this.#arrived - this.#admitted)) * this.#turnMs) / workedMs;
+    const fits = ((this.#admitted + refusalPart * (this.#arrived - this.#admitted)) * plannedMs) / workedMs;
     // The first socket that a turn reads has waited for the turn before, the last one for the turn itself.
-    const expected = (this.#arrived * (lengthMs + this.#turnMs)) / (this.#lengthMs + lengthMs);
+    const expected = (this.#arrived * (lengthMs + plannedMs)) / (this.#lengthMs + lengthMs);
     const planned = Math.max(1, (fits - refusalPart * expected) / (1 - refusalPart));
     this.#isOverloaded = true;
     this.#share = Math.min(1, Math.max(minShare, planned / Math.max(1, expected)));

@@ -47,7 +47,7 @@ for (const factor of [1.2, 2, 3, 5]) {
     }));
     assert.ok(calm && much && after);
     // Now and then a collection of garbage holds up a turn.
-    const hold = (turn: number) => (turn % 40 === 0 ? 30 : 0);
+    const hold = (turn: number) => (turn % 80 === 0 ? 30 : 0);
     const came = simulate([calm, much, after], { callMs, refusalMs, hold }, rpcLimits);
     const firstRefused = came.find((it) => it.isRefused)?.atMs ?? Number.NaN;
     // What grows slowly may be a burst for longer.
