@@ -39,6 +39,8 @@ export class Environment {
   readonly #process: Promise<ChildProcessByStdio<null, Readable, Readable>>;
   readonly #write: (line: string) => void;
   #errors = '';
+  /** Whether the platform has ended it. */
+  #isEnded = false;
 
   /** @param write takes each line of its log, and the platform's about its start */
   constructor(revision: Revision, write: (line: string) => void) {
@@ -59,6 +61,7 @@ export class Environment {
 
   /** Ends it as the platform does. */
   async end(): Promise<Ended> {
+    this.#isEnded = true;
     const running = await this.#process;
     running.kill('SIGTERM'); // nothing where it is over
     const late = setTimeout(() => running.kill('SIGKILL'), shutdownMs);
@@ -109,7 +112,8 @@ export class Environment {
       }
       await delay(5);
     }
-    this.#report('failure', beganMs);
+    // One that was on its way when another revision came did not fail.
+    if (!this.#isEnded) this.#report('failure', beganMs);
     throw new Error(`it does not listen: ${this.#errors}`);
   }
 
