@@ -76,13 +76,13 @@ async function start(): Promise<Running> {
     ? (await import('./users/console.ts')).usersConsole({ storeKind: opened.system, metrics })
     : undefined;
   // What is behind a proxy that proves itself is no page's.
-  const gate = config.originProof
-    ? (await import('./process/origin-proof.ts')).originGate(config.originProof)
-    : pageGate(config);
+  const proof = config.originProof
+    ? (await import('./process/origin-proof.ts')).originProof(config.originProof)
+    : undefined;
   const server = new RpcServer({
     routes: (router) => router.service(Users, users),
     auth: { scopes, ways, isReflectionOpen: config.auth.isReflectionOpen },
-    gate,
+    gate: proof?.gate ?? pageGate(config),
     elementLimits: elementLimits(config.limits),
     keepsMessages: true,
     limits: config.limits,
@@ -97,6 +97,7 @@ async function start(): Promise<Running> {
     tls: config.tls && readTls(config.tls),
     corsOrigins: config.corsOrigins,
     trustedProxies: config.trustedProxies,
+    isFromProxies: proof?.isFromProxies,
     requestIdHeader: config.requestIdHeader,
     http2Engine: config.http2Engine,
     http: (local, facts) => [

@@ -1,22 +1,30 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
+import type { IncomingHttpHeaders } from 'node:http2';
 import { type Gate, rpcError } from '../rpc/index.ts';
 
 /** The header by which a proxy in front proves that a request has come through it: the name that `infra/` gives it. */
 export const originProofHeader = 'x-origin-proof';
 
 /**
- * The gate that refuses, with BESIDE_PROXY, what does not show the proof (ORIGIN_PROOF) in `x-origin-proof`. Calls from
- * within the process are let in. Only servers that are told a proof load this.
+ * What a server does that is told a proof (ORIGIN_PROOF): it takes the client's address from proxies that show it, and
+ * its gate refuses, with BESIDE_PROXY, what does not show it. Calls from within the process are let in. Only such
+ * servers load this.
  */
-export function originGate(proof: string): Gate {
+export function originProof(proof: string): {
+  isFromProxies(headers: IncomingHttpHeaders): boolean;
+  gate: Gate;
+} {
   const expected = digest(proof);
-  return ({ protocol, headers }) => {
-    if (protocol === 'local') return undefined;
+  const isFromProxies = (headers: IncomingHttpHeaders) => {
     const shown = headers[originProofHeader];
     // Digests have one length, so that a comparison tells nothing by its time.
-    if (typeof shown === 'string' && timingSafeEqual(digest(shown), expected)) return undefined;
-    throw rpcError('BESIDE_PROXY');
+    return typeof shown === 'string' && timingSafeEqual(digest(shown), expected);
   };
+  const gate: Gate = ({ protocol, headers }) => {
+    if (protocol !== 'local' && !isFromProxies(headers)) throw rpcError('BESIDE_PROXY');
+    return undefined;
+  };
+  return { isFromProxies, gate };
 }
 
 const digest = (text: string) => createHash('sha256').update(text).digest();

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { DescService } from '@bufbuild/protobuf';
 import type { Interceptor, Transport } from '@connectrpc/connect';
 import type { AuthOptions } from './auth/auth-gate.ts';
@@ -64,6 +65,11 @@ export interface RpcServerOptions {
    * one that the outermost proxy saw. Default: none, and the header is ignored.
    */
   readonly trustedProxies?: number;
+  /**
+   * Whether a request has come through them, by its headers: else `x-forwarded-for` says nothing, and the client is the
+   * address of the connection. For servers that clients can reach past their proxies. Default: all have.
+   */
+  readonly isFromProxies?: ((headers: IncomingHttpHeaders) => boolean) | undefined;
   /**
    * The header in which who stands in front names each request, in lower case: those names are taken where they are
    * there, so that all logs agree. Default: `x-request-id`, which is taken in any case.

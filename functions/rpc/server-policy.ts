@@ -1,7 +1,9 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { AuthOptions } from './auth/auth-gate.ts';
 import type { ScopeTable } from './auth/scopes.ts';
 import { createAccessLog } from './call/access-log.ts';
 import { Admission } from './call/admission.ts';
+import { clientName } from './call/client-name.ts';
 import { ClientResets } from './call/client-resets.ts';
 import { Clients } from './call/clients.ts';
 import { DeadlineWheel } from './call/deadline-wheel.ts';
@@ -18,7 +20,9 @@ import { Tracing } from './telemetry/tracing.ts';
 
 /** Makes what all calls of a server have in common. */
 export function createPolicy(options: RpcServerOptions, limits: RpcLimits): CallPolicy {
-  const { gate, interceptors = [], keepsMessages = false, log, trustedProxies = 0 } = options;
+  const { gate, interceptors = [], keepsMessages = false, log, trustedProxies = 0, isFromProxies } = options;
+  const forwardedFor = (headers: IncomingHttpHeaders) =>
+    isFromProxies?.(headers) === false ? undefined : clientName(headers, trustedProxies);
   const { maxRefusedLinesPerSecond } = limits;
   const metadata = options.logMetadata ?? 'keys';
   const knowsCallers = options.auth !== undefined && options.auth.ways.length > 0;
@@ -28,7 +32,7 @@ export function createPolicy(options: RpcServerOptions, limits: RpcLimits): Call
     gate,
     interceptors,
     keepsMessages,
-    trustedProxies,
+    forwardedFor,
     requestIdHeader: options.requestIdHeader ?? requestIdHeader,
     limits,
     observers: [
@@ -45,7 +49,7 @@ export function createPolicy(options: RpcServerOptions, limits: RpcLimits): Call
     untimedCalls: { count: 0 },
     quota: limits.tokensPerSecondPerCaller > 0 ? new Quota(limits, options.now) : undefined,
     admission: limits.overloadTurnMs > 0 ? new Admission(limits) : undefined,
-    resets: trustedProxies > 0 ? new ClientResets(limits, trustedProxies, options.now) : undefined,
+    resets: trustedProxies > 0 ? new ClientResets(limits, forwardedFor, options.now) : undefined,
     openPaths: openPathsOf(options.auth),
   };
 }

@@ -60,12 +60,12 @@ export class RpcServer {
       const paths = [...methods.keys(), ...resources.flatMap((it) => it.paths)];
       this.#policy.gate = inTurn(authGate(paths, scopesOf(auth), auth.ways), gate);
     }
-    const { admission, clients, memory, resets, trustedProxies } = this.#policy;
+    const { admission, clients, memory, resets } = this.#policy;
     this.#port = new Port((exchange) => router.accept(exchange), {
       limits: this.#limits,
       clients,
       memory,
-      isBehindProxies: trustedProxies > 0,
+      isBehindProxies: resets !== undefined,
       tls: options.tls,
       log: options.log,
       http2Engine: options.http2Engine ?? 'own',

@@ -122,7 +122,7 @@ export function serveInMemory(
     interceptors: [],
     limits: { ...rpcLimits, ...limits },
     keepsMessages: true,
-    trustedProxies: 0,
+    forwardedFor: () => undefined,
     requestIdHeader: 'x-request-id',
     observers: [
       {

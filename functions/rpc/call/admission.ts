@@ -43,6 +43,8 @@ const minShare = 0.02;
 const plannedPart = 1 / 2;
 /** What a refusal takes, as a part of a call: if it takes more or less, turns find what fits later. */
 const refusalPart = 1 / 8;
+/** A turn that takes so many times as long as it should is more than a burst, which the next turns would get done. */
+const tooLong = 3;
 /** How many more calls than planned a turn lets in where more come than expected, and how much longer it may take. */
 const slack = 2;
 /** Refused calls shall come again after this time, longer the fewer are let in. */
@@ -164,7 +166,7 @@ export class Admission {
     return (
       this.#isBusy &&
       this.#arrived >= Math.max(minCalls, growing * this.#arrivedBefore) &&
-      nowMs - this.#turnAtMs - this.#heldMs >= Math.max(slack * this.#turnMs, this.#lengthMs)
+      nowMs - this.#turnAtMs - this.#heldMs >= Math.max(tooLong * this.#turnMs, this.#lengthMs)
     );
   }
 
@@ -220,8 +222,8 @@ export class Admission {
   /** The loop had nothing to do for a moment: too much was refused. */
   #letInMore(): void {
     if (this.#share === 1) return this.#keepUp();
-    this.#share = Math.min(1, 2 * this.#share);
-    this.#maxAdmitted *= 2;
+    this.#share = Math.min(1, 4 * this.#share);
+    this.#maxAdmitted = Number.POSITIVE_INFINITY;
   }
 
   /** What fits into a turn, calls and the refusals of all others that come meanwhile, at the pace of the last turn. */

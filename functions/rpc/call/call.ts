@@ -16,7 +16,7 @@ import {
 import type { CallTrace } from '../telemetry/trace.ts';
 import { traceKey } from '../telemetry/trace.ts';
 import type { CallRecord } from './call-record.ts';
-import { clientKey, clientName } from './client-name.ts';
+import { clientKey } from './client-name.ts';
 import { ClientShare } from './client-share.ts';
 import type { Connection } from './connection.ts';
 import { clampDeadlineMs } from './deadline.ts';
@@ -109,7 +109,7 @@ export abstract class Call implements CallRecord, Payer {
     this.hasDeadline = askedMs !== undefined && !this.#isMalformed;
     this.isQuiet = start.isQuiet ?? false;
     this.trace = this.isQuiet ? undefined : policy.tracing?.begin(headers, this.#isLocal);
-    this.forwardedFor = clientName(headers, policy.trustedProxies);
+    this.forwardedFor = policy.forwardedFor(headers);
     const isOpen = policy.openPaths.has(this.method);
     this.#share = new ClientShare(this.forwardedFor, connection, !this.#isLocal, policy, isOpen);
     if (!this.isQuiet) for (const observer of policy.observers) observer.begun?.(this);

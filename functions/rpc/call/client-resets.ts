@@ -1,8 +1,8 @@
 import type { IncomingHttpHeaders } from 'node:http2';
 import type { RpcLimits } from '../limits.ts';
-import { clientName } from './client-name.ts';
 import { shareName } from './clients.ts';
 import type { Connection } from './connection.ts';
+import type { CallPolicy } from './policy.ts';
 import { TokenBuckets } from './token-buckets.ts';
 
 /** How many streams a client may reset, and of how many clients that is counted. */
@@ -19,25 +19,25 @@ export type ClientResetLimits = Pick<
  * requests are reset before their callers are known. Requests that name no address belong to the proxy's own.
  */
 export class ClientResets {
-  readonly #trustedProxies: number;
+  readonly #forwardedFor: CallPolicy['forwardedFor'];
   readonly #buckets: TokenBuckets;
 
   /** `now`: the clock, in ms. */
-  constructor(limits: ClientResetLimits, trustedProxies: number, now?: () => number) {
+  constructor(limits: ClientResetLimits, forwardedFor: CallPolicy['forwardedFor'], now?: () => number) {
     const buckets = {
       tokensPerSecond: limits.streamResetsPerSecond,
       maxTokens: limits.streamResetBurst,
       maxBuckets: limits.maxClientsWithResets,
     };
-    this.#trustedProxies = trustedProxies;
+    this.#forwardedFor = forwardedFor;
     this.#buckets = new TokenBuckets(buckets, now);
   }
 
   /** As `ResetCharges.charge` of the engines. */
-  charge(headers: IncomingHttpHeaders, connection: Pick<Connection, 'client'>): boolean {
-    const named = clientName(headers, this.#trustedProxies);
+  charge(headers: IncomingHttpHeaders, connection: Pick<Connection, 'client'>): void {
+    const named = this.#forwardedFor(headers);
     const client = named === undefined ? connection.client.name : shareName(named);
-    return this.#buckets.take(client, 1, 1) === 0;
+    this.#buckets.take(client, 1, 1);
   }
 
   /** Whether a client has no reset left, so that its calls must not begin. `client`: `ClientShare.address`. */

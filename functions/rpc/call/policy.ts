@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http2';
 import type { Interceptor } from '@connectrpc/connect';
 import type { RpcLimits } from '../limits.ts';
 import type { Tracing } from '../telemetry/tracing.ts';
@@ -27,8 +28,8 @@ export interface CallPolicy {
   readonly limits: RpcLimits;
   /** @see RpcServerOptions.keepsMessages */
   readonly keepsMessages: boolean;
-  /** @see RpcServerOptions.trustedProxies */
-  readonly trustedProxies: number;
+  /** The address that trusted proxies name as that of a request's client; `undefined` if none does. */
+  readonly forwardedFor: (headers: IncomingHttpHeaders) => string | undefined;
   /** @see RpcServerOptions.requestIdHeader */
   readonly requestIdHeader: string;
   /** Who watches the calls, such as the log. */

@@ -47,9 +47,8 @@ export interface ResetCharges {
    * Charges the client of a request whose stream was reset: by the client, or by us for its fault.
    *
    * @param headers of the request, as far as they are known
-   * @returns false if the client had no reset left: its requests are refused, so that it costs nobody else more
    */
-  charge(headers: IncomingHttpHeaders, connection: Connection): boolean;
+  charge(headers: IncomingHttpHeaders, connection: Connection): void;
 }
 
 /** What connections of an engine have in common. */

@@ -46,14 +46,14 @@ type GuardLimits = Pick<
  */
 export class FloodGuard {
   readonly #resets: Allowance;
-  readonly #charge: ((headers: IncomingHttpHeaders) => boolean) | undefined;
+  readonly #charge: ((headers: IncomingHttpHeaders) => void) | undefined;
   readonly #glitches: Allowance;
   readonly #limits: GuardLimits;
   /** Made for the first PING: most clients send none. */
   #strikes: PingStrikes | undefined;
 
   /** @param charge where many clients share the connection: `ResetCharges.charge` */
-  constructor(limits: GuardLimits, charge?: (headers: IncomingHttpHeaders) => boolean) {
+  constructor(limits: GuardLimits, charge?: (headers: IncomingHttpHeaders) => void) {
     const shares = charge === undefined ? 1 : limits.resetSharesPerConnection;
     this.#limits = limits;
     this.#charge = charge;
@@ -63,13 +63,12 @@ export class FloodGuard {
 
   /**
    * A stream was reset: by the client (rapid reset, CVE-2023-44487), or by us for a fault of the client (made you
-   * reset, CVE-2025-8671). A client that has none left has its requests refused: what it still resets is next to no
-   * work, and costs the connection, and so the others on it, nothing.
+   * reset, CVE-2025-8671).
    *
    * @param headers of its request; `undefined` if they are not known any more
    */
   reset(headers?: IncomingHttpHeaders): void {
-    if (headers !== undefined && this.#charge?.(headers) === false) return;
+    if (headers !== undefined) this.#charge?.(headers);
     if (!this.#resets.take())
       throw new ConnectionFault(errorCode.enhanceYourCalm, 'too many streams are reset');
   }

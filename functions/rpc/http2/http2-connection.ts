@@ -43,7 +43,7 @@ export class Http2Connection
   readonly end: ConnectionEnd;
   readonly windows: RequestWindows;
   readonly resets: StreamResets;
-  readonly streams = new OpenStreams(() => this.end.endIfDone());
+  readonly streams = new OpenStreams(() => this.#told());
   lastStreamId = 0;
   /** Whether it has had a request since somebody last looked. */
   isUsed = true;
@@ -94,7 +94,7 @@ export class Http2Connection
 
   flushed(): void {
     this.end.hasRead();
-    if (this.#socket.isPaused()) this.#socket.resume();
+    this.#readOn();
     this.turns.sendAll();
     this.end.endIfDone();
   }
@@ -225,10 +225,21 @@ export class Http2Connection
       }
       throw error;
     }
+    // A system hands over many reads in a turn, and streams that were reset would pile up until its end.
+    if (this.streams.isCrowded) this.#socket.pause();
     // Answers of a client that asks without reading must not pile up: it is read on once it has read them.
     if (!this.outbox.isCrowded) return;
     this.#socket.pause();
     this.end.watchReading();
+  }
+
+  #told(): void {
+    this.#readOn();
+    this.end.endIfDone();
+  }
+
+  #readOn(): void {
+    if (this.#socket.isPaused() && !this.outbox.isCrowded && !this.streams.isCrowded) this.#socket.resume();
   }
 
   /** As `block`, while more comes than can be done. */

@@ -3,6 +3,8 @@ import type { Http2Stream } from './http2-stream.ts';
 
 /** Streams that leave a map until it is made anew: so many, or twice those that are open, that it costs little. */
 const leastUses = 16;
+/** Streams that are over, and whose calls have not heard of it: one read of resets has some 2,000. */
+const maxUntold = 256;
 
 /** The streams of a connection that are open, by their ids. */
 export class OpenStreams {
@@ -20,6 +22,11 @@ export class OpenStreams {
 
   get size(): number {
     return this.#byId.size;
+  }
+
+  /** Whether so many calls have not heard yet that their streams are over that no more should be read. */
+  get isCrowded(): boolean {
+    return this.#over.length > maxUntold;
   }
 
   get(streamId: number): Http2Stream | undefined {

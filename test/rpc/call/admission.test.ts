@@ -154,6 +154,28 @@ it('refusals say when to come again, and later the fewer are let in', () => {
   assert.ok(some >= 100 && many > 1.5 * some && many <= 1_500, `${some} ${many}`);
 });
 
+it('after too much, single calls are let in soon', () => {
+  let idleMs = 0;
+  const { clock, admission, endTurn } = busyLoop(() => idleMs);
+  for (const ms of [10, 30, 90]) {
+    for (let call = 0; call < 10 * ms; call++) {
+      admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY);
+      clock.nowMs += 0.1;
+    }
+    endTurn();
+  }
+  assert.equal(admission.refusesNext, true);
+  // One each 3 ms.
+  const refused = Array.from({ length: 12 }, () => {
+    idleMs += 3;
+    clock.nowMs += 3;
+    const error = admission.refusal(clock.nowMs, Number.POSITIVE_INFINITY);
+    endTurn();
+    return error !== undefined;
+  });
+  assert.deepEqual(refused.slice(8), [false, false, false, false], refused.join());
+});
+
 it('a call whose deadline is nearer than the loop is behind ends at once', () => {
   const { clock, admission, endTurn } = busyLoop();
   const turn = (ms: number) => {
@@ -166,8 +188,8 @@ it('a call whose deadline is nearer than the loop is behind ends at once', () =>
   };
   turn(10);
   turn(30);
-  turn(60);
-  // The turn before took 60 ms.
+  turn(90);
+  // The turn before took 90 ms.
   const codes = new Set(Array.from({ length: 200 }, () => admission.refusal(clock.nowMs, 20)?.code));
   assert.ok(codes.has(Code.DeadlineExceeded), [...codes].join());
   assert.ok(!codes.has(undefined), 'one was let in');

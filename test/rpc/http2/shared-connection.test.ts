@@ -130,7 +130,7 @@ describe('a client that has reset more than it may', () => {
 });
 
 it('calls beyond the streams of a connection are charged to whose they are', async (t) => {
-  const { proxy } = await serve(t, { limits: { maxConcurrentStreams: 2, resetSharesPerConnection: 2 } });
+  const { proxy } = await serve(t, { limits: { maxConcurrentStreams: 2 } });
   const open = [proxy.begin(innocent), proxy.begin(innocent)];
   for (let count = 0; count < 500; count++) proxy.begin(attacker);
   await proxy.settle();
@@ -150,7 +150,7 @@ describe('requests that name no client', () => {
   });
 
   it('because they are malformed end no connection', async (t) => {
-    const { proxy } = await serve(t, { limits: { resetSharesPerConnection: 2 } });
+    const { proxy } = await serve(t);
     for (let count = 0; count < 2_000; count++) {
       proxy.begin(attacker, { more: { connection: 'close' } });
       if (count % 250 === 0) await proxy.settle();
@@ -168,10 +168,12 @@ describe('a shared connection', () => {
     assert.equal(proxy.goawayCode, enhanceYourCalm);
   });
 
-  it('bears what one client resets beyond its share, however much that is', async (t) => {
+  it('ends also if one client has reset as much: refusing it is work too', async (t) => {
     const { proxy } = await serve(t, { limits: { streamResetBurst: 10, resetSharesPerConnection: 3 } });
-    await proxy.resetCalls(attacker, 5_000);
+    await proxy.resetCalls(attacker, 25);
     assert.equal(await proxy.isAnswered(innocent), true);
+    await proxy.resetCalls(attacker, 20);
+    assert.equal(proxy.goawayCode, enhanceYourCalm);
   });
 
   it('counts so many clients, and those beyond them together', async (t) => {
