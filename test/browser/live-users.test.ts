@@ -155,12 +155,13 @@ describe('Live and Users', () => {
       ['Email', 'must be an address'],
       ['Password', 'must be 8 to 128 bytes'],
     ] as const) {
-      assert.equal(await page.getByLabel(label).getAttribute('aria-invalid'), 'true');
       await page
         .locator('.field', { has: page.getByLabel(label) })
         .locator('.error')
         .getByText(problem)
         .waitFor();
+      // The server has answered by now.
+      assert.equal(await page.getByLabel(label).getAttribute('aria-invalid'), 'true');
     }
     assert.equal(await page.evaluate('document.activeElement.name'), 'username');
     await page.getByLabel('Username').fill('lukas');
