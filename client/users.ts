@@ -16,11 +16,17 @@ import { addGlobalOptions, UsageError } from './cli/options.ts';
 /** EX_USAGE of sysexits.h: the codes below it are gRPC's. */
 const usageExitCode = 64;
 
+const passwordHint = "$1': create and update read the password from standard input, with --password-stdin";
+
 const program = addGlobalOptions(new Command('users'))
   .description('Signs users up, shows, changes and removes them, and checks passwords, at a Users service.')
   .version(packageJson.version, '--version', 'print the version')
   .showHelpAfterError('Try --help.')
   .exitOverride()
+  .configureOutput({
+    // In the arguments whoever lists the processes would see it; nor is it shown here.
+    outputError: (text, write) => write(text.replace(/(unknown option '--password)(=.*)?'/s, passwordHint)),
+  })
   .addHelpText(
     'after',
     `

@@ -96,6 +96,7 @@ export class FunctionStack extends Stack {
     }
     const url = edge ? `https://${edge.domainName}` : service.url;
     this.#output('Endpoint', url, 'Where Connect and gRPC-Web clients connect to, over HTTP/1.1');
+    this.#output('Home', 'function', 'What serves there, for test/deployed/: HTTP/1.1 alone, and no gRPC');
     // What it shares, the other stack names.
     if (key && !shared) {
       this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');

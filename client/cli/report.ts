@@ -76,7 +76,7 @@ function advise(error: CallError, advice: Advice): string[] {
       lines.push(...adviseUnauthenticated(error));
       break;
     case Code.PermissionDenied:
-      lines.push('Ask who operates the service for a key or token with the scope that is named.');
+      lines.push(advisePermissionDenied(error));
       break;
     case Code.AlreadyExists:
       if (error.reason === 'USERNAME_TAKEN' || error.reason === 'EMAIL_TAKEN') {
@@ -125,6 +125,18 @@ function adviseUnauthenticated({ reason }: CallError): string[] {
       ];
     default:
       return ['Put a key or token into the environment as USERS_TOKEN, or into a file for --token-file.'];
+  }
+}
+
+/** A missing scope, unless the server refuses the name that was called, whatever the caller may do. */
+function advisePermissionDenied({ reason }: CallError): string {
+  switch (reason) {
+    case 'BESIDE_PROXY':
+      return 'Call the name of that proxy, such as a CloudFront distribution, with --endpoint.';
+    case 'FOREIGN_HOST':
+      return "Call it as localhost, by its IP address or by the machine's own name, with --endpoint.";
+    default:
+      return 'Ask who operates the service for a key or token with the scope that is named.';
   }
 }
 

@@ -50,6 +50,12 @@ function refuse(key: UserKey | undefined): void {
       throw refusal(Code.NotFound, 'USER_NOT_FOUND');
     case 'changed':
       throw refusal(Code.Aborted, 'ETAG_OUTDATED');
+    case 'beside':
+      throw refusal(Code.PermissionDenied, 'BESIDE_PROXY');
+    case 'foreign':
+      throw refusal(Code.PermissionDenied, 'FOREIGN_HOST');
+    case 'unscoped':
+      throw refusal(Code.PermissionDenied, 'MISSING_SCOPE');
     case 'broken':
       throw new ConnectError('the disk is full', Code.Internal);
   }
@@ -159,6 +165,19 @@ test('the advice for UNAUTHENTICATED is about the credential that is missing or 
   assert.match((await run('stranger')).err, /\n {2}Put a key or token into the environment as USERS_TOKEN/);
   assert.match((await run('expired')).err, /\n {2}The token from USERS_TOKEN or --token-file was refused/);
 });
+
+for (const [who, advice] of [
+  ['beside', 'Call the name of that proxy, such as a CloudFront distribution, with --endpoint.'],
+  ['foreign', "Call it as localhost, by its IP address or by the machine's own name, with --endpoint."],
+  ['unscoped', 'Ask who operates the service for a key or token with the scope that is named.'],
+] as const) {
+  test(`the advice for PERMISSION_DENIED is about what is denied: ${who}`, async () => {
+    const { err, code } = await users.run(['account', who]);
+    assert.match(err, /^PERMISSION_DENIED: /);
+    assert.ok(err.endsWith(`\n  ${advice}\n`), err);
+    assert.equal(code, 7);
+  });
+}
 
 test('too many wrong passwords: exit code 8, and when to try again', async () => {
   assert.deepEqual(await users.run(['check', 'alexa', '--password-stdin'], { input: 'spent' }), {

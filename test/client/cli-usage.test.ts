@@ -68,6 +68,11 @@ for (const [args, message] of [
   [[], /Usage: users/],
   [['sing'], /unknown command 'sing'/],
   [['create', 'tom', 'extra'], /too many arguments/],
+  ...[
+    ['create', 'tom', '--password'],
+    ['create', 'tom', '--password=hush'],
+    ['update', 'tom', '--password', 'hush'],
+  ].map((args) => [args, /^error: unknown option '--password': .* with --password-stdin\n/]),
   [['create', 'tom', '--timeout', '5'], /Write a number and its unit/],
   [['create', 'tom', '--timeout', '-1s'], /Write a number and its unit/],
   [['create', 'tom', '--metadata', 'novalue'], /Write it as key=value/],

@@ -7,7 +7,8 @@ import { ServerProcess } from '../support/process.ts';
 
 /**
  * Serves Users as a deployment does, for the time of a test: with a certificate of an authority of its own, and to
- * holders of its key alone. `outputs` is a file as `cdk deploy --outputs-file` writes it.
+ * holders of its key alone. `outputs` is a file as `cdk deploy --outputs-file` writes it, of `stack`, whose key is in
+ * `secret`.
  */
 export async function serveDeployed(t: TestContext) {
   const folder = mkdtempSync(join(tmpdir(), 'users-deployed-'));
@@ -30,9 +31,8 @@ export async function serveDeployed(t: TestContext) {
   t.after(() => server[Symbol.asyncDispose]());
   const { port } = await server.line('listening');
   const endpoint = `https://localhost:${port}`;
-  const outputs = file(
-    'outputs.json',
-    JSON.stringify({ Users: { Endpoint: endpoint, Ca: ca, ApiKeySecret: 'arn:of:the:secret' } }),
-  );
-  return { server, folder, file, endpoint, ca, token, outputs };
+  const secret = 'arn:aws:secretsmanager:eu-central-1:123456789012:secret:key-AbCdEf';
+  const stack = { Endpoint: endpoint, Ca: ca, ApiKeySecret: secret };
+  const outputs = file('outputs.json', JSON.stringify({ Users: stack }));
+  return { server, folder, file, endpoint, ca, token, secret, stack, outputs };
 }

@@ -4,13 +4,13 @@
 //   node test/deployed/under-load.ts FILE -- COMMAND…   such as a deployment: no call may fail
 //
 // Every user whose sign-up was acknowledged must be there afterwards; then all of them are removed. FILE is what
-// readEndpoint reads. It ends with 0 if all of this is so, and the command has ended with 0.
+// readEndpoints reads, of which the first is called. It ends with 0 if all of this is so, and the command has ended with 0.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Load, tableOf } from '../../rehearsal/load.ts';
 import { SignedUp } from '../../rehearsal/signed-up.ts';
 import { everyKindOfCall } from '../../rehearsal/users-calls.ts';
-import { readEndpoint } from './endpoint.ts';
+import { readEndpoints } from './endpoint.ts';
 
 /** Of a call in all, of those that are repeated. */
 const patientAttempts = 5;
@@ -20,7 +20,7 @@ if (!file || dashes !== '--' || !command) {
   console.error('usage: node test/deployed/under-load.ts FILE -- COMMAND…');
   process.exit(2);
 }
-const endpoint = readEndpoint(file);
+const [endpoint] = readEndpoints(file);
 const problems: string[] = [];
 const loads = ([1, patientAttempts] as const).map((maxAttempts) => {
   const users = new SignedUp(endpoint);

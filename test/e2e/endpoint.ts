@@ -1,15 +1,17 @@
-// The end-to-end suite against USERS_ENDPOINT: `npm run test:endpoint`.
+// The end-to-end suite against USERS_ENDPOINT: `npm run test:endpoint`. With E2E_HOME=function what a Web Function can't do
+// is proven to fail there.
+import { type Home, homeFromEnvironment } from './home.ts';
 import { endToEnd } from './suite.ts';
 import { type Target, targetFromEnvironment } from './target.ts';
 
-const target = read();
+const read = readEnvironment();
 
-if (target) endToEnd(`end to end: ${target.endpoint}`, () => target);
+if (read) endToEnd(`end to end: ${read.target.endpoint}`, () => read.target, read.home);
 
 /** What is missing in the environment is told in a sentence. */
-function read(): Target | undefined {
+function readEnvironment(): { target: Target; home: Home } | undefined {
   try {
-    return targetFromEnvironment();
+    return { target: targetFromEnvironment(), home: homeFromEnvironment() };
   } catch (error) {
     console.error(error instanceof Error ? error.message : error);
     process.exitCode = 1;

@@ -40,6 +40,19 @@ export const webFunction: Home = {
   unproven: ['tiny deadlines end with DEADLINE_EXCEEDED, as in the article'],
 };
 
+const homes: ReadonlyMap<string, Home> = new Map([
+  ['anywhere', anywhere],
+  ['function', webFunction],
+]);
+
+/** The home that E2E_HOME names; anywhere without it. @throws Error if there is none of that name */
+export function homeFromEnvironment(): Home {
+  const { E2E_HOME } = process.env;
+  const named = homes.get(E2E_HOME || 'anywhere');
+  if (named) return named;
+  throw new Error(`E2E_HOME is one of ${[...homes.keys()].join(', ')}, not ${JSON.stringify(E2E_HOME)}`);
+}
+
 let home = anywhere;
 
 /** Says where the tests that are defined from now on run. */

@@ -54,6 +54,7 @@ describe('home=function', () => {
     template.resourceCountIs('AWS::EC2::VPC', 0);
     assert.deepEqual(Object.keys(template.findOutputs('*')), [
       'Endpoint',
+      'Home',
       'ApiKeySecret',
       'Table',
       'DashboardUrl',
