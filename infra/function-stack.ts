@@ -108,6 +108,13 @@ export class FunctionStack extends Stack {
   #edge({ function: { endpoint } }: RpcFunction, { header }: EdgeProof, options: Options): Edge {
     const { edgeName: name, edgeCertificateArn: certificateArn, hostedZone: hostedZoneId } = options;
     const { timeoutSeconds = functionDefaults.timeoutSeconds } = options;
+    if (timeoutSeconds > silenceSeconds.most) {
+      Annotations.of(this).addWarningV2(
+        'users:silence',
+        `edge=true and timeoutSeconds=${timeoutSeconds}: CloudFront ends a call that is silent for ${silenceSeconds.most} s, ` +
+          'whatever time it has. See "CloudFront, and a name of your own" in docs/homes.md.',
+      );
+    }
     const edge = new Edge(this, 'Edge', {
       domainName: endpoint.domainName,
       proof: header,

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Validations } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { originProofHeader } from '../../functions/process/origin-proof.ts';
 import { readOptions } from '../../infra/context.ts';
@@ -22,8 +22,15 @@ const code = join(folder, 'users');
 mkdirSync(code);
 writeFileSync(join(code, 'main.mjs'), '');
 
+/** The stacks, and what is said of that of the function. */
+interface Made {
+  readonly function: Template;
+  readonly containers?: Template;
+  readonly warnings: readonly string[];
+}
+
 /** As `npx cdk synth -c NAME=VALUE…`, cdk-nag included. */
-function templates(context: Record<string, unknown> = {}): { function: Template; containers?: Template } {
+function templates(context: Record<string, unknown> = {}): Made {
   const app = makeApp({ home: 'function', ...context });
   const options = readOptions(app.node);
   const containers =
@@ -31,7 +38,12 @@ function templates(context: Record<string, unknown> = {}): { function: Template;
   const stack = new FunctionStack(app, 'UsersFunction', { options, code, shared: containers });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
-  return { function: Template.fromStack(stack), containers: containers && Template.fromStack(containers) };
+  const warnings = Annotations.fromStack(stack).findWarning('*', Match.anyValue());
+  return {
+    function: Template.fromStack(stack),
+    containers: containers && Template.fromStack(containers),
+    warnings: warnings.map(({ entry }) => String(entry.data)),
+  };
 }
 
 const problemsOf = (context: Record<string, unknown>): string => {
@@ -104,8 +116,19 @@ describe('home=function', () => {
     );
   });
 
-  test('keeps its log for a month, and wakes somebody', () => {
-    template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+  test('keeps its log, and that of what copies its code, for a month and no longer than itself', () => {
+    const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
+    assert.equal(groups.length, 2);
+    for (const [id, { Properties, DeletionPolicy, UpdateReplacePolicy }] of groups) {
+      assert.deepEqual(
+        [Properties.RetentionInDays, DeletionPolicy, UpdateReplacePolicy],
+        [30, 'Delete', 'Delete'],
+        id,
+      );
+    }
+  });
+
+  test('wakes somebody', () => {
     const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
     const names = alarms.map(([id]) => id.replace(/^Watching|[0-9A-F]{8}$/g, ''));
     assert.deepEqual(names.sort(), ['FailedCalls', 'FailedStarts', 'ThrottledTable']);
@@ -115,28 +138,36 @@ describe('home=function', () => {
 
 test('home=function with its options', () => {
   const { function: template } = templates({
-    auth: 'iam',
     timeoutSeconds: '900',
     maxEnvironments: '2',
     rateLimit: '100',
     regions: 'us-east-1,eu-west-1',
     disposable: 'true',
   });
-  template.resourceCountIs('AWS::SecretsManager::Secret', 0);
   template.hasResourceProperties('AWS::Lambda::WebFunctionEndpoint', {
-    AuthType: 'IamAuth',
     EndpointType: 'MultiRegion',
     Regions: Match.arrayWith(['eu-west-1', 'us-east-1']),
     ScalingConfig: { MaxEnvironments: 2 },
     ThrottleConfig: { RateLimit: 100 },
   });
   const revision = JSON.stringify(theOnly(template, 'AWS::Lambda::WebFunctionRevision').Properties);
-  assert.match(revision, /"AUTH":"none"/);
   assert.match(
     revision,
     /"DYNAMODB_ENDPOINT":\{"Fn::Join":\["",\["https:\/\/dynamodb\.",\{"Ref":"AWS::Region"\}/,
   );
   assert.match(revision, /"FUNCTION_TIMEOUT_MS":"900000"/);
+  const kept = Object.entries(template.toJSON().Resources as Record<string, { DeletionPolicy?: string }>) // as CDK writes it
+    .filter(([, it]) => it.DeletionPolicy === 'Retain')
+    .map(([id]) => id);
+  assert.deepEqual(kept, [], 'disposable: nothing stays when the stack goes');
+});
+
+test('home=function with auth=iam has no key: AWS asks', () => {
+  const { function: template } = templates({ auth: 'iam' });
+  template.resourceCountIs('AWS::SecretsManager::Secret', 0);
+  template.hasResourceProperties('AWS::Lambda::WebFunctionEndpoint', { AuthType: 'IamAuth' });
+  const revision = JSON.stringify(theOnly(template, 'AWS::Lambda::WebFunctionRevision').Properties);
+  assert.match(revision, /"AUTH":"none"/);
 });
 
 describe('home=function behind CloudFront', () => {
@@ -179,11 +210,14 @@ describe('home=function behind CloudFront', () => {
   });
 
   test('a call is waited for from one minute to two', () => {
-    for (const [timeoutSeconds, readTimeout] of [
-      ['3', 60],
-      ['900', 120],
+    for (const [timeoutSeconds, readTimeout, warning] of [
+      ['3', 60, []],
+      ['120', 120, []],
+      ['900', 120, [/timeoutSeconds=900: CloudFront ends a call that is silent for 120 s/]],
     ] as const) {
-      const { function: template } = templates({ edge: 'true', timeoutSeconds });
+      const { function: template, warnings } = templates({ edge: 'true', timeoutSeconds });
+      assert.equal(warnings.length, warning.length);
+      for (const [index, it] of warning.entries()) assert.match(warnings[index] ?? '', it);
       template.hasResourceProperties('AWS::CloudFront::Distribution', {
         DistributionConfig: { Origins: [{ CustomOriginConfig: { OriginReadTimeout: readTimeout } }] },
       });
@@ -257,6 +291,10 @@ for (const [context, problem] of [
   [
     { home: 'function', auth: 'iam', edge: 'true' },
     'auth=iam and edge: callers sign for the name of the endpoint, and CloudFront has another; take auth=key or jwt',
+  ],
+  [
+    { home: 'function', auth: 'iam', regions: 'eu-west-1' },
+    'auth=iam and regions: an endpoint in several regions wants SigV4a, which the client does not sign; leave regions out, or take auth=key or jwt',
   ],
   [{ rateLimit: '100' }, 'rateLimit is for a function: set home=function or both, or leave it out'],
   [{ auth: 'iam' }, 'auth=iam needs home=function: a load balancer knows no signatures'],
