@@ -12,6 +12,7 @@ import { AwsSolutionsChecks } from 'cdk-nag';
 import { originProofHeader } from '../../functions/process/origin-proof.ts';
 import { readOptions } from '../../infra/context.ts';
 import { FunctionStack } from '../../infra/function-stack.ts';
+import { made } from '../../infra/standing-costs.ts';
 import { UsersStack } from '../../infra/users-stack.ts';
 import { certificateCode, makeApp, resourcesOf, theOnly } from './synthesis.ts';
 
@@ -128,6 +129,18 @@ describe('home=function', () => {
     }
   });
 
+  test('costs idle what infra/home-costs.ts counts', () => {
+    const metrics = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(
+      ([, { Properties }]) => JSON.stringify(Properties).match(/"MetricName"/g)?.length ?? 0,
+    );
+    assert.equal(
+      made.functionAlarmMetrics,
+      metrics.reduce((sum, it) => sum + it, 0),
+    );
+    assert.equal(made.functionLogMetrics, resourcesOf(template, 'AWS::Logs::MetricFilter').length);
+    template.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
+  });
+
   test('wakes somebody', () => {
     const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
     const names = alarms.map(([id]) => id.replace(/^Watching|[0-9A-F]{8}$/g, ''));
@@ -225,19 +238,19 @@ describe('home=function behind CloudFront', () => {
   });
 
   test('a name of your own is made in its zone, or told where to lead', () => {
-    const { function: made } = templates({ ...own, hostedZone: 'Z0123456789ABC' });
-    made.hasResourceProperties('AWS::CloudFront::Distribution', {
+    const { function: zoned } = templates({ ...own, hostedZone: 'Z0123456789ABC' });
+    zoned.hasResourceProperties('AWS::CloudFront::Distribution', {
       DistributionConfig: {
         Aliases: ['api.example.com'],
         ViewerCertificate: { AcmCertificateArn: certificateArn },
       },
     });
-    const records = resourcesOf(made, 'AWS::Route53::RecordSet').map(([, it]) => it.Properties);
+    const records = resourcesOf(zoned, 'AWS::Route53::RecordSet').map(([, it]) => it.Properties);
     assert.deepEqual(records.map(({ Name, Type }) => [Name, Type]).sort(), [
       ['api.example.com.', 'A'],
       ['api.example.com.', 'AAAA'],
     ]);
-    assert.deepEqual(made.findOutputs('Endpoint').Endpoint?.Value, 'https://api.example.com');
+    assert.deepEqual(zoned.findOutputs('Endpoint').Endpoint?.Value, 'https://api.example.com');
     const { function: told } = templates(own);
     told.resourceCountIs('AWS::Route53::RecordSet', 0);
     assert.ok(told.findOutputs('EdgeTarget').EdgeTarget);
