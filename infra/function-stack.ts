@@ -101,6 +101,11 @@ export class FunctionStack extends Stack {
       this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');
     }
     if (!shared) this.#output('Table', table.tableName, 'The users');
+    this.#output(
+      'LogGroup',
+      service.logGroup.logGroupName,
+      'The log: calls, and what the platform says of starts',
+    );
     this.#output('DashboardUrl', watching.url, 'What to look at first');
   }
 

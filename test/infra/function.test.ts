@@ -69,6 +69,7 @@ describe('home=function', () => {
       'Endpoint',
       'ApiKeySecret',
       'Table',
+      'LogGroup',
       'DashboardUrl',
     ]);
   });
