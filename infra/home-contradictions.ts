@@ -1,7 +1,7 @@
 import type { Options } from './context.ts';
 
 /** What only containers behind a load balancer have. */
-const ofContainers = [
+export const ofContainers = [
   'certificateArn',
   'privateSubnets',
   'cpu',
@@ -16,6 +16,8 @@ const ofContainers = [
   'wafRatePerIp',
   'baseImage',
   'telemetry',
+  'traceRatio',
+  'traceParents',
   'protected',
   'vpcId',
   'spotShare',
@@ -24,7 +26,7 @@ const ofContainers = [
 ];
 
 /** What only a function has. */
-const ofFunctions = ['timeoutSeconds', 'maxEnvironments', 'rateLimit', 'regions'];
+export const ofFunctions = ['timeoutSeconds', 'maxEnvironments', 'rateLimit', 'regions'];
 
 /** What can't be meant for the home that is chosen: a line each. */
 export function homeContradictions(
