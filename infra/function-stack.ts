@@ -87,6 +87,11 @@ export class FunctionStack extends Stack {
       table,
       topicArn: options.alarmTopicArn,
     });
+    Annotations.of(this).addInfoV2(
+      'users:home',
+      `home=${options.home}: the function serves the users and the key of ${shared ? `the stack ${Stack.of(users).stackName}` : 'this stack'}. ` +
+        'A change of home moves none. See "Changing the home" in docs/homes.md.',
+    );
     if (auth === 'none') {
       Annotations.of(this).addWarningV2(
         'users:open',

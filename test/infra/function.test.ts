@@ -14,6 +14,7 @@ import { readOptions } from '../../infra/context.ts';
 import { FunctionStack } from '../../infra/function-stack.ts';
 import { made } from '../../infra/standing-costs.ts';
 import { UsersStack } from '../../infra/users-stack.ts';
+import { page } from '../docs/tables.ts';
 import { certificateCode, makeApp, resourcesOf, theOnly } from './synthesis.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'users-function-'));
@@ -27,6 +28,7 @@ writeFileSync(join(code, 'main.mjs'), '');
 interface Made {
   readonly function: Template;
   readonly containers?: Template;
+  readonly info: string;
   readonly warnings: readonly string[];
 }
 
@@ -39,11 +41,13 @@ function templates(context: Record<string, unknown> = {}): Made {
   const stack = new FunctionStack(app, 'UsersFunction', { options, code, shared: containers });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
-  const warnings = Annotations.fromStack(stack).findWarning('*', Match.anyValue());
+  const told = Annotations.fromStack(stack);
+  const [info] = told.findInfo('*', Match.anyValue());
   return {
     function: Template.fromStack(stack),
     containers: containers && Template.fromStack(containers),
-    warnings: warnings.map(({ entry }) => String(entry.data)),
+    info: String(info?.entry.data),
+    warnings: told.findWarning('*', Match.anyValue()).map(({ entry }) => String(entry.data)),
   };
 }
 
@@ -147,6 +151,9 @@ describe('home=function', () => {
     const names = alarms.map(([id]) => id.replace(/^Watching|[0-9A-F]{8}$/g, ''));
     assert.deepEqual(names.sort(), ['FailedCalls', 'FailedStarts', 'ThrottledTable']);
     for (const [, { Properties }] of alarms) assert.ok(Properties.AlarmDescription);
+    const [, section = ''] = page('homes.md').split('\n### Operating it\n');
+    const rows = [...(section.split('\n### ')[0] ?? '').matchAll(/^\| `(\w+)` \| .+ \| .+ \|$/gm)];
+    assert.deepEqual(rows.map(([, name]) => name).sort(), names, 'docs/homes.md says what to do');
   });
 });
 
@@ -293,6 +300,14 @@ test('home=both serves the same users, and takes the same key', () => {
     revision,
     /"USERS_TABLE":\{"Fn::ImportValue":"Users:.*"API_KEY_SECRET":\{"Fn::ImportValue":"Users:/,
   );
+});
+
+test('whose users it serves is said, since a change of home moves none', () => {
+  assert.match(
+    templates({ home: 'function' }).info,
+    /the users and the key of this stack\. .*"Changing the home"/,
+  );
+  assert.match(templates({ home: 'both' }).info, /the users and the key of the stack Users\. /);
 });
 
 for (const [context, problem] of [
