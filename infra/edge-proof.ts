@@ -23,7 +23,7 @@ export class EdgeProof extends Construct {
   constructor(scope: Construct, id: string) {
     super(scope, id);
     const secret = new secretsmanager.Secret(this, 'Secret', {
-      description: 'The header by which the load balancer knows CloudFront',
+      description: 'The header by which the service knows what comes from CloudFront',
       // A condition of a rule has 128 characters at most, and takes * and ? for wildcards.
       generateSecretString: { passwordLength: 43, excludePunctuation: true },
       removalPolicy: RemovalPolicy.DESTROY,

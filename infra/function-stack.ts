@@ -87,6 +87,11 @@ export class FunctionStack extends Stack {
       table,
       topicArn: options.alarmTopicArn,
     });
+    Annotations.of(this).addInfoV2(
+      'users:home',
+      `home=${options.home}: the function serves the users and the key of ${shared ? `the stack ${Stack.of(users).stackName}` : 'this stack'}. ` +
+        'A change of home moves none. See "Changing the home" in docs/homes.md.',
+    );
     if (auth === 'none') {
       Annotations.of(this).addWarningV2(
         'users:open',
@@ -102,6 +107,11 @@ export class FunctionStack extends Stack {
       this.#output('ApiKeySecret', key.secret.secretArn, 'The secret that holds the key which callers show');
     }
     if (!shared) this.#output('Table', table.tableName, 'The users');
+    this.#output(
+      'LogGroup',
+      service.logGroup.logGroupName,
+      'The log: calls, and what the platform says of starts',
+    );
     this.#output('DashboardUrl', watching.url, 'What to look at first');
   }
 
@@ -109,6 +119,13 @@ export class FunctionStack extends Stack {
   #edge({ function: { endpoint } }: RpcFunction, { header }: EdgeProof, options: Options): Edge {
     const { edgeName: name, edgeCertificateArn: certificateArn, hostedZone: hostedZoneId } = options;
     const { timeoutSeconds = functionDefaults.timeoutSeconds } = options;
+    if (timeoutSeconds > silenceSeconds.most) {
+      Annotations.of(this).addWarningV2(
+        'users:silence',
+        `edge=true and timeoutSeconds=${timeoutSeconds}: CloudFront ends a call that is silent for ${silenceSeconds.most} s, ` +
+          'whatever time it has. See "CloudFront, and a name of your own" in docs/homes.md.',
+      );
+    }
     const edge = new Edge(this, 'Edge', {
       domainName: endpoint.domainName,
       proof: header,

@@ -1,7 +1,7 @@
 import type { Options } from './context.ts';
 
 /** What only containers behind a load balancer have. */
-const ofContainers = [
+export const ofContainers = [
   'certificateArn',
   'privateSubnets',
   'cpu',
@@ -16,6 +16,8 @@ const ofContainers = [
   'wafRatePerIp',
   'baseImage',
   'telemetry',
+  'traceRatio',
+  'traceParents',
   'protected',
   'vpcId',
   'spotShare',
@@ -24,7 +26,7 @@ const ofContainers = [
 ];
 
 /** What only a function has. */
-const ofFunctions = ['timeoutSeconds', 'maxEnvironments', 'rateLimit', 'regions'];
+export const ofFunctions = ['timeoutSeconds', 'maxEnvironments', 'rateLimit', 'regions'];
 
 /** What can't be meant for the home that is chosen: a line each. */
 export function homeContradictions(
@@ -47,6 +49,10 @@ export function homeContradictions(
   refuse(
     auth === 'iam' && edge,
     'auth=iam and edge: callers sign for the name of the endpoint, and CloudFront has another; take auth=key or jwt',
+  );
+  refuse(
+    auth === 'iam' && isGiven('regions'),
+    'auth=iam and regions: an endpoint in several regions wants SigV4a, which the client does not sign; leave regions out, or take auth=key or jwt',
   );
   for (const name of home === 'container' ? ofFunctions : []) {
     refuse(isGiven(name), `${name} is for a function: set home=function or both, or leave it out`);

@@ -3,8 +3,9 @@
 // `--request-million`, `--vcpu-hour` and `--gib-hour` in US dollars it prints what a function costs besides.
 import { parseArgs } from 'node:util';
 import { assumed, callCost, needsOf } from './capacity-model.ts';
-import { monthHours } from './prices.ts';
+import { monthHours, prices } from './prices.ts';
 import { functionDefaults } from './rpc-function.ts';
+import { made, watchingMonth } from './standing-costs.ts';
 
 /** Calls in a second: nobody, a few, many, and as many as nobody has at first. */
 export const loads = [0, 1, 1e3, 1e5];
@@ -46,6 +47,11 @@ function containerDollars(callsPerSecond: number): number {
   return tasks + balancer + watched;
 }
 
+/** The key, the alarms and the dashboard of a function, a month in US dollars, whether somebody calls or not. */
+export function functionWatchedDollars(): number {
+  return prices.secretMonth + watchingMonth(made.functionAlarmMetrics, made.functionLogMetrics);
+}
+
 const whole = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
 
 /** The table of the page. */
@@ -53,28 +59,68 @@ export function homeCosts(): string {
   const rows = loads.map((load) => {
     const { millionRequests, vcpuHours, gibHours, environments } = functionUse(load);
     const note = load > endpointMaxPerSecond ? ' (of several endpoints)' : '';
-    const cells = [load, containerDollars(load), millionRequests, vcpuHours, gibHours].map(whole);
+    const dollars = [containerDollars(load), functionWatchedDollars()];
+    const cells = [load, ...dollars, millionRequests, vcpuHours, gibHours].map(whole);
     return `| ${cells.join(' | ')} | ${whole(environments)}${note} |`;
   });
   return [
-    '| calls a second | container: dollars | function: million requests | vCPU-hours | GiB-hours | environments |',
-    '| ---: | ---: | ---: | ---: | ---: | ---: |',
+    '| calls a second | container: dollars | function: dollars, and what it uses | million requests | vCPU-hours | GiB-hours | environments |',
+    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
     ...rows,
   ].join('\n');
 }
 
-if (import.meta.main) {
-  console.log(homeCosts());
+/** What a Web Function costs: a request, and what it takes, in US dollars. */
+interface FunctionPrices {
+  readonly millionRequests: number;
+  readonly vcpuHour: number;
+  readonly gibHour: number;
+}
+
+/** What the function costs a month at each load, a line each. */
+function functionDollars({ millionRequests, vcpuHour, gibHour }: FunctionPrices): string[] {
+  return loads.map((load) => {
+    const use = functionUse(load);
+    const dollars = use.millionRequests * millionRequests + use.vcpuHours * vcpuHour + use.gibHours * gibHour;
+    return `${whole(load)} calls a second: ${whole(functionWatchedDollars() + dollars)} dollars a month as a function`;
+  });
+}
+
+const usage = `usage: npx node infra/home-costs.ts [--request-million DOLLARS --vcpu-hour DOLLARS --gib-hour DOLLARS]
+
+Prints the table of docs/homes.md. With the prices of Web Functions in your region, all three, it prints what the function
+costs besides: of a million requests, of an hour of active CPU, and of an hour of a GiB.`;
+
+/** @throws Error with what to give */
+function readPrices(args: readonly string[]): FunctionPrices | undefined {
   const text = { type: 'string' } as const;
-  const { values } = parseArgs({ options: { 'request-million': text, 'vcpu-hour': text, 'gib-hour': text } });
-  const [request, vcpu, gib] = [values['request-million'], values['vcpu-hour'], values['gib-hour']].map(
-    Number,
-  );
-  if (request !== undefined && vcpu !== undefined && gib !== undefined && request + vcpu + gib > 0) {
-    for (const load of loads) {
-      const use = functionUse(load);
-      const dollars = use.millionRequests * request + use.vcpuHours * vcpu + use.gibHours * gib;
-      console.log(`${whole(load)} calls a second: ${whole(dollars)} dollars a month as a function`);
+  const names = ['request-million', 'vcpu-hour', 'gib-hour'] as const;
+  const options = { 'request-million': text, 'vcpu-hour': text, 'gib-hour': text };
+  const { values } = parseArgs({ args: [...args], options });
+  const missing = names.filter((it) => values[it] === undefined);
+  if (missing.length === names.length) return undefined;
+  if (missing.length > 0) {
+    throw new Error(`give all three prices: ${missing.map((it) => `--${it}`).join(' and ')} too`);
+  }
+  const [millionRequests = 0, vcpuHour = 0, gibHour = 0] = names.map((name) => {
+    const value = values[name] ?? '';
+    if (/^\d+(\.\d+)?$|^\.\d+$/.test(value)) return Number(value);
+    throw new Error(`--${name} must be dollars, such as 0.2, not ${JSON.stringify(value)}`);
+  });
+  return { millionRequests, vcpuHour, gibHour };
+}
+
+if (import.meta.main) {
+  const args = process.argv.slice(2);
+  try {
+    if (args.includes('--help') || args.includes('-h')) console.log(usage);
+    else {
+      const given = readPrices(args);
+      console.log(homeCosts());
+      if (given) console.log(functionDollars(given).join('\n'));
     }
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);
+    process.exitCode = 2;
   }
 }

@@ -97,10 +97,11 @@ export class RpcFunction extends Construct {
   constructor(scope: Construct, id: string, props: RpcFunctionProps) {
     super(scope, id);
     const { auth = 'service', keys, originProof, regions = [] } = props;
+    const { logRetention = logs.RetentionDays.ONE_MONTH } = props;
     this.#auth = auth;
     const timeout = props.timeout ?? Duration.seconds(functionDefaults.timeoutSeconds);
     this.logGroup = new logs.LogGroup(this, 'Log', {
-      retention: props.logRetention ?? logs.RetentionDays.ONE_MONTH,
+      retention: logRetention,
       removalPolicy: RemovalPolicy.DESTROY,
     });
     this.role = this.#role(regions);
@@ -139,6 +140,7 @@ export class RpcFunction extends Construct {
       },
     });
     this.function.node.addDependency(this.role);
+    this.#endLogOfCopy(logRetention);
     this.url = `https://${this.function.endpoint.domainName}`;
     this.#acknowledge();
   }
@@ -164,6 +166,16 @@ export class RpcFunction extends Construct {
       }),
     );
     return role;
+  }
+
+  /** aws-cdk-lib keeps the log of what copies the code for two years, also when the stack goes: no longer than ours. */
+  #endLogOfCopy(retention: logs.RetentionDays): void {
+    for (const { node } of Stack.of(this).node.children) {
+      if (!node.id.startsWith('S3ObjectCopyLogGroup') || !(node.defaultChild instanceof logs.CfnLogGroup))
+        continue;
+      node.defaultChild.retentionInDays = retention;
+      node.defaultChild.applyRemovalPolicy(RemovalPolicy.DESTROY);
+    }
   }
 
   /** The findings of cdk-nag that are meant, those of the parts that aws-cdk-lib adds to copy the code among them. */

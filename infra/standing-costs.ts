@@ -17,6 +17,9 @@ export const made = {
   ownAlarmMetrics: 20,
   /** And of one behind a load balancer that is there, in `infra/examples/shop-stack.ts`. */
   sharedAlarmMetrics: 9 + 2 + 4,
+  /** Of a function: metrics that its alarms look at, and those that are counted from its log. */
+  functionAlarmMetrics: 4,
+  functionLogMetrics: 4,
 };
 
 /** Of a task, without its address. */
@@ -36,9 +39,16 @@ export function logOfChecks(tasks: number): number {
   return ((lines * logLineBytes) / 1e9) * prices.logGigabyte;
 }
 
-/** Alarms by the metrics that they look at, the metric of failed calls, and the dashboard, a month in US dollars. */
-export function watchingMonth(alarmMetrics: number): number {
-  return alarmMetrics * prices.alarmMetricMonth + prices.customMetricMonth + prices.dashboardMonth;
+/**
+ * Alarms by the metrics that they look at, metrics that are counted from the log, and the dashboard, a month in US
+ * dollars.
+ *
+ * @param logMetrics of containers one, of failed calls
+ */
+export function watchingMonth(alarmMetrics: number, logMetrics = 1): number {
+  return (
+    alarmMetrics * prices.alarmMetricMonth + logMetrics * prices.customMetricMonth + prices.dashboardMonth
+  );
 }
 
 /** A `GrpcService` that nobody calls, with all that it makes by default: a month in US dollars. */

@@ -1,6 +1,7 @@
 import type { Effect } from './fault.ts';
 import type { Journal } from './journal.ts';
 import { type Load, type Sample, tableOf } from './load.ts';
+import { NotRun } from './tools.ts';
 
 /** A part of a rehearsal, and what came of it. */
 export interface Act {
@@ -138,6 +139,8 @@ export class Acts {
 }
 
 function problemsOf(error: unknown): string[] {
+  // It says what is missing, or to be left out: where it was thrown helps nobody.
+  if (error instanceof NotRun) return [`NOT RUN: ${error.message}`];
   return [error instanceof Error ? (error.stack ?? error.message) : String(error)];
 }
 

@@ -59,9 +59,11 @@ export async function synthesize(
   const [copy] = deployed.all('Custom::S3ObjectCopy');
   if (!endpoint || !revision || !copy) throw new Error(`the stack ${stack} has no function`);
   if (endpoint.properties.AuthType !== 'ApplicationManaged')
-    throw new NotRun('auth=iam: the stand-in knows no signatures');
+    throw new NotRun('auth=iam: the stand-in knows no signatures; leave auth=iam out');
   if (deployed.idsOf('AWS::CloudFront::').length > 0)
-    throw new NotRun('edge: CloudFront is left out, and nobody comes past it');
+    throw new NotRun(
+      'edge=true: there is no CloudFront here, and the function refuses who comes past it; leave edge out',
+    );
   const { EnvironmentVariables, MaxConcurrencyPerEnvironment, TimeoutSeconds } =
     revision.properties.ServiceConfig;
   const zip = join(folder, 'function.zip');

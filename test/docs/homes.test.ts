@@ -2,8 +2,10 @@
 // estimates, and the commands that there are; and that the server starts with the settings that it gives for other
 // homes, answers gRPC and the probes, and ends in the time that those homes leave it.
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { createUsersClient } from '../../client/client.ts';
 import { readConfig } from '../../functions/users/config.ts';
 import { farDollars, farRegions } from '../../infra/far-regions.ts';
@@ -13,6 +15,7 @@ import { runMain } from '../support/process.ts';
 import { blocksOf } from './blocks.ts';
 import { page } from './tables.ts';
 
+const root = fileURLToPath(new URL('../..', import.meta.url));
 const text = page('homes.md');
 const block = (section: string, language: string) =>
   blocksOf('docs/homes.md').find((it) => it.section === section && it.language === language)?.text ??
@@ -30,6 +33,28 @@ test('the costs are those that are calculated', () => {
     text.includes(homeCosts()),
     'run `npx node infra/home-costs.ts` and put its table into docs/homes.md',
   );
+});
+
+test('the command of the costs takes three prices, and says so of one and of what it does not know', () => {
+  const tell = (line: string) =>
+    spawnSync(process.execPath, [`${root}infra/home-costs.ts`, ...line.split(' ').filter(Boolean)], {
+      encoding: 'utf8',
+    });
+  const all = tell('--request-million 1 --vcpu-hour 0.5 --gib-hour .01');
+  assert.match(all.stdout, /^0 calls a second: 5 dollars a month as a function$/m);
+  for (const [line, reason] of [
+    ['--vcpu-hour 0.5', 'give all three prices: --request-million and --gib-hour too'],
+    [
+      '--request-million a --vcpu-hour 1 --gib-hour 1',
+      '--request-million must be dollars, such as 0.2, not "a"',
+    ],
+    ['--price 1', "Unknown option '--price'"],
+  ] as const) {
+    const { status, stderr } = tell(line);
+    assert.deepEqual([status, stderr.split('\n')[0]], [2, reason]);
+    assert.match(stderr, /^usage: npx node infra\/home-costs.ts \[--request-million DOLLARS/m);
+  }
+  assert.match(tell('--help').stdout, /^usage: /);
 });
 
 test('the ways between regions are those that are estimated', () => {

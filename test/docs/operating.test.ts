@@ -5,6 +5,7 @@ import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { assumed } from '../../infra/capacity-model.ts';
 import { costs, watchedDollars } from '../../infra/costs.ts';
+import { ofContainers, ofFunctions } from '../../infra/home-contradictions.ts';
 import { made } from '../../infra/standing-costs.ts';
 import { telemetryCosts, told } from '../../infra/telemetry-costs.ts';
 import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
@@ -88,9 +89,22 @@ test('the table of options names all of them', () => {
   const names = [...read('infra/context.ts').matchAll(/(?:text|number|ratio|flag|list)\('(\w+)'/g)].map(
     ([, name]) => name,
   );
-  const [, table = ''] = /\| option \| \|\n(.+?)\n\n/s.exec(page) ?? [];
+  const [, table = ''] = /\| option \| of \| \|\n(.+?)\n\n/s.exec(page) ?? [];
   const rows = [...table.matchAll(/`(\w+)(?:=\w+)?`/g)].map(([, name]) => name);
   for (const name of names) assert(rows.includes(name), `${name} is not in docs/operating.md`);
+});
+
+test('the table of options says which are refused with a home', () => {
+  const [, table = ''] = /\| option \| of \| \|\n\| --- \| --- \| --- \|\n(.+?)\n\n/s.exec(page) ?? [];
+  const homeOf = (name: string) => {
+    // It has a sentence of its own.
+    if (ofContainers.includes(name) || name === 'domainName') return 'containers';
+    return ofFunctions.includes(name) ? 'a function' : 'both';
+  };
+  for (const row of table.split('\n')) {
+    const [, name = '', home] = /^\| `(\w+)[^|]*\| ([a-z ]+) \|/.exec(row) ?? [];
+    assert.equal(home, homeOf(name), row);
+  }
 });
 
 test('the tables of alarms name all of them', () => {

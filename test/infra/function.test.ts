@@ -7,12 +7,14 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { Validations } from 'aws-cdk-lib';
-import { Match, Template } from 'aws-cdk-lib/assertions';
+import { Annotations, Match, Template } from 'aws-cdk-lib/assertions';
 import { AwsSolutionsChecks } from 'cdk-nag';
 import { originProofHeader } from '../../functions/process/origin-proof.ts';
 import { readOptions } from '../../infra/context.ts';
 import { FunctionStack } from '../../infra/function-stack.ts';
+import { made } from '../../infra/standing-costs.ts';
 import { UsersStack } from '../../infra/users-stack.ts';
+import { page } from '../docs/tables.ts';
 import { certificateCode, makeApp, resourcesOf, theOnly } from './synthesis.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'users-function-'));
@@ -22,8 +24,16 @@ const code = join(folder, 'users');
 mkdirSync(code);
 writeFileSync(join(code, 'main.mjs'), '');
 
+/** The stacks, and what is said of that of the function. */
+interface Made {
+  readonly function: Template;
+  readonly containers?: Template;
+  readonly info: string;
+  readonly warnings: readonly string[];
+}
+
 /** As `npx cdk synth -c NAME=VALUE…`, cdk-nag included. */
-function templates(context: Record<string, unknown> = {}): { function: Template; containers?: Template } {
+function templates(context: Record<string, unknown> = {}): Made {
   const app = makeApp({ home: 'function', ...context });
   const options = readOptions(app.node);
   const containers =
@@ -31,7 +41,14 @@ function templates(context: Record<string, unknown> = {}): { function: Template;
   const stack = new FunctionStack(app, 'UsersFunction', { options, code, shared: containers });
   Validations.of(app).addPlugins(new AwsSolutionsChecks(app));
   app.synth();
-  return { function: Template.fromStack(stack), containers: containers && Template.fromStack(containers) };
+  const told = Annotations.fromStack(stack);
+  const [info] = told.findInfo('*', Match.anyValue());
+  return {
+    function: Template.fromStack(stack),
+    containers: containers && Template.fromStack(containers),
+    info: String(info?.entry.data),
+    warnings: told.findWarning('*', Match.anyValue()).map(({ entry }) => String(entry.data)),
+  };
 }
 
 const problemsOf = (context: Record<string, unknown>): string => {
@@ -57,6 +74,7 @@ describe('home=function', () => {
       'Home',
       'ApiKeySecret',
       'Table',
+      'LogGroup',
       'DashboardUrl',
     ]);
   });
@@ -105,39 +123,73 @@ describe('home=function', () => {
     );
   });
 
-  test('keeps its log for a month, and wakes somebody', () => {
-    template.hasResourceProperties('AWS::Logs::LogGroup', { RetentionInDays: 30 });
+  test('keeps its log, and that of what copies its code, for a month and no longer than itself', () => {
+    const groups = resourcesOf(template, 'AWS::Logs::LogGroup');
+    assert.equal(groups.length, 2);
+    for (const [id, { Properties, DeletionPolicy, UpdateReplacePolicy }] of groups) {
+      assert.deepEqual(
+        [Properties.RetentionInDays, DeletionPolicy, UpdateReplacePolicy],
+        [30, 'Delete', 'Delete'],
+        id,
+      );
+    }
+  });
+
+  test('costs idle what infra/home-costs.ts counts', () => {
+    const metrics = resourcesOf(template, 'AWS::CloudWatch::Alarm').map(
+      ([, { Properties }]) => JSON.stringify(Properties).match(/"MetricName"/g)?.length ?? 0,
+    );
+    assert.equal(
+      made.functionAlarmMetrics,
+      metrics.reduce((sum, it) => sum + it, 0),
+    );
+    assert.equal(made.functionLogMetrics, resourcesOf(template, 'AWS::Logs::MetricFilter').length);
+    template.resourceCountIs('AWS::CloudWatch::Dashboard', 1);
+  });
+
+  test('wakes somebody', () => {
     const alarms = resourcesOf(template, 'AWS::CloudWatch::Alarm');
     const names = alarms.map(([id]) => id.replace(/^Watching|[0-9A-F]{8}$/g, ''));
     assert.deepEqual(names.sort(), ['FailedCalls', 'FailedStarts', 'ThrottledTable']);
     for (const [, { Properties }] of alarms) assert.ok(Properties.AlarmDescription);
+    const [, section = ''] = page('homes.md').split('\n### Operating it\n');
+    const rows = [...(section.split('\n### ')[0] ?? '').matchAll(/^\| `(\w+)` \| .+ \| .+ \|$/gm)];
+    assert.deepEqual(rows.map(([, name]) => name).sort(), names, 'docs/homes.md says what to do');
   });
 });
 
 test('home=function with its options', () => {
   const { function: template } = templates({
-    auth: 'iam',
     timeoutSeconds: '900',
     maxEnvironments: '2',
     rateLimit: '100',
     regions: 'us-east-1,eu-west-1',
     disposable: 'true',
   });
-  template.resourceCountIs('AWS::SecretsManager::Secret', 0);
   template.hasResourceProperties('AWS::Lambda::WebFunctionEndpoint', {
-    AuthType: 'IamAuth',
     EndpointType: 'MultiRegion',
     Regions: Match.arrayWith(['eu-west-1', 'us-east-1']),
     ScalingConfig: { MaxEnvironments: 2 },
     ThrottleConfig: { RateLimit: 100 },
   });
   const revision = JSON.stringify(theOnly(template, 'AWS::Lambda::WebFunctionRevision').Properties);
-  assert.match(revision, /"AUTH":"none"/);
   assert.match(
     revision,
     /"DYNAMODB_ENDPOINT":\{"Fn::Join":\["",\["https:\/\/dynamodb\.",\{"Ref":"AWS::Region"\}/,
   );
   assert.match(revision, /"FUNCTION_TIMEOUT_MS":"900000"/);
+  const kept = Object.entries(template.toJSON().Resources as Record<string, { DeletionPolicy?: string }>) // as CDK writes it
+    .filter(([, it]) => it.DeletionPolicy === 'Retain')
+    .map(([id]) => id);
+  assert.deepEqual(kept, [], 'disposable: nothing stays when the stack goes');
+});
+
+test('home=function with auth=iam has no key: AWS asks', () => {
+  const { function: template } = templates({ auth: 'iam' });
+  template.resourceCountIs('AWS::SecretsManager::Secret', 0);
+  template.hasResourceProperties('AWS::Lambda::WebFunctionEndpoint', { AuthType: 'IamAuth' });
+  const revision = JSON.stringify(theOnly(template, 'AWS::Lambda::WebFunctionRevision').Properties);
+  assert.match(revision, /"AUTH":"none"/);
 });
 
 describe('home=function behind CloudFront', () => {
@@ -180,11 +232,14 @@ describe('home=function behind CloudFront', () => {
   });
 
   test('a call is waited for from one minute to two', () => {
-    for (const [timeoutSeconds, readTimeout] of [
-      ['3', 60],
-      ['900', 120],
+    for (const [timeoutSeconds, readTimeout, warning] of [
+      ['3', 60, []],
+      ['120', 120, []],
+      ['900', 120, [/timeoutSeconds=900: CloudFront ends a call that is silent for 120 s/]],
     ] as const) {
-      const { function: template } = templates({ edge: 'true', timeoutSeconds });
+      const { function: template, warnings } = templates({ edge: 'true', timeoutSeconds });
+      assert.equal(warnings.length, warning.length);
+      for (const [index, it] of warning.entries()) assert.match(warnings[index] ?? '', it);
       template.hasResourceProperties('AWS::CloudFront::Distribution', {
         DistributionConfig: { Origins: [{ CustomOriginConfig: { OriginReadTimeout: readTimeout } }] },
       });
@@ -192,19 +247,19 @@ describe('home=function behind CloudFront', () => {
   });
 
   test('a name of your own is made in its zone, or told where to lead', () => {
-    const { function: made } = templates({ ...own, hostedZone: 'Z0123456789ABC' });
-    made.hasResourceProperties('AWS::CloudFront::Distribution', {
+    const { function: zoned } = templates({ ...own, hostedZone: 'Z0123456789ABC' });
+    zoned.hasResourceProperties('AWS::CloudFront::Distribution', {
       DistributionConfig: {
         Aliases: ['api.example.com'],
         ViewerCertificate: { AcmCertificateArn: certificateArn },
       },
     });
-    const records = resourcesOf(made, 'AWS::Route53::RecordSet').map(([, it]) => it.Properties);
+    const records = resourcesOf(zoned, 'AWS::Route53::RecordSet').map(([, it]) => it.Properties);
     assert.deepEqual(records.map(({ Name, Type }) => [Name, Type]).sort(), [
       ['api.example.com.', 'A'],
       ['api.example.com.', 'AAAA'],
     ]);
-    assert.deepEqual(made.findOutputs('Endpoint').Endpoint?.Value, 'https://api.example.com');
+    assert.deepEqual(zoned.findOutputs('Endpoint').Endpoint?.Value, 'https://api.example.com');
     const { function: told } = templates(own);
     told.resourceCountIs('AWS::Route53::RecordSet', 0);
     assert.ok(told.findOutputs('EdgeTarget').EdgeTarget);
@@ -248,6 +303,14 @@ test('home=both serves the same users, and takes the same key', () => {
   );
 });
 
+test('whose users it serves is said, since a change of home moves none', () => {
+  assert.match(
+    templates({ home: 'function' }).info,
+    /the users and the key of this stack\. .*"Changing the home"/,
+  );
+  assert.match(templates({ home: 'both' }).info, /the users and the key of the stack Users\. /);
+});
+
 for (const [context, problem] of [
   [{ home: 'function', minTasks: '2' }, 'minTasks is for containers: leave it out with home=function'],
   [
@@ -258,6 +321,10 @@ for (const [context, problem] of [
   [
     { home: 'function', auth: 'iam', edge: 'true' },
     'auth=iam and edge: callers sign for the name of the endpoint, and CloudFront has another; take auth=key or jwt',
+  ],
+  [
+    { home: 'function', auth: 'iam', regions: 'eu-west-1' },
+    'auth=iam and regions: an endpoint in several regions wants SigV4a, which the client does not sign; leave regions out, or take auth=key or jwt',
   ],
   [{ rateLimit: '100' }, 'rateLimit is for a function: set home=function or both, or leave it out'],
   [{ auth: 'iam' }, 'auth=iam needs home=function: a load balancer knows no signatures'],

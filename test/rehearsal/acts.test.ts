@@ -1,11 +1,13 @@
 // Proves that acts judge calls: each by the act that it began in, also those that end after the last one; that an act
-// in which no call of a kind ends is a problem, and more failed calls than it lets fail are one.
+// in which no call of a kind ends is a problem, and more failed calls than it lets fail are one; and that what can't be
+// rehearsed is told in a sentence.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Acts } from '../../rehearsal/acts.ts';
 import { Journal } from '../../rehearsal/journal.ts';
 import { type CallKind, Load } from '../../rehearsal/load.ts';
 import { acknowledged } from '../../rehearsal/rehearse.ts';
+import { NotRun } from '../../rehearsal/tools.ts';
 
 const kindOf = (call: () => Promise<void>): CallKind => ({
   name: 'a call',
@@ -120,4 +122,10 @@ it('What was acknowledged is left out where calls leave nothing behind, and a pr
   });
   await acknowledged(empty, acts, journal);
   assert.match(acts.problems.join(), /nothing was acknowledged/);
+});
+
+it('tells of what can not be rehearsed by a sentence, without a stack', async () => {
+  const acts = quiet();
+  assert.equal(await acts.play('serve', () => Promise.reject(new NotRun('leave edge out'))), false);
+  assert.deepEqual(acts.problems, ['serve: NOT RUN: leave edge out']);
 });
