@@ -37,8 +37,8 @@ const callsPerLook = 8;
 /** The least part of the calls that is let in: it shows what calls take now. */
 const minShare = 0.02;
 /**
- * How long planned turns are, as a part of what they may be: of fewer calls at a time, the collector of garbage has less
- * to keep.
+ * How long planned turns are, as a part of what they may be: of fewer calls at a time, the collector of garbage has
+ * less to keep.
  */
 const plannedPart = 1 / 2;
 /** What a refusal takes, as a part of a call: if it takes more or less, turns find what fits later. */
@@ -58,8 +58,8 @@ const minPushbackMs = 100;
  * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
  * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn has many more calls than the one before it, is
  * long, and there was no wait between them; when turns stay long; or when the calls of one take all memory. From then
- * on each turn takes on what can be done in half of `overloadTurnMs`, as the turn before has shown it, until the loop has to
- * wait. Which calls these are is left to chance: sockets are read in the same order each time.
+ * on each turn takes on what can be done in half of `overloadTurnMs`, as the turn before has shown it, until the loop
+ * has to wait. Which calls these are is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;

@@ -6,7 +6,7 @@ export const nothing: ReadonlyMap<string, Item> = new Map();
 /** No keys: a list that nobody adds to. */
 const none: string[] = [];
 
-/** What one call reads. Many wait at once, and collections of young objects copy what each has made: so it is little. */
+/** What one call reads. Many wait at once, and collections of young objects copy what each has made: it is little. */
 export class Read {
   readonly promise: Promise<ReadonlyMap<string, Item>>;
   readonly signal: AbortSignal;
