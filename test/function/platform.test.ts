@@ -111,8 +111,17 @@ test('behind CloudFront a client is who CloudFront has seen, and nobody comes pa
   using past = open(running, { metadata: { 'x-forwarded-for': '203.0.113.9' } });
   await assert.rejects(names(past), { code: Code.PermissionDenied });
   const [environment] = running.platform.environments;
-  const addresses = () => (environment?.lines ?? []).map((it) => JSON.parse(it).forwardedFor);
-  assert.ok(await eventually(() => addresses().filter((it) => it === '203.0.113.9').length === 2));
+  const calls = () =>
+    (environment?.lines ?? []).map((it) => JSON.parse(it)).filter((it) => it.method === '/Users/GetUsers');
+  assert.ok(await eventually(() => calls().length === 2));
+  // What is said past CloudFront is nobody's address.
+  assert.deepEqual(
+    calls().map((it) => [it.code, it.forwardedFor]),
+    [
+      ['OK', '203.0.113.9'],
+      ['PERMISSION_DENIED', undefined],
+    ],
+  );
 });
 
 withFunction('gRPC is told what works', {}, async (running) => {
