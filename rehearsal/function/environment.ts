@@ -15,7 +15,7 @@ const shutdownMs = 1_000;
 
 /** How an environment ended. */
 export interface Ended {
-  /** The exit code; undefined if it was killed. */
+  /** The exit code; undefined if it was killed. One that a signal ends before it listens has lost nothing: 0. */
   readonly code: number | undefined;
 }
 
@@ -53,7 +53,7 @@ export class Environment {
     this.gone = closed.then(async ([exitCode]): Promise<Ended> => {
       this.agent.destroy();
       await (await code).remove();
-      return { code: exitCode ?? undefined };
+      return { code: exitCode ?? (this.isListening ? undefined : 0) };
     });
     this.ready = port.then((at) => this.#listens(at));
     for (const promise of [this.ready, this.gone]) promise.catch(() => {});
