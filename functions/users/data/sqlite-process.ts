@@ -49,7 +49,11 @@ export async function inProcess(
   child.once('error', reject);
   child.once('message', (answer: Answer) => resolve(answer)); // it is our own code that sends it
   child.once('exit', (exitCode, name) => {
-    reject(signal.aborted ? signal.reason : new Error(`its process ended (${name ?? exitCode})`));
+    const ended = () =>
+      reject(signal.aborted ? signal.reason : new Error(`its process ended (${name ?? exitCode})`));
+    // On a busy machine its end is known before its answer is read, which comes before the end of the channel.
+    if (child.connected) child.once('disconnect', ended);
+    else ended();
   });
   signal.addEventListener('abort', kill, { once: true });
   try {
