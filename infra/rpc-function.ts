@@ -26,8 +26,8 @@ export interface RpcFunctionProps {
   readonly keys?: secretsmanager.ISecret;
   /**
    * What CloudFront shows in `x-origin-proof`, where it stands in front. The function reads it when it starts, and
-   * takes a client for the address that CloudFront has seen; its server has to refuse calls without it, as `originGate`
-   * of `functions/process/origin-proof.ts` does.
+   * takes a client for the address that CloudFront has seen; its server has to refuse calls without it, and to take
+   * no address from them, as `originProof` of `functions/process/origin-proof.ts` does.
    * @default nobody stands in front of the endpoint
    */
   readonly originProof?: secretsmanager.ISecret;

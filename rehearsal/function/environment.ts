@@ -15,7 +15,7 @@ const shutdownMs = 1_000;
 
 /** How an environment ended. */
 export interface Ended {
-  /** The exit code; undefined if it was killed. One that a signal ends before it listens has lost nothing: 0. */
+  /** The exit code; undefined if it was killed. One that SIGTERM ends before it listens has lost nothing: 0. */
   readonly code: number | undefined;
 }
 
@@ -50,10 +50,11 @@ export class Environment {
     const code = unpack(revision);
     this.#process = Promise.all([port, code]).then(([at, { folder }]) => this.#spawn(folder, at));
     const closed = this.#process.then((it) => once(it, 'close'));
-    this.gone = closed.then(async ([exitCode]): Promise<Ended> => {
+    this.gone = closed.then(async ([exitCode, signal]): Promise<Ended> => {
       this.agent.destroy();
       await (await code).remove();
-      return { code: exitCode ?? (this.isListening ? undefined : 0) };
+      const isUnheard = signal === 'SIGTERM' && !this.isListening;
+      return { code: exitCode ?? (isUnheard ? 0 : undefined) };
     });
     this.ready = port.then((at) => this.#listens(at));
     for (const promise of [this.ready, this.gone]) promise.catch(() => {});

@@ -18,7 +18,6 @@ export class NodeHttp2Server implements Http2Engine {
 
   constructor(onExchange: (exchange: StreamExchange) => void, parts: EngineParts) {
     const { limits, counts, resets } = parts;
-    // What clients reset beyond their shares counts as well: node tells of a stream only when it is closed.
     const shares = resets === undefined ? 1 : limits.resetSharesPerConnection;
     const resetBurst = Math.min(maxBurst, shares * limits.streamResetBurst);
     this.#parts = parts;
