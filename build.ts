@@ -240,8 +240,8 @@ interface FormerCode {
 }
 
 /**
- * What a build before has left in a bundle. V8 does not make the same of a script twice, and for other code in its image
- * a deployment would replace all tasks.
+ * What a build before has left in a bundle. V8 does not make the same of a script twice, and for other code in its
+ * image a deployment would replace all tasks.
  */
 async function formerCode(folder: string): Promise<FormerCode | undefined> {
   const { source } = compiledFiles(folder);

@@ -5,8 +5,8 @@ import type { Construct } from 'constructs';
 /** Whose workflows may do what. */
 export interface DeliveryStackProps extends StackProps {
   /**
-   * The repository on GitHub as the subject of its tokens names it: OWNER@ID/NAME@ID, or OWNER/NAME where it is older than
-   * July 2026 and has not been renamed or told otherwise since. Ids are never used again, names may be. Source:
+   * The repository on GitHub as the subject of its tokens names it: OWNER@ID/NAME@ID, or OWNER/NAME where it is older
+   * than July 2026 and has not been renamed or told otherwise since. Ids are never used again, names may be. Source:
    * https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens
    */
   readonly repository: string;
@@ -26,8 +26,8 @@ const appStacks = `${appStackNames}/*`;
 /**
  * The roles of `.github/workflows/delivery.yml`, which it is given by OpenID Connect: no key of AWS lies on GitHub. Who
  * plans may read what CloudFormation tells of the app's stacks, and nothing else, for any change may run its own code
- * with that role. Who deploys may take the roles that `cdk bootstrap` has made, and read the secrets of the app's stacks to
- * try what was deployed, from the environment `production` alone.
+ * with that role. Who deploys may take the roles that `cdk bootstrap` has made, and read the secrets of the app's
+ * stacks to try what was deployed, from the environment `production` alone.
  *
  * An account has one provider of GitHub's tokens: where there is one, import it in place of the one made here.
  */

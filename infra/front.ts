@@ -62,7 +62,8 @@ export interface FrontProps {
    */
   readonly accessLogs?: s3.IBucket;
   /**
-   * Lets you, and AWS, take a zone that fails out of service (https://docs.aws.amazon.com/r53recovery/latest/dg/arc-zonal-shift.html).
+   * Lets you, and AWS, take a zone that fails out of service
+   * (https://docs.aws.amazon.com/r53recovery/latest/dg/arc-zonal-shift.html).
    * @default false
    */
   readonly zonalShift?: boolean;

@@ -35,8 +35,8 @@ const third = { width: 8, height: 6 };
 
 /**
  * Alarms and a dashboard of a function. Calls are counted from the log: a call that fails may well have HTTP status
- * 200, and a start that fails is told there alone, since a revision that can't start deploys all the same. How long calls
- * take wakes nobody: their callers choose how long streams last.
+ * 200, and a start that fails is told there alone, since a revision that can't start deploys all the same. How long
+ * calls take wakes nobody: their callers choose how long streams last.
  */
 export class FunctionWatching extends Construct {
   readonly alarms: cloudwatch.Alarm[] = [];

@@ -1,5 +1,5 @@
-// Prints what the homes of docs/homes.md take of what is paid for, a month, at some loads: `npx node infra/home-costs.ts`.
-// The prices of Web Functions are not in infra/prices.ts, as no list of them was found: with
+// Prints what the homes of docs/homes.md take of what is paid for, a month, at some loads:
+// `npx node infra/home-costs.ts`. The prices of Web Functions are not in infra/prices.ts, as no list was found: with
 // `--request-million`, `--vcpu-hour` and `--gib-hour` in US dollars it prints what a function costs besides.
 import { parseArgs } from 'node:util';
 import { assumed, callCost, needsOf } from './capacity-model.ts';
@@ -41,7 +41,9 @@ export function functionUse(callsPerSecond: number): FunctionUse {
   };
 }
 
-/** Tasks, load balancer and what watches them, a month in US dollars: what a home costs besides the table and the log. */
+/**
+ * Tasks, load balancer and what watches them, a month in US dollars: what a home costs besides the table and the log.
+ */
 function containerDollars(callsPerSecond: number): number {
   const { tasks, balancer, watched } = needsOf({ callsPerSecond, users: 1e4 }).dollars;
   return tasks + balancer + watched;

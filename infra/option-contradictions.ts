@@ -1,6 +1,9 @@
 import type { Options } from './context.ts';
 
-/** What of who may call, and from where, can't be meant together: a line each. `isGiven`: whether an option was, fit or not. */
+/**
+ * What of who may call, and from where, can't be meant together: a line each. `isGiven`: whether an option was, fit or
+ * not.
+ */
 export function contradictions(options: Options, isGiven: (name: string) => boolean): string[] {
   const { auth, edge, internal, allowedCidrs = [], clientScopes, telemetry, stage, tags } = options;
   const problems: string[] = [];

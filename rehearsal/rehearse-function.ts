@@ -32,7 +32,8 @@ const lookMs = 50;
 
 /**
  * Plays a whole rehearsal of the function home, behind a stand-in of AWS Lambda: revisions that follow each other, one
- * that the table refuses, one that can't start, a killed environment, and nobody who calls. What goes wrong is told by the acts.
+ * that the table refuses, one that can't start, a killed environment, and nobody who calls. What goes wrong is told by
+ * the acts.
  */
 export async function rehearseFunction(
   { context, rounds, minuteMs }: Options,

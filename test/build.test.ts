@@ -1,7 +1,7 @@
 // Proves that the bundles run where there is no node_modules, that a server loads DynamoDB's client only when it needs
-// it, and of Node only what gRPC needs, that it starts from compiled code where that fits (which is made once of the same
-// script) and else from its modules, that an older Node is told of, that source maps lead back to the sources, and that a
-// bundle over its budget is told of.
+// it, and of Node only what gRPC needs, that it starts from compiled code where that fits (which is made once of the
+// same script) and else from its modules, that an older Node is told of, that source maps lead back to the sources, and
+// that a bundle over its budget is told of.
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import {

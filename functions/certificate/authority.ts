@@ -26,8 +26,8 @@ const algorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /**
  * Makes the authority for one DNS name: a self-signed certificate that may sign for that name alone, for no address of
- * IP or e-mail, and for servers only. Clients that trust it trust it with nothing else, and a stolen key is worth no more
- * than the name.
+ * IP or e-mail, and for servers only. Clients that trust it trust it with nothing else, and a stolen key is worth no
+ * more than the name.
  *
  * @throws RangeError when the name has over 119 characters (load balancers' have up to 75), or no dot
  */

@@ -15,9 +15,9 @@ export interface LogConfig {
 
 /**
  * Makes the log on standard output: JSON lines for machines, with the names that AWS Lambda has for level, time and
- * text (`lambda`), or one readable line each (`pretty`), which needs the package pino-pretty and so is for development. Text that would steer a terminal or deceive its reader is escaped in
- * both, whatever it comes from. What waits to be written is written when the process exits. The lines of one of several
- * workers have its number (`worker`).
+ * text (`lambda`), or one readable line each (`pretty`), which needs the package pino-pretty and so is for development.
+ * Text that would steer a terminal or deceive its reader is escaped in both, whatever it comes from. What waits to be
+ * written is written when the process exits. The lines of one of several workers have its number (`worker`).
  *
  * @throws Error when pino-pretty is not installed, with a line that says what to do
  */

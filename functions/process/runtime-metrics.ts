@@ -14,8 +14,8 @@ import type { Labels, Metrics } from '../rpc/index.ts';
 const resolutionMs = 10;
 
 /**
- * What is told of the event loop is of the last minute, whoever asks and how often: two who collect take nothing from each
- * other, and what is scraped once a minute misses nothing.
+ * What is told of the event loop is of the last minute, whoever asks and how often: two who collect take nothing from
+ * each other, and what is scraped once a minute misses nothing.
  */
 const windowParts = 6;
 const partMs = 10_000;

@@ -1,6 +1,6 @@
 // Proves that an answer is read to its end though all of it has come at once, before anybody asks for its first chunk:
-// Node's own iterator takes that for an abortion. The connection is one whose bytes JavaScript hands on, joined, so that
-// Node reads a whole answer in one turn, which TLS does now and then.
+// Node's own iterator takes that for an abortion. The connection is one whose bytes JavaScript hands on, joined, so
+// that Node reads a whole answer in one turn, which TLS does now and then.
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import http2 from 'node:http2';

@@ -1,5 +1,5 @@
-// Proves that deployments are read from their outputs with the key that USERS_TOKEN holds, or else the one of the secret,
-// and that a sentence says what to do where that can't be read.
+// Proves that deployments are read from their outputs with the key that USERS_TOKEN holds, or else the one of the
+// secret, and that a sentence says what to do where that can't be read.
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -9,8 +9,8 @@ export interface Deployed extends Endpoint {
 }
 
 /**
- * Reads where services were deployed: of the file that `cdk deploy --outputs-file` wrote each stack with an `Endpoint`, or
- * the one of a rehearsal's endpoint.json. The token of all of them is USERS_TOKEN, or else the key that lies in the
+ * Reads where services were deployed: of the file that `cdk deploy --outputs-file` wrote each stack with an `Endpoint`,
+ * or the one of a rehearsal's endpoint.json. The token of all of them is USERS_TOKEN, or else the key that lies in the
  * secret which a stack names, by the AWS CLI.
  *
  * @throws Error that says how to make the file, when it can't be read or holds something else; or how to give the key,

@@ -1,6 +1,6 @@
-// Proves that what was deployed is called by every protocol that it carries, each stack of it, with the key of the secret,
-// and that nothing is written; that what does not answer as it should fails with a sentence that says what to do; and that
-// what its caller lacks, such as the key, is told as such, with another exit code.
+// Proves that what was deployed is called by every protocol that it carries, each stack of it, with the key of the
+// secret, and that nothing is written; that what does not answer as it should fails with a sentence that says what to
+// do; and that what its caller lacks, such as the key, is told as such, with another exit code.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -53,7 +53,10 @@ function waysOf(said: string): string[] {
     .map((line) => line.split(':')[0] ?? '');
 }
 
-/** Something that answers each call with this status of HTTP, and with a reason as Connect has it, in place of a function. */
+/**
+ * Something that answers each call with this status of HTTP, and with a reason as Connect has it, in place of a
+ * function.
+ */
 async function functionThatSays(t: TestContext, status: number, reason?: string) {
   const info = toBinary(ErrorInfoSchema, create(ErrorInfoSchema, { reason, domain: 'users' }));
   const details = [{ type: ErrorInfoSchema.typeName, value: Buffer.from(info).toString('base64') }];

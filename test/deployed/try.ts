@@ -3,8 +3,8 @@
 //   node test/deployed/try.ts [FILE] [--http1]      FILE is what readEndpoints reads, outputs.json without it;
 //                                                   --http1 leaves out what takes HTTP/2, as for a Web Function
 //
-// It ends with 0 if load balancer, key, server and table work together, with 1 if one that was called does not answer as it
-// should, and with 2 if its caller lacks something, such as the key: that says nothing about what was deployed.
+// It ends with 0 if load balancer, key, server and table work together, with 1 if one that was called does not answer
+// as it should, and with 2 if its caller lacks something, such as the key: that says nothing about what was deployed.
 import { parseArgs } from 'node:util';
 import { Code } from '@connectrpc/connect';
 import { createUsersClient, type UsersClientOptions, UsersError } from '../../client/client.ts';

@@ -1,5 +1,5 @@
-// Proves that calls are made while a command runs, that it says so when all went well, that neither a failed command nor
-// a service that is gone passes, and that no user of the load is left.
+// Proves that calls are made while a command runs, that it says so when all went well, that neither a failed command
+// nor a service that is gone passes, and that no user of the load is left.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -4,7 +4,8 @@
 //   node test/deployed/under-load.ts FILE -- COMMAND…   such as a deployment: no call may fail
 //
 // Every user whose sign-up was acknowledged must be there afterwards; then all of them are removed. FILE is what
-// readEndpoints reads, of which the first is called. It ends with 0 if all of this is so, and the command has ended with 0.
+// readEndpoints reads, of which the first is called. It ends with 0 if all of this is so, and the command has ended
+// with 0.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Load, tableOf } from '../../rehearsal/load.ts';

@@ -30,7 +30,9 @@ const blocks = blocksOf('docs/grpc-service.md');
 
 const registered = ecs.ContainerImage.fromRegistry('registry.example.com/orders:1');
 
-/** Stands in for an image of a folder, which is built for the processor of the tasks, ARM64 unless they say otherwise. */
+/**
+ * Stands in for an image of a folder, which is built for the processor of the tasks, ARM64 unless they say otherwise.
+ */
 function fromAsset(folder: string, props?: { platform?: Platform }): ecs.ContainerImage {
   assert.equal(props?.platform, Platform.LINUX_ARM64, `${folder} is built for the machine that deploys`);
   return registered;

@@ -1,5 +1,6 @@
-// Proves that docs/operating.md and docs/costs.md say what is so: the costs are those that infra/costs.ts calculates from
-// what the template makes, the options are the app's, the alarms the stack's, and the commands that are named exist.
+// Proves that docs/operating.md and docs/costs.md say what is so: the costs are those that infra/costs.ts calculates
+// from what the template makes, the options are the app's, the alarms the stack's, and the commands that are named
+// exist.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

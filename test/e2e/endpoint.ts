@@ -1,5 +1,5 @@
-// The end-to-end suite against USERS_ENDPOINT: `npm run test:endpoint`. With E2E_HOME=function what a Web Function can't do
-// is proven to fail there.
+// The end-to-end suite against USERS_ENDPOINT: `npm run test:endpoint`. With E2E_HOME=function what a Web Function
+// can't do is proven to fail there.
 import { type Home, homeFromEnvironment } from './home.ts';
 import { endToEnd } from './suite.ts';
 import { type Target, targetFromEnvironment } from './target.ts';

@@ -1,5 +1,5 @@
-// Proves that the suite runs as the home can that E2E_HOME names, and that a name which is none is told before a call is
-// made.
+// Proves that the suite runs as the home can that E2E_HOME names, and that a name which is none is told before a call
+// is made.
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { afterEach, test } from 'node:test';

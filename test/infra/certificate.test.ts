@@ -1,6 +1,6 @@
-// Proves that the certificate function may change and delete the certificates alone that it has made, by their tag, give
-// that tag to no certificate of another owner or of ACM's own, and read no parameter but its own, where a stack has
-// several too; and that the Users stack's keep their released names.
+// Proves that the certificate function may change and delete the certificates alone that it has made, by their tag,
+// give that tag to no certificate of another owner or of ACM's own, and read no parameter but its own, where a stack
+// has several too; and that the Users stack's keep their released names.
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as ecs from 'aws-cdk-lib/aws-ecs';

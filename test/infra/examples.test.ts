@@ -1,7 +1,7 @@
 // Proves that the examples synthesise without a finding of cdk-nag, and what GrpcService makes of them: gRPC alone has
 // one target group and one rule; services that share a load balancer have rules, alarms, a roll-back and scaling of
-// their own, on figures of their own target groups. A processor that there is not, and a machine without Go, are told in
-// a sentence.
+// their own, on figures of their own target groups. A processor that there is not, and a machine without Go, are told
+// in a sentence.
 import assert from 'node:assert/strict';
 import { describe, test } from 'node:test';
 import { Match } from 'aws-cdk-lib/assertions';

@@ -1,6 +1,6 @@
 // Proves what `-c home=function` and `home=both` make: one function with its table and key, least privilege, ceilings,
-// a log that ends, alarms; IAM in place of keys; CloudFront in front, and past it nobody; the same users for both homes;
-// and which options contradict a home.
+// a log that ends, alarms; IAM in place of keys; CloudFront in front, and past it nobody; the same users for both
+// homes; and which options contradict a home.
 import assert from 'node:assert/strict';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

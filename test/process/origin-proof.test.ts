@@ -1,6 +1,6 @@
 // Proves that a server with ORIGIN_PROOF answers calls that show the proof, and refuses all others, over each protocol,
-// at /users/ and for health checks, with nothing of the proof in what it says or logs; that a client is the address which
-// the proxies tell; and which values are no proof.
+// at /users/ and for health checks, with nothing of the proof in what it says or logs; that a client is the address
+// which the proxies tell; and which values are no proof.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Code } from '@connectrpc/connect';

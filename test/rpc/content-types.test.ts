@@ -1,6 +1,6 @@
 // Proves that a content type is read as HTTP has it: with parameters, quoted or not, with spaces around them, in any
-// case (RFC 9110 sections 5.6.6 and 8.3.1); that an answer of gRPC has the content type of its request, parameters aside; and
-// that 415 says in its body and in `accept-post` what would be taken.
+// case (RFC 9110 sections 5.6.6 and 8.3.1); that an answer of gRPC has the content type of its request, parameters
+// aside; and that 415 says in its body and in `accept-post` what would be taken.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError } from '@connectrpc/connect';

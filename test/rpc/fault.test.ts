@@ -1,5 +1,6 @@
-// Proves that the log and the metrics take the same calls for faults of the server, by every protocol: those that alarms
-// go off for. Whatever clients make is none, nor is a drain, for calls and for a load balancer that asks for health.
+// Proves that the log and the metrics take the same calls for faults of the server, by every protocol: those that
+// alarms go off for. Whatever clients make is none, nor is a drain, for calls and for a load balancer that asks for
+// health.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, ConnectError, createClient } from '@connectrpc/connect';

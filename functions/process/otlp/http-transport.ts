@@ -24,8 +24,8 @@ const maxResponseBytes = 64 * 1024;
 const zip = promisify(gzip);
 
 /**
- * Sends OTLP over HTTP. Whatever the other side does, an export is over at its time: with the SDK's own transport (0.301)
- * one whose answer drips, or is 101, never ends, and neither do those that wait for it.
+ * Sends OTLP over HTTP. Whatever the other side does, an export is over at its time: with the SDK's own transport
+ * (0.301) one whose answer drips, or is 101, never ends, and neither do those that wait for it.
  */
 export class HttpTransport implements IExporterTransport {
   protected readonly url: URL;

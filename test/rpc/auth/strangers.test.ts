@@ -1,8 +1,8 @@
 // Proves that callers without a credential can't take the memory of those who have one: what is refused and not read is
 // bounded, whatever number of addresses it comes from, and known callers are let in meanwhile; that one address leaves
 // room for others; that what is found of those that were cut ends nothing; that whoever fills the strangers' part with
-// health checks that never end does not have those of others refused; and that gRPC calls beyond the part are told so in
-// a complete answer.
+// health checks that never end does not have those of others refused; and that gRPC calls beyond the part are told so
+// in a complete answer.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net from 'node:net';

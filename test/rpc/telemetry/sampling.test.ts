@@ -1,5 +1,6 @@
-// Proves that what a caller asks for is worth something only once the gate has let it in: strangers who mark their calls
-// as sampled have few of them recorded, and take nothing from known callers, whose handlers pass on that they are.
+// Proves that what a caller asks for is worth something only once the gate has let it in: strangers who mark their
+// calls as sampled have few of them recorded, and take nothing from known callers, whose handlers pass on that they
+// are.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code } from '@connectrpc/connect';

@@ -1,5 +1,5 @@
-// Proves whose trace a call belongs to, and which are sampled: by the ratio, and the same ones everywhere; by the caller
-// up to a limit that strangers do not touch and no caller uses up; and few of the calls that nothing meters.
+// Proves whose trace a call belongs to, and which are sampled: by the ratio, and the same ones everywhere; by the
+// caller up to a limit that strangers do not touch and no caller uses up; and few of the calls that nothing meters.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { RateLimit, SharedRateLimit } from '../../../functions/rpc/telemetry/rate-limit.ts';
