@@ -67,8 +67,7 @@ export const storeKinds: readonly StoreKind[] = kindsOf(stores);
  * @param events is told of what the store does that its callers do not see. Default: nobody
  * @param warn is told in one line what may be wrong with a store that can be opened all the same. Default: nobody
  * @param fail is told in a StoreError that a store which was opened late can't be used. Default: it is thrown, by
- * nobody's
- *   call
+ *   nobody's call
  * @throws StoreError with one line that says why it can't be opened
  */
 export function openStore<K extends StoreKind>(
