@@ -159,7 +159,7 @@ export class Http2Connection
     const { initialWindowBytes: before, headerTableBytes: tableBefore } = this.#peer;
     readSettings(bytes, from, to, this.#peer);
     this.outbox.maxFrameBytes = this.#peer.maxFrameBytes;
-    if (this.#peer.headerTableBytes < tableBefore) this.outbox.tellTableSize();
+    if (this.#peer.headerTableBytes < tableBefore) this.outbox.tableShrinks();
     this.outbox.settingsAck();
     this.outbox.checkAnswers();
     const more = this.#peer.initialWindowBytes - before;

@@ -9,6 +9,8 @@ import {
   minFrameBytes,
 } from './frame.ts';
 import { encodeField, maxFieldBytes } from './hpack/encoder.ts';
+import { LastingFields } from './hpack/lasting-fields.ts';
+import { defaultTableBytes } from './settings.ts';
 
 /** What is written at once. Buffers are shared, so that a connection that is idle has none. */
 const bufferBytes = 64 * 1024;
@@ -16,7 +18,6 @@ const maxSpares = 16;
 /** Answers to PING and SETTINGS, and resets: some 10,000. */
 const maxAnswerBytes = 256 * 1024;
 const spares: Buffer[] = [];
-const lastingBlocks = new WeakMap<readonly string[], Buffer>();
 
 /** What the outbox needs of its connection. */
 export interface OutboxOwner {
@@ -37,7 +38,10 @@ export class Outbox {
   #answerBytes = 0;
   #isScheduled = false;
   #isWriting = false;
-  /** Whether the encoder has to say first that it uses no table (RFC 7541 section 4.2). */
+  /** Made for the first list that lasts; never where the peer has a smaller table than most. */
+  #lasting: LastingFields | undefined;
+  #hasTable = true;
+  /** Whether the next block has to say first that no table is used (RFC 7541 section 4.2). */
   #tellsTableSize = false;
   /** The largest frame that the peer takes. */
   maxFrameBytes = minFrameBytes;
@@ -85,52 +89,13 @@ export class Outbox {
 
   /** Headers or trailers, names and values in turn. @throws TypeError for a header that HTTP/2 has no place for */
   headers(streamId: number, fields: readonly string[], isLast: boolean): void {
-    let most = 1;
-    for (let index = 0; index < fields.length; index += 2) {
-      most += maxFieldBytes(fields[index] ?? '', fields[index + 1] ?? '');
-    }
-    const buffer = this.#reserve(frameHeaderBytes + most);
-    const start = this.#length;
-    let at = start + frameHeaderBytes;
-    if (this.#tellsTableSize) buffer[at++] = 0x20;
-    for (let index = 0; index < fields.length; index += 2) {
-      at = encodeField(fields[index] ?? '', fields[index + 1] ?? '', buffer, at);
-    }
-    this.#tellsTableSize = false;
-    const flags = isLast ? flag.endStream : 0;
-    if (at - start - frameHeaderBytes <= this.maxFrameBytes) {
-      writeHeader(
-        buffer,
-        start,
-        at - start - frameHeaderBytes,
-        frameType.headers,
-        flags | flag.endHeaders,
-        streamId,
-      );
-      this.#length = at;
-      return;
-    }
-    this.#inFrames(Buffer.from(buffer.subarray(start + frameHeaderBytes, at)), streamId, flags);
+    this.#headers(streamId, fields, isLast, undefined);
   }
 
-  /**
-   * Headers that answer a request whole, and are the same list each time: it is encoded once for all connections, as no
-   * field enters a table.
-   */
+  /** Headers that answer a request whole, and are the same list each time. */
   lastingHeaders(streamId: number, fields: readonly string[]): void {
-    const block = lastingBlocks.get(fields);
-    if (block === undefined || this.#tellsTableSize) {
-      const start = this.#length + frameHeaderBytes;
-      this.headers(streamId, fields, true);
-      const isInOneFrame = this.#length - start <= minFrameBytes;
-      if (isInOneFrame && this.#buffer !== undefined && block === undefined) {
-        lastingBlocks.set(fields, Buffer.from(this.#buffer.subarray(start, this.#length)));
-      }
-      return;
-    }
-    const buffer = this.#begin(block.length, frameType.headers, flag.endStream | flag.endHeaders, streamId);
-    buffer.set(block, this.#length);
-    this.#length += block.length;
+    if (this.#hasTable) this.#lasting ??= new LastingFields(defaultTableBytes);
+    this.#headers(streamId, fields, true, this.#lasting);
   }
 
   /** Settings, ids and values in turn (RFC 9113 section 6.5). */
@@ -173,8 +138,10 @@ export class Outbox {
     this.#length += 8 + buffer.write(about, this.#length + 8, 'latin1');
   }
 
-  /** The peer's decoder wants to hear of its table before the next field. */
-  tellTableSize(): void {
+  /** The peer has made its table smaller, and wants to hear what becomes of it before the next field. */
+  tableShrinks(): void {
+    this.#hasTable = false;
+    this.#lasting = undefined;
     this.#tellsTableSize = true;
   }
 
@@ -199,6 +166,36 @@ export class Outbox {
       this.#owner.flushed();
       this.flush();
     });
+  }
+
+  #headers(
+    streamId: number,
+    fields: readonly string[],
+    isLast: boolean,
+    lasting: LastingFields | undefined,
+  ): void {
+    let most = 1;
+    for (let index = 0; index < fields.length; index += 2) {
+      most += maxFieldBytes(fields[index] ?? '', fields[index + 1] ?? '');
+    }
+    const buffer = this.#reserve(frameHeaderBytes + most);
+    const start = this.#length;
+    let at = start + frameHeaderBytes;
+    if (this.#tellsTableSize) buffer[at++] = 0x20;
+    if (lasting !== undefined) at = lasting.encode(fields, buffer, at);
+    else {
+      for (let index = 0; index < fields.length; index += 2) {
+        at = encodeField(fields[index] ?? '', fields[index + 1] ?? '', buffer, at);
+      }
+    }
+    this.#tellsTableSize = false;
+    const flags = isLast ? flag.endStream : 0;
+    const bytes = at - start - frameHeaderBytes;
+    if (bytes > this.maxFrameBytes) {
+      return this.#inFrames(Buffer.from(buffer.subarray(start + frameHeaderBytes, at)), streamId, flags);
+    }
+    writeHeader(buffer, start, bytes, frameType.headers, flags | flag.endHeaders, streamId);
+    this.#length = at;
   }
 
   #number(type: number, streamId: number, value: number): void {

@@ -23,8 +23,10 @@ export interface ResettingConnection {
 export class StreamResets {
   readonly #owner: ResettingConnection;
   readonly #guard: FloodGuard;
-  /** Streams that we have reset lately: what was on its way for them means nothing. */
+  /** Streams that we have reset lately: what was on its way for them means nothing. The last one is apart. */
   #lately: Set<number> | undefined;
+  /** Its body mostly follows at once: then it costs the set nothing. Zero for none. */
+  #last = 0;
   /** How many resets may still cross an answer, of the streams up to `#countedId`. */
   #mayCross = 0;
   #countedId = 0;
@@ -51,15 +53,20 @@ export class StreamResets {
 
   /** What still comes for a stream, up to its last frame, is no fault of its client. */
   remember(streamId: number): void {
+    const before = this.#last;
+    this.#last = streamId;
+    if (before === 0) return;
     this.#lately ??= new Set();
-    this.#lately.add(streamId);
-    if (this.#lately.size <= maxRemembered) return;
+    this.#lately.add(before);
+    if (this.#lately.size < maxRemembered) return;
     for (const oldest of this.#lately) return void this.#lately.delete(oldest);
   }
 
   /** The client ends a stream. Returns whether we have ended it before: then this costs the client nothing. */
   crosses(streamId: number): boolean {
-    return this.#lately?.delete(streamId) ?? false;
+    if (streamId !== this.#last) return this.#lately?.delete(streamId) ?? false;
+    this.#last = 0;
+    return true;
   }
 
   /**
@@ -91,7 +98,7 @@ export class StreamResets {
     }
     if (stream !== undefined) return this.refuse(stream, errorCode.streamClosed);
     // It was on its way when we reset the stream. Its block was decoded all the same.
-    if (isLast ? this.#lately?.delete(streamId) : this.#lately?.has(streamId)) {
+    if (isLast ? this.crosses(streamId) : streamId === this.#last || this.#lately?.has(streamId)) {
       return isHeaders ? this.#guard.glitch() : undefined;
     }
     if (isHeaders)

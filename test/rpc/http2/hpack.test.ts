@@ -1,5 +1,6 @@
 // Proves that header compression is RFC 7541's: its examples, what nghttp2 makes and reads, every code of Huffman's
-// table; and that a block that is hostile is refused with HpackError, without a table that outgrows its size.
+// table; that lists which last are read whenever they come, whatever room the table has; and that a block that is
+// hostile is refused with HpackError, without a table that outgrows its size.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net, { type Socket } from 'node:net';
@@ -8,6 +9,7 @@ import fc from 'fast-check';
 import { HpackDecoder, HpackError } from '../../../functions/rpc/http2/hpack/decoder.ts';
 import { encodeField, maxFieldBytes } from '../../../functions/rpc/http2/hpack/encoder.ts';
 import { decodeHuffman } from '../../../functions/rpc/http2/hpack/huffman.ts';
+import { LastingFields } from '../../../functions/rpc/http2/hpack/lasting-fields.ts';
 import { http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
 import { listen } from '../../support/listener.ts';
 import { eventually, withPatience } from '../../support/patience.ts';
@@ -315,6 +317,45 @@ describe('our own encoder', () => {
         assert.deepEqual(decode(new HpackDecoder(4096), encode(fields)), fields);
       }),
     );
+  });
+});
+
+describe('lists that last', () => {
+  const write = (lasting: LastingFields, fields: readonly string[]) => {
+    const target = Buffer.alloc(100_000);
+    return target.subarray(0, lasting.encode(fields, target, 0));
+  };
+
+  it('are read by our own decoder, whatever room the table has, and whatever comes between them', () => {
+    const name = fc.constantFrom(':status', 'content-type', 'grpc-message', 'x-a', 'x-b');
+    const value = fc.constantFrom('200', '', 'a', 'b'.repeat(70), 'c'.repeat(300));
+    const list = fc.array(fc.tuple(name, value), { maxLength: 8 }).map((fields) => fields.flat());
+    const some = fc.array(list, { minLength: 1, maxLength: 80 });
+    fc.assert(
+      fc.property(
+        some,
+        fc.array(fc.nat(), { maxLength: 200 }),
+        fc.constantFrom(0, 100, 500, 4096),
+        (...made) => {
+          const [lists, order, tableBytes] = made;
+          const [lasting, decoder] = [new LastingFields(tableBytes), new HpackDecoder(tableBytes)];
+          for (const at of order) {
+            const fields = lists[at % lists.length] ?? [];
+            assert.deepEqual(decode(decoder, write(lasting, fields)).flat(), fields);
+            assert.deepEqual(decode(decoder, encode([['x-between', String(at)]])), [
+              ['x-between', String(at)],
+            ]);
+          }
+        },
+      ),
+    );
+  });
+
+  it('take a byte for each field once they are known', () => {
+    const lists = [1, 2, 3].map((it) => [':status', '200', 'x-same', 'a'.repeat(100), 'x-own', String(it)]);
+    const lasting = new LastingFields(4096);
+    for (const fields of lists) write(lasting, fields);
+    for (const fields of lists) assert.equal(write(lasting, fields).length, 3);
   });
 });
 

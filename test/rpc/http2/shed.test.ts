@@ -1,6 +1,7 @@
 // Proves what a connection does with requests that are refused before anything is made of them: each has the answer
 // that the shedder gives, what still comes for it means nothing, and requests beside it take their way with all their
-// headers, whichever of them the table of HPACK has from a refused one.
+// headers, whichever of them the table of HPACK has from a refused one. An answer that comes again takes a few bytes,
+// and a client that wants no table gets it as it is.
 import assert from 'node:assert/strict';
 import http2 from 'node:http2';
 import net, { type AddressInfo } from 'node:net';
@@ -13,12 +14,28 @@ import { Http2Server } from '../../../functions/rpc/http2/http2-server.ts';
 import type { Http2Stream } from '../../../functions/rpc/http2/http2-stream.ts';
 import { rpcLimits } from '../../../functions/rpc/index.ts';
 import { ConnectionCounts } from '../../../functions/rpc/telemetry/connection-counts.ts';
+import { beginning, callHeaders, http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
+import { eventually } from '../../support/patience.ts';
 import { requestHttp2 } from '../../support/raw-request.ts';
 
-const refused = [':status', '200', 'content-type', 'application/grpc+proto', 'grpc-status', '14'];
+/** Answers of refused requests, by their paths. */
+const refused = new Map(
+  ['/refused', '/refused/2', '/refused/3'].map((path) => [
+    path,
+    [
+      ':status',
+      '200',
+      'content-type',
+      'application/grpc+proto',
+      'grpc-status',
+      '14',
+      'x-of',
+      path.repeat(20),
+    ],
+  ]),
+);
 
-/** Refuses what goes to /refused. */
-const shedder: Shedder = { isDue: true, refuse: ({ path }) => (path === '/refused' ? refused : undefined) };
+const shedder: Shedder = { isDue: true, refuse: ({ path }) => refused.get(path) };
 
 /** Serves the rest: the answer is the size of the body, and what `x-tag` says. */
 function answer(exchange: Http2Stream): void {
@@ -55,7 +72,7 @@ async function connect(t: TestContext) {
     await new Promise((resolve) => listener.close(resolve));
   });
   const post = (path: string, tag: string) => requestHttp2(session, { path, headers: { 'x-tag': tag } });
-  return { counts, session, post };
+  return { counts, session, port, post };
 }
 
 it('a refused request has its answer, and those beside it have theirs', async (t) => {
@@ -86,6 +103,30 @@ it('the bodies of refused requests take nothing of the window of the others', as
   assert.equal(String(taken.body), String(2 * rpcLimits.streamWindowBytes));
 });
 
+it('bodies that come after the answers to several requests mean nothing, up to their ends', async (t) => {
+  const { counts, port } = await connect(t);
+  const socket = net.connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  let received: Buffer = Buffer.alloc(0);
+  socket.on('data', (chunk) => {
+    received = Buffer.concat([received, chunk]);
+  });
+  const count = (type: number) => http2FramesOf(received).filter((it) => it.type === type).length;
+  const streams = [1, 3, 5];
+  const ping = http2Frame(6, 0, 0, Buffer.alloc(8));
+  socket.write(beginning());
+  for (const id of streams) socket.write(http2Frame(1, 4, id, callHeaders('/refused')));
+  for (const id of streams) socket.write(http2Frame(0, 0, id, Buffer.from('a part')));
+  for (const id of streams) socket.write(http2Frame(0, 1, id, Buffer.from('the rest')));
+  socket.write(ping);
+  assert.ok(await eventually(() => count(6) === 1));
+  assert.deepEqual([count(1), counts.resetsSent], [3, 0]);
+  for (const id of streams) socket.write(http2Frame(0, 1, id, Buffer.from('more')));
+  socket.write(ping);
+  assert.ok(await eventually(() => count(6) === 2));
+  assert.equal(counts.resetsSent, 3);
+});
+
 it('a client may reset what is refused, and nothing is left of it', async (t) => {
   const { counts, post } = await connect(t);
   // More than a client may reset of what is under way.
@@ -100,4 +141,24 @@ it('a client may reset what is refused, and nothing is left of it', async (t) =>
   await taken.ended;
   assert.equal(taken.headers['x-tag'], 'c');
   assert.deepEqual([counts.streams, counts.goaways], [0, 0]);
+});
+
+it('an answer that comes again takes a few bytes, unless the client has no room for it', async (t) => {
+  const { session, post } = await connect(t);
+  const ask = async (path: string) => {
+    const shed = post(path, 'd');
+    shed.request.end();
+    shed.read();
+    await shed.ended;
+    assert.equal(shed.headers['x-of'], path.repeat(20));
+  };
+  const bytesOf = async (path: string) => {
+    const before = session.socket.bytesRead;
+    await ask(path);
+    return session.socket.bytesRead - before;
+  };
+  for (const path of refused.keys()) assert.ok((await bytesOf(path)) > 20 * path.length);
+  for (const path of refused.keys()) assert.ok((await bytesOf(path)) < 30);
+  await new Promise<void>((resolve) => session.settings({ headerTableSize: 0 }, () => resolve()));
+  for (const path of refused.keys()) assert.ok((await bytesOf(path)) > 20 * path.length);
 });

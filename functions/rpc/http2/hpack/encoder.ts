@@ -14,8 +14,8 @@ const indexes = new Map<string, number>();
 for (let index = staticPairs; index > 0; index--) indexes.set(staticTable[2 * index - 2] ?? '', index);
 
 /**
- * Writes fields as HPACK (RFC 7541). No field enters the table of the peer, so an encoder has no state: literals with
- * names that are encoded once cost less than a table that must be searched.
+ * Writes a field as HPACK (RFC 7541). It does not enter the table of the peer: literals with names that are encoded once
+ * cost less than a table that must be searched. What comes again and again is for `LastingFields`.
  *
  * @param target must have room for `maxFieldBytes` of the field
  * @returns where the next one goes
@@ -64,9 +64,14 @@ function encodeLiteral(name: string, value: string, target: Buffer, at: number):
     prefix = encodedName(name);
     if (names.size < maxCached) names.set(name, prefix);
   }
-  let next = encodeInteger(value.length, 0x7f, 0, target, copy(prefix, target, at));
-  if (value.length > 64) return next + target.write(value, next, 'latin1');
-  for (let index = 0; index < value.length; index++) target[next++] = value.charCodeAt(index);
+  return encodeText(value, target, copy(prefix, target, at));
+}
+
+/** Section 5.2: as it is. Returns where the next one goes. */
+export function encodeText(text: string, target: Buffer, at: number): number {
+  let next = encodeInteger(text.length, 0x7f, 0, target, at);
+  if (text.length > 64) return next + target.write(text, next, 'latin1');
+  for (let index = 0; index < text.length; index++) target[next++] = text.charCodeAt(index);
   return next;
 }
 
@@ -77,12 +82,17 @@ function encodedName(name: string): Buffer {
   const index = indexes.get(name);
   if (index !== undefined) return bytes.subarray(0, encodeInteger(index, 0x0f, 0, bytes, 0));
   bytes[0] = 0;
-  const at = encodeInteger(name.length, 0x7f, 0, bytes, 1);
-  return bytes.subarray(0, at + bytes.write(name, at, 'latin1'));
+  return bytes.subarray(0, encodeText(name, bytes, 1));
 }
 
-/** Section 5.1. */
-function encodeInteger(value: number, mask: number, pattern: number, target: Buffer, at: number): number {
+/** Section 5.1: `pattern` is what the bits beside `mask` say. Returns where the next byte goes. */
+export function encodeInteger(
+  value: number,
+  mask: number,
+  pattern: number,
+  target: Buffer,
+  at: number,
+): number {
   if (value < mask) {
     target[at] = pattern | value;
     return at + 1;
