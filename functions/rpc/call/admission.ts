@@ -27,6 +27,8 @@ const grainMs = 0.5;
 const minCalls = 256;
 /** After a turn without a wait, one of so many more calls that is long: more comes than is done. */
 const growing = 1.5;
+/** For this time after an overload, a long turn needs to show no more: clients that pause come back as many. */
+const recentMs = 1_000;
 /** Turns that stay so many times as long as they should, for this time, show the same of what grows slowly. */
 const late = 5;
 const patienceMs = 500;
@@ -57,8 +59,8 @@ const minPushbackMs = 100;
  * Calls queue in sockets, where no clock runs. But each turn of the event loop reads all that is there, which has
  * waited for the turn before it at most. So the length of turns is the age of what is read. A queue that goes by itself
  * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn has many more calls than the one before it, is
- * long, and there was no wait between them; when turns stay long; or when the calls of one take all memory. From then
- * on each turn takes on what can be done in half of `overloadTurnMs`, as the turn before has shown it, until the loop
+ * long, and there was no wait between them; when turns stay long, or one is long that follows an overload; or when the
+ * calls of one take all memory. From then on each turn takes on what can be done in half of `overloadTurnMs`, as the turn before has shown it, until the loop
  * has to wait. Which calls these are is left to chance: sockets are read in the same order each time.
  */
 export class Admission {
@@ -79,6 +81,8 @@ export class Admission {
   /** When the first of the turns began that were much too long, of which the turn before is the last. */
   #lateSinceMs = Number.POSITIVE_INFINITY;
   #isOverloaded = false;
+  /** When the last overload was over. */
+  #overAtMs = Number.NEGATIVE_INFINITY;
   /** Calls since the turn has begun, and in the turn before. */
   #arrived = 0;
   #arrivedBefore = 0;
@@ -163,10 +167,13 @@ export class Admission {
    * that, where less comes: its work is what came meanwhile.
    */
   #grows(nowMs: number): boolean {
+    if (this.#arrived < minCalls) return false;
+    const workedMs = nowMs - this.#turnAtMs - this.#heldMs;
+    if (nowMs - this.#overAtMs < recentMs) return workedMs >= slack * this.#turnMs;
     return (
       this.#isBusy &&
-      this.#arrived >= Math.max(minCalls, growing * this.#arrivedBefore) &&
-      nowMs - this.#turnAtMs - this.#heldMs >= Math.max(tooLong * this.#turnMs, this.#lengthMs)
+      this.#arrived >= growing * this.#arrivedBefore &&
+      workedMs >= Math.max(tooLong * this.#turnMs, this.#lengthMs)
     );
   }
 
@@ -188,8 +195,8 @@ export class Admission {
   #begin(nowMs: number): void {
     const lengthMs = nowMs - this.#turnAtMs;
     const waitedMs = this.#loop.idleMs() - this.#idleMs;
-    if (waitedMs > (this.#isOverloaded ? this.#turnMs / 2 : grainMs)) this.#keepUp();
-    else if (this.#isOverloaded && waitedMs > grainMs) this.#letInMore();
+    if (waitedMs > (this.#isOverloaded ? this.#turnMs / 2 : grainMs)) this.#keepUp(nowMs);
+    else if (this.#isOverloaded && waitedMs > grainMs) this.#letInMore(nowMs);
     else if (this.#isOverloaded || this.#isLate(nowMs, lengthMs)) this.#plan(lengthMs);
     else this.#isBusy = true;
     this.#lengthMs = lengthMs;
@@ -211,7 +218,8 @@ export class Admission {
     return lengthMs >= shrinking * this.#lengthMs && nowMs - this.#lateSinceMs >= patienceMs;
   }
 
-  #keepUp(): void {
+  #keepUp(nowMs: number): void {
+    if (this.#isOverloaded) this.#overAtMs = nowMs;
     this.#isOverloaded = false;
     this.#isBusy = false;
     this.#lateSinceMs = Number.POSITIVE_INFINITY;
@@ -220,8 +228,8 @@ export class Admission {
   }
 
   /** The loop had nothing to do for a moment: too much was refused. */
-  #letInMore(): void {
-    if (this.#share === 1) return this.#keepUp();
+  #letInMore(nowMs: number): void {
+    if (this.#share === 1) return this.#keepUp(nowMs);
     this.#share = Math.min(1, 4 * this.#share);
     this.#maxAdmitted = Number.POSITIVE_INFINITY;
   }

@@ -68,6 +68,19 @@ for (const factor of [1.2, 2, 3, 5]) {
   });
 }
 
+it('too much that pauses for a moment is refused as soon as it comes back', () => {
+  const phases = [500, 3_000, 25, 500].map((durationMs, index) => ({
+    durationMs,
+    callsPerMs: index % 2 === 1 ? 3 * capacity : index === 0 ? 0.5 * capacity : 0.01,
+  }));
+  const last = phases.at(-1);
+  assert.ok(last);
+  last.callsPerMs = 3 * capacity;
+  const came = simulate(phases, { callMs, refusalMs }, rpcLimits).filter(({ atMs }) => atMs >= 1_000 + 3_500);
+  const slowest = Math.max(...came.filter((it) => !it.isRefused).map((it) => it.tookMs));
+  assert.ok(slowest <= 80, `${slowest} ms`);
+});
+
 it('clients that wait for answers are not refused, though they are many, and turns are held up', () => {
   const { clock, admission, endTurn } = busyLoop();
   for (let turn = 0; turn < 200; turn++) {
