@@ -28,7 +28,7 @@ const atOnce = { ...unaryLoads[0], connections, streams: 4 };
 /** What can be done is measured once the compiler has done its work: else too little would be asked. */
 const warmUpCalls = 400_000;
 /** By so many it is measured, before each load and after it. */
-const capacityCalls = 60_000;
+const capacityCalls = 150_000;
 
 /** A server under one load. */
 export interface OverloadRow {
