@@ -10,6 +10,7 @@ export { isRefusal, type Log } from './call/access-log.ts';
 export { callLine, type MetadataDetail, metadataValues } from './call/call-line.ts';
 export type { CallObserver, CallRecord } from './call/call-record.ts';
 export { clientOf, shareOf } from './call/client-name.ts';
+export { onAbort } from './call/context.ts';
 export type { Gate, GateRequest } from './call/gate.ts';
 export { LatencyLimit, type LatencyLimitOptions } from './call/latency-limit.ts';
 export { spend } from './call/quota.ts';

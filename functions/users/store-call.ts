@@ -1,6 +1,6 @@
 import type { HandlerContext } from '@connectrpc/connect';
 import type { Limits } from '../limits.ts';
-import { type Span, traceOf } from '../rpc/index.ts';
+import { onAbort, type Span, traceOf } from '../rpc/index.ts';
 import { usersError } from './errors.ts';
 import { StoreError, type UserStore } from './store.ts';
 import { showRequests } from './store-trace.ts';
@@ -67,18 +67,16 @@ export function callStore<T>(
       controller.abort(reason);
     };
     const watch = () => {
-      const { signal } = context;
-      const onAbort = () => giveUp(signal.reason);
       const timer = setTimeout(() => {
         const message = `the store did not answer within ${storeTimeoutMs} ms`;
         giveUp(new StoreError(message, { retrySafe, retryAfterMs: timeoutRetryAfterMs }));
       }, storeTimeoutMs);
-      signal.addEventListener('abort', onAbort);
+      let forget = () => {};
       release = () => {
         clearTimeout(timer);
-        signal.removeEventListener('abort', onAbort);
+        forget();
       };
-      if (signal.aborted) onAbort();
+      forget = onAbort(context, giveUp);
     };
     const succeed = (answer: T) => {
       end();

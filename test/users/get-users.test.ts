@@ -3,11 +3,12 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { create } from '@bufbuild/protobuf';
-import { Code, ConnectError } from '@connectrpc/connect';
+import { type CallOptions, Code, ConnectError } from '@connectrpc/connect';
 import fc from 'fast-check';
 import { ErrorInfoSchema } from '../../functions/rpc/index.ts';
 import type { StoredUser, Wanted } from '../../functions/users/store.ts';
 import { GetUsersRequestSchema, type GetUsersResult } from '../../proto/gen/users_types_pb.js';
+import { eventually } from '../support/patience.ts';
 import { contextOf, limitsWith, serveUsers, storeWith, usersService } from './serving.ts';
 
 const answerOf = ({ userId }: Wanted): StoredUser | undefined =>
@@ -134,5 +135,28 @@ describe('GetUsers', () => {
       assert.ok(error instanceof ConnectError && error.code === Code.Unavailable);
       return error.findDetails(ErrorInfoSchema)[0]?.reason === 'STORE_UNAVAILABLE';
     });
+  });
+
+  it('stops its store as soon as the client cancels, or its deadline has passed', async (t) => {
+    const within: AbortSignal[] = [];
+    const asked = Promise.withResolvers<void>();
+    const hanging = storeWith({
+      find(_wanted, signal) {
+        within.push(signal);
+        if (within.length === 2) asked.resolve();
+        return new Promise(() => {});
+      },
+    });
+    const users = await serveUsers(t, { store: hanging, limits: limitsWith({ storeTimeoutMs: 600_000 }) });
+    const client = new AbortController();
+    const read = async (options: CallOptions) => {
+      for await (const _ of users.getUsers({ user: [{ userId: 1 }] }, options)) assert.fail('an answer');
+    };
+    const calls = [read({ signal: client.signal }), read({ timeoutMs: 300 })];
+    const ended = Promise.allSettled(calls);
+    await asked.promise;
+    client.abort();
+    await ended;
+    assert.ok(await eventually(() => within.every((it) => it.aborted)), 'a store goes on');
   });
 });

@@ -26,6 +26,8 @@ export class CallContext implements HandlerContext, SentMetadata {
   #responseTrailer: Headers | undefined;
   #controller: AbortController | undefined;
   #abortReason: unknown;
+  /** Who is called back once it is aborted. */
+  readonly #waiting: ((reason: unknown) => void)[] = [];
 
   constructor(call: Call, method: DescMethod, origin: ContextOrigin) {
     this.method = method;
@@ -103,7 +105,36 @@ export class CallContext implements HandlerContext, SentMetadata {
   abort(reason: unknown): void {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
+    for (const told of this.#waiting.splice(0)) told(reason);
   }
+
+  /** @see onAbort */
+  onAbort(told: (reason: unknown) => void): () => void {
+    if (this.#abortReason !== undefined) told(this.#abortReason);
+    else this.#waiting.push(told);
+    return () => {
+      const place = this.#waiting.indexOf(told);
+      if (place >= 0) this.#waiting.splice(place, 1);
+    };
+  }
+}
+
+/**
+ * Calls back once a call is aborted, or at once if it is. A call that only waits needs no signal then, which with its
+ * listener costs as much as a small answer.
+ *
+ * @returns what takes it back
+ */
+export function onAbort(
+  context: Pick<HandlerContext, 'signal'>,
+  told: (reason: unknown) => void,
+): () => void {
+  if (context instanceof CallContext) return context.onAbort(told);
+  const { signal } = context;
+  const listener = () => told(signal.reason);
+  if (signal.aborted) listener();
+  else signal.addEventListener('abort', listener);
+  return () => signal.removeEventListener('abort', listener);
 }
 
 /** Converts the headers of a request, without the pseudo headers of HTTP/2. */
