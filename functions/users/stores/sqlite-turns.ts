@@ -1,10 +1,10 @@
 /** Users that are read with one statement: what one chunk of GetUsers has. */
 const usersPerStatement = 100;
 /**
- * Users that are read in one turn of the event loop: a fifth of a millisecond of work, or, of a file of hundreds of
- * megabytes, 1 ms.
+ * Users that are read in one turn of the event loop: a tenth of a millisecond of work, or, of a file of hundreds of
+ * megabytes, half of one. With twice as many, large requests hold the loop for more than 10 ms.
  */
-const usersPerTurn = 200;
+const usersPerTurn = 100;
 
 /** Shares the event loop among reads: SQLite holds it, so health checks and small calls come between them. */
 export interface ReadTurns {
