@@ -1,17 +1,21 @@
 // Proves that docs/operating.md and docs/costs.md say what is so: the costs are those that infra/costs.ts calculates
-// from what the template makes, the options are the app's, the alarms the stack's, and the commands that are named
-// exist.
+// from what the template makes, the options and their defaults are the app's, the alarms the stack's, and the commands
+// that are named exist.
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { defaultTokensPerSecond } from '../../infra/callers.ts';
 import { assumed } from '../../infra/capacity-model.ts';
 import { costs, watchedDollars } from '../../infra/costs.ts';
 import { ofContainers, ofFunctions } from '../../infra/home-contradictions.ts';
+import { functionDefaults } from '../../infra/rpc-function.ts';
 import { made } from '../../infra/standing-costs.ts';
+import { defaultTraceRatio } from '../../infra/telemetry.ts';
 import { telemetryCosts, told } from '../../infra/telemetry-costs.ts';
+import { defaultMaxUnits } from '../../infra/users-table.ts';
 import { defaultBounds, unbounded, worstBills } from '../../infra/worst-bill.ts';
 import { exampleTemplate } from '../infra/example-templates.ts';
-import { resourcesOf, usersTemplate } from '../infra/synthesis.ts';
+import { optionNames, resourcesOf, usersTemplate } from '../infra/synthesis.ts';
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), 'utf8');
 const page = read('docs/operating.md');
@@ -87,12 +91,9 @@ test('what a service of its own, and one on a shared load balancer, cost is what
 });
 
 test('the table of options names all of them', () => {
-  const names = [...read('infra/context.ts').matchAll(/(?:text|number|ratio|flag|list)\('(\w+)'/g)].map(
-    ([, name]) => name,
-  );
   const [, table = ''] = /\| option \| of \| \|\n(.+?)\n\n/s.exec(page) ?? [];
   const rows = [...table.matchAll(/`(\w+)(?:=\w+)?`/g)].map(([, name]) => name);
-  for (const name of names) assert(rows.includes(name), `${name} is not in docs/operating.md`);
+  for (const name of optionNames()) assert(rows.includes(name), `${name} is not in docs/operating.md`);
 });
 
 test('the table of options says which are refused with a home', () => {
@@ -106,6 +107,26 @@ test('the table of options says which are refused with a home', () => {
     const [, name = '', home] = /^\| `(\w+)[^|]*\| ([a-z ]+) \|/.exec(row) ?? [];
     assert.equal(home, homeOf(name), row);
   }
+});
+
+test('the defaults that pages tell are those that are taken', () => {
+  const properties = (type: string, context = {}) =>
+    resourcesOf(usersTemplate(context), type)[0]?.[1].Properties ?? {};
+  const { Cpu, Memory } = properties('AWS::ECS::TaskDefinition');
+  const { Memory: withCollector } = properties('AWS::ECS::TaskDefinition', { telemetry: 'adot' });
+  const { MinCapacity, MaxCapacity } = properties('AWS::ApplicationAutoScaling::ScalableTarget');
+  const { timeoutSeconds, maxEnvironments, rateLimit } = functionDefaults;
+  const environments = `environments at a time (${maxEnvironments}, at least 2)`;
+  for (const told of [
+    `: ${Cpu} (a quarter of a CPU) and ${Memory} by default, with \`telemetry=adot\` ${withCollector}. `,
+    `: ${MinCapacity} to ${MaxCapacity} by default, `,
+    `(${timeoutSeconds} by default, 3 to 900); ${environments}; calls in a second (${rateLimit}; `,
+    ` may cost on each task, ${defaultTokensPerSecond} by default, `,
+    `, ${defaultMaxUnits} each by default; `,
+    ` that is kept, ${defaultTraceRatio} by default; `,
+  ])
+    assert(page.includes(told), told);
+  assert(read('docs/homes.md').includes(`| ${maxEnvironments} environments, ${rateLimit} calls a second, `));
 });
 
 test('the tables of alarms name all of them', () => {

@@ -1,8 +1,11 @@
-// Proves that every option of the app makes a template that cdk-nag has nothing left to say about, that nothing which
-// holds data changes its logical id (CloudFormation would replace it), and that the outputs are there.
+// Proves that every option of the app makes a template that cdk-nag has nothing left to say about, and one that cfn-lint
+// reads, that nothing which holds data changes its logical id (CloudFormation would replace it), and that the outputs
+// are there.
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { lookedUp, resourcesOf, usersTemplate } from './synthesis.ts';
+import { ofFunctions } from '../../infra/home-contradictions.ts';
+import { lookedUp, optionNames, resourcesOf, usersTemplate } from './synthesis.ts';
 
 const domain = { domainName: 'users.example.com', hostedZone: 'Z0123456789ABC' };
 const certificateArn = 'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
@@ -28,11 +31,19 @@ const variants: Record<string, Record<string, unknown>> = {
   'for a trial': { disposable: 'true' },
   'tokens of an issuer': { auth: 'jwt', authIssuer: 'https://issuer.example.com/', authAudience: 'users' },
   'everybody may call': { auth: 'none' },
-  'client certificates': { clientCa: 's3://authorities/clients.pem' },
+  'client certificates': {
+    clientCa: 's3://authorities/clients.pem',
+    clientScopes: '{"spiffe://example.com/billing":["users.read"]}',
+  },
   'some may connect': { allowedCidrs: '203.0.113.0/24,pl-3b927c52' },
   'no public address': { internal: 'true', privateSubnets: 'true' },
   'a rate for each address': { wafRatePerIp: '5000' },
-  'telemetry by a collector': { telemetry: 'adot', deployment: 'canary' },
+  'telemetry by a collector': {
+    telemetry: 'adot',
+    traceRatio: '0.1',
+    traceParents: 'follow',
+    deployment: 'canary',
+  },
   "telemetry to CloudWatch's own endpoints": { telemetry: 'otlp', privateSubnets: 'true' },
   'a network of yours': lookedUp.context,
   'canary deployments in a network of yours': { ...lookedUp.context, deployment: 'canary', internal: 'true' },
@@ -79,3 +90,22 @@ for (const [name, context] of Object.entries(variants)) {
     assert.deepEqual(outputs, expected);
   });
 }
+
+test('each option is in a template that cdk-nag has seen', () => {
+  // Those of a function, and homes: test/infra/function.test.ts.
+  const seen = new Set([...ofFunctions, 'home', ...Object.values(variants).flatMap(Object.keys)]);
+  assert.deepEqual(
+    optionNames().filter((it) => !seen.has(it)),
+    [],
+  );
+});
+
+test('each option is in a template that cfn-lint reads', () => {
+  const lint = readFileSync(new URL('../../.ci/cloud/lint', import.meta.url), 'utf8');
+  const read = new Set([...lint.matchAll(/-c ["']?(\w+)=/g)].map(([, name]) => name));
+  // That network is looked up in an account: test/infra/front.test.ts makes its template.
+  assert.deepEqual(
+    optionNames().filter((it) => !read.has(it)),
+    ['vpcId'],
+  );
+});

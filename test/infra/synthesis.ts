@@ -66,6 +66,18 @@ export function makeApp(context: Record<string, unknown> = {}): App {
   });
 }
 
+/** The names of the options, as the app itself tells them to whoever gives another. */
+export function optionNames(): string[] {
+  try {
+    readOptions(makeApp({ 'no-such': 'option' }).node);
+  } catch (error) {
+    const [, names] =
+      /^no-such is no option: use (.+)$/.exec(error instanceof Error ? error.message : '') ?? [];
+    if (names) return names.split(', ');
+  }
+  throw new Error('the app does not tell its options');
+}
+
 /**
  * The template of the Users stack as `npx cdk synth -c NAME=VALUE…` makes it.
  *
