@@ -14,9 +14,11 @@ export interface CollectorProps {
 
 /**
  * AWS's distribution of the OpenTelemetry collector: 0.49.0, of July 2026, was the latest when this was written, and is
- * made of the upstream's 0.156.0, with which `collectorConfig` was tried.
+ * made of the upstream's 0.156.0, with which `collectorConfig` was tried. It is named by the digest of its list of
+ * images, for ARM and x86: a tag can be moved. `docker buildx imagetools inspect` tells that of another version.
  */
-const image = 'public.ecr.aws/aws-observability/aws-otel-collector:v0.49.0';
+const image =
+  'public.ecr.aws/aws-observability/aws-otel-collector@sha256:d2bdfff2c377c3d71d78bd5d9ce9862fd535b12134a5739d87a07801297cf9fd';
 
 /** Where the collector listens: containers of a task share one loopback, which nobody else reaches. */
 const address = '127.0.0.1:4318';

@@ -118,8 +118,8 @@ describe('telemetry=adot: a collector beside the server', () => {
     assert.deepEqual(rest, []);
   });
 
-  test('it is a pinned version with a health check, limits of its own, and no part of what makes a task healthy', () => {
-    assert.match(String(collector.Image), /^public\.ecr\.aws\/.+:v\d+\.\d+\.\d+$/);
+  test('it is pinned by its digest, with a health check, limits of its own, and no part of what makes a task healthy', () => {
+    assert.match(String(collector.Image), /^public\.ecr\.aws\/[\w/-]+@sha256:[0-9a-f]{64}$/);
     assert.equal(collector.Essential, false);
     assert.deepEqual(collector.RestartPolicy, { Enabled: true, RestartAttemptPeriod: 60 });
     assert.equal(collector.ReadonlyRootFilesystem, true);
