@@ -10,7 +10,7 @@ const maxTokensPerCaller = 200_000;
 
 /** The settings of the service that say who may call, and how much. */
 export function callers(options: Options): Record<string, string> {
-  const { auth, authIssuer, authAudience, clientCa, clientScopes } = options;
+  const { auth, authIssuer, authAudience, clientCa, clientScopes, corsOrigins } = options;
   const { tokensPerSecond = defaultTokensPerSecond } = options;
   return {
     TOKENS_PER_SECOND_PER_CALLER: String(tokensPerSecond),
@@ -20,5 +20,6 @@ export function callers(options: Options): Record<string, string> {
     ...(authIssuer && authAudience ? { AUTH_ISSUER: authIssuer, AUTH_AUDIENCE: authAudience } : {}),
     ...(clientCa ? { TLS_CLIENT_HEADERS: 'alb' } : {}),
     ...(clientScopes ? { TLS_CLIENTS: clientScopes } : {}),
+    ...(corsOrigins ? { CORS_ORIGINS: corsOrigins.join(',') } : {}),
   };
 }

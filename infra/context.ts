@@ -1,4 +1,5 @@
 import type { Node } from 'constructs';
+import { expectedOrigins, isOrigin } from '../functions/process/origin.ts';
 import { isSlip } from '../functions/process/slip.ts';
 import { s3Object } from './client-authority.ts';
 import type { Deployment } from './grpc-service-props.ts';
@@ -54,6 +55,8 @@ export interface Options {
   readonly clientScopes?: string;
   /** Networks and prefix lists that may connect; everybody without it. */
   readonly allowedCidrs?: readonly string[];
+  /** Origins whose pages may call, `*` for all; those of other pages can't without it. */
+  readonly corsOrigins?: readonly string[];
   /** No public address of the load balancer. */
   readonly internal: boolean;
   /** What the table serves in a second. */
@@ -192,6 +195,7 @@ export function readOptions(node: Node): Options {
       isPeer,
       'networks of IPv4 such as 203.0.113.0/24, separated by commas',
     ),
+    corsOrigins: list('corsOrigins', isOrigin, expectedOrigins),
     internal: flag('internal'),
     maxReadUnits: number('maxReadUnits', 1),
     maxWriteUnits: number('maxWriteUnits', 1),

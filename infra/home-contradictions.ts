@@ -54,6 +54,10 @@ export function homeContradictions(
     auth === 'iam' && isGiven('regions'),
     'auth=iam and regions: an endpoint in several regions wants SigV4a, which the client does not sign; leave regions out, or take auth=key or jwt',
   );
+  refuse(
+    auth === 'iam' && isGiven('corsOrigins'),
+    'auth=iam and corsOrigins: a browser asks first without a signature, which AWS refuses; take auth=key or jwt',
+  );
   for (const name of home === 'container' ? ofFunctions : []) {
     refuse(isGiven(name), `${name} is for a function: set home=function or both, or leave it out`);
   }

@@ -1,5 +1,6 @@
 import { type Http2EngineName, http2Engines } from '../rpc/index.ts';
 import { type LogConfig, logFormats, logLevels } from './log.ts';
+import { expectedOrigins, isOrigin } from './origin.ts';
 import type { Settings } from './settings.ts';
 import type { TlsFiles } from './tls-files.ts';
 import { readWorkers } from './worker-settings.ts';
@@ -53,11 +54,7 @@ export function readServerSettings(
       level: settings.choice('LOG_LEVEL', logLevels, 'info'),
       format: settings.choice('LOG_FORMAT', logFormats, 'json'),
     },
-    corsOrigins: settings.list(
-      'CORS_ORIGINS',
-      (one) => one === '*' || isOrigin(one),
-      'origins such as https://example.com',
-    ),
+    corsOrigins: settings.list('CORS_ORIGINS', isOrigin, expectedOrigins),
     ...readProxies(settings),
     requestIdHeader: readRequestIdHeader(settings),
     http2Engine: settings.choice('HTTP2_ENGINE', http2Engines, 'own'),
@@ -106,10 +103,4 @@ function readTlsSettings(
   }
   settings.problem(...checkTls({ certFile, keyFile, clientCaFile }));
   return certFile && keyFile ? { certFile, keyFile, clientCaFile } : undefined;
-}
-
-/** Scheme, host and port as a browser sends them, and nothing else (RFC 6454 section 6.2). */
-function isOrigin(text: string): boolean {
-  const origin = URL.parse(text)?.origin;
-  return origin !== 'null' && origin === text;
 }

@@ -52,6 +52,7 @@ const imports: readonly Import[] = [
   ['client/cli/a.ts', '../../proto/gen/users_pb.js'],
   ['client/cli/a.ts', '../../functions/rpc/index.ts', onlyProto],
   ['infra/a.ts', '../functions/limits.ts'],
+  ['infra/a.ts', '../functions/process/origin.ts'],
   ['infra/a.ts', '../functions/process/slip.ts'],
   ['infra/a.ts', '../functions/users/errors.ts', /infra\/ knows the limits of the functions/],
   ['rehearsal/a.ts', '../client/client.ts'],

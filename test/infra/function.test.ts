@@ -192,6 +192,19 @@ test('home=function with auth=iam has no key: AWS asks', () => {
   assert.match(revision, /"AUTH":"none"/);
 });
 
+test('corsOrigins are those of both homes', () => {
+  const { function: template, containers } = templates({
+    home: 'both',
+    corsOrigins: 'https://example.com, http://localhost:5173',
+  });
+  const origins = 'https://example.com,http://localhost:5173';
+  const revision = JSON.stringify(theOnly(template, 'AWS::Lambda::WebFunctionRevision').Properties);
+  assert.ok(revision.includes(`"CORS_ORIGINS":"${origins}"`));
+  const task = JSON.stringify(containers && theOnly(containers, 'AWS::ECS::TaskDefinition').Properties);
+  assert.ok(task.includes(`{"Name":"CORS_ORIGINS","Value":"${origins}"}`));
+  assert.doesNotMatch(JSON.stringify(templates().function), /CORS_ORIGINS/);
+});
+
 describe('home=function behind CloudFront', () => {
   const certificateArn =
     'arn:aws:acm:us-east-1:123456789012:certificate/12345678-1234-1234-1234-123456789012';
@@ -325,6 +338,14 @@ for (const [context, problem] of [
   [
     { home: 'function', auth: 'iam', regions: 'eu-west-1' },
     'auth=iam and regions: an endpoint in several regions wants SigV4a, which the client does not sign; leave regions out, or take auth=key or jwt',
+  ],
+  [
+    { home: 'function', auth: 'iam', corsOrigins: '*' },
+    'auth=iam and corsOrigins: a browser asks first without a signature, which AWS refuses; take auth=key or jwt',
+  ],
+  [
+    { home: 'function', corsOrigins: 'example.com' },
+    'corsOrigins must be origins such as https://example.com, not "example.com"',
   ],
   [{ rateLimit: '100' }, 'rateLimit is for a function: set home=function or both, or leave it out'],
   [{ auth: 'iam' }, 'auth=iam needs home=function: a load balancer knows no signatures'],
