@@ -18,9 +18,6 @@ const elsewhere = {
   cloudRunVcpuSecond: 0.000024,
   cloudRunGibSecond: 0.0000025,
   cloudRunMillionRequests: 0.4,
-  /** https://aws.amazon.com/lambda/pricing/, ARM */
-  lambdaGbSecond: 0.0000133334,
-  lambdaMillionRequests: 0.2,
   /** Fargate on x86, which Express Mode takes. https://aws.amazon.com/fargate/pricing/ */
   fargateX86VcpuHour: 0.04048,
   fargateX86GibHour: 0.004445,
@@ -54,8 +51,8 @@ const ways: Readonly<Record<string, (calls: number) => number>> = {
     return seconds * second + (calls / 1e6) * elsewhere.cloudRunMillionRequests;
   },
   'Lambda behind a URL, 0.5 GB': (calls) =>
-    calls * call.seconds * 0.5 * elsewhere.lambdaGbSecond +
-    (calls / 1e6) * elsewhere.lambdaMillionRequests +
+    calls * call.seconds * 0.5 * prices.lambdaGbSecond +
+    (calls / 1e6) * prices.lambdaMillionRequests +
     (calls / 1e9) * logLineBytes * prices.logGigabyte,
 };
 

@@ -1,6 +1,6 @@
-// Prints what the homes of docs/homes.md take of what is paid for, a month, at some loads:
-// `npx node infra/home-costs.ts`. The prices of Web Functions are not in infra/prices.ts, as no list was found: with
-// `--request-million`, `--vcpu-hour` and `--gib-hour` in US dollars it prints what a function costs besides.
+// Prints what the homes of docs/homes.md cost a month, and what a function takes of what is paid for, at some loads:
+// `npx node infra/home-costs.ts`. No list of prices of Web Functions was found, so they are assumed; with
+// `--request-million`, `--vcpu-hour` and `--gib-hour` in US dollars it calculates with yours besides.
 import { parseArgs } from 'node:util';
 import { assumed, callCost, needsOf } from './capacity-model.ts';
 import { monthHours, prices } from './prices.ts';
@@ -56,42 +56,81 @@ export function functionWatchedDollars(): number {
 
 const whole = (value: number) => value.toLocaleString('en-US', { maximumFractionDigits: value < 10 ? 1 : 0 });
 
-/** The table of the page. */
-export function homeCosts(): string {
-  const rows = loads.map((load) => {
-    const { millionRequests, vcpuHours, gibHours, environments } = functionUse(load);
-    const note = load > endpointMaxPerSecond ? ' (of several endpoints)' : '';
-    const dollars = [containerDollars(load), functionWatchedDollars()];
-    const cells = [load, ...dollars, millionRequests, vcpuHours, gibHours].map(whole);
-    return `| ${cells.join(' | ')} | ${whole(environments)}${note} |`;
-  });
-  return [
-    '| calls a second | container: dollars | function: dollars, and what it uses | million requests | vCPU-hours | GiB-hours | environments |',
-    '| ---: | ---: | ---: | ---: | ---: | ---: | ---: |',
-    ...rows,
-  ].join('\n');
-}
-
 /** What a Web Function costs: a request, and what it takes, in US dollars. */
-interface FunctionPrices {
+export interface FunctionPrices {
   readonly millionRequests: number;
   readonly vcpuHour: number;
   readonly gibHour: number;
 }
 
-/** What the function costs a month at each load, a line each. */
-function functionDollars({ millionRequests, vcpuHour, gibHour }: FunctionPrices): string[] {
-  return loads.map((load) => {
-    const use = functionUse(load);
-    const dollars = use.millionRequests * millionRequests + use.vcpuHours * vcpuHour + use.gibHours * gibHour;
-    return `${whole(load)} calls a second: ${whole(functionWatchedDollars() + dollars)} dollars a month as a function`;
+/**
+ * Assumptions, not prices: what a Web Function would cost if it cost what AWS asks for elsewhere. `lambda`: as a Lambda
+ * function, where the price of memory holds the CPU. `activeCpu`: with active CPU and memory, which is what Web Functions
+ * are paid by, as in AgentCore Runtime, and requests as in Lambda.
+ */
+export const assumedPrices = {
+  lambda: {
+    millionRequests: prices.lambdaMillionRequests,
+    vcpuHour: 0,
+    gibHour: prices.lambdaGbSecond * 3600,
+  },
+  activeCpu: {
+    millionRequests: prices.lambdaMillionRequests,
+    vcpuHour: prices.activeVcpuHour,
+    gibHour: prices.sessionGbHour,
+  },
+} satisfies Record<string, FunctionPrices>;
+
+/** What the function costs at such prices, with what watches it, a month in US dollars. */
+export function functionDollars(callsPerSecond: number, given: FunctionPrices): number {
+  const use = functionUse(callsPerSecond);
+  return (
+    functionWatchedDollars() +
+    use.millionRequests * given.millionRequests +
+    use.vcpuHours * given.vcpuHour +
+    use.gibHours * given.gibHour
+  );
+}
+
+/** From how many calls in a second on, in whole ones, that come evenly, containers cost less at such prices. */
+export function containersCheaperFrom(given: FunctionPrices): number {
+  for (let load = 1; load <= endpointMaxPerSecond; load += 1) {
+    if (containerDollars(load) < functionDollars(load, given)) return load;
+  }
+  return Number.POSITIVE_INFINITY;
+}
+
+/** The table of the page, and from where on containers cost less. */
+export function homeCosts(): string {
+  const { activeCpu, lambda } = assumedPrices;
+  const rows = loads.map((load) => {
+    const { millionRequests, vcpuHours, gibHours, environments } = functionUse(load);
+    const note = load > endpointMaxPerSecond ? ' (of several endpoints)' : '';
+    const dollars = [containerDollars(load), functionDollars(load, activeCpu), functionDollars(load, lambda)];
+    const cells = [load, ...dollars, millionRequests, vcpuHours, gibHours].map(whole);
+    return `| ${cells.join(' | ')} | ${whole(environments)}${note} |`;
   });
+  return [
+    '| calls a second | containers, $ | function, $, if as AgentCore | function, $, if as Lambda | million requests | vCPU-hours | GiB-hours | environments |',
+    `|${' ---: |'.repeat(8)}`,
+    ...rows,
+    '',
+    `Where calls come evenly, containers cost less from ${containersCheaperFrom(activeCpu)} a second on, if a function costs as AgentCore; from ${containersCheaperFrom(lambda)}, if as Lambda.`,
+  ].join('\n');
+}
+
+/** What the function costs at these prices, a line for each load. */
+function linesOf(given: FunctionPrices): string[] {
+  return loads.map(
+    (load) =>
+      `${whole(load)} calls a second: ${whole(functionDollars(load, given))} dollars a month as a function`,
+  );
 }
 
 const usage = `usage: npx node infra/home-costs.ts [--request-million DOLLARS --vcpu-hour DOLLARS --gib-hour DOLLARS]
 
-Prints the table of docs/homes.md. With the prices of Web Functions in your region, all three, it prints what the function
-costs besides: of a million requests, of an hour of active CPU, and of an hour of a GiB.`;
+Prints the table of docs/homes.md, in which the prices of Web Functions are assumed. With those of your region, all three, it
+prints what a function costs there: of a million requests, of an hour of active CPU, and of an hour of a GiB.`;
 
 /** @throws Error with what to give */
 function readPrices(args: readonly string[]): FunctionPrices | undefined {
@@ -119,7 +158,7 @@ if (import.meta.main) {
     else {
       const given = readPrices(args);
       console.log(homeCosts());
-      if (given) console.log(functionDollars(given).join('\n'));
+      if (given) console.log(linesOf(given).join('\n'));
     }
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`);

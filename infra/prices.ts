@@ -25,6 +25,15 @@ export const prices = {
   /** From one region to another. https://aws.amazon.com/ec2/pricing/on-demand/ */
   betweenRegionsGigabyte: 0.02,
   edgeMillionRequests: 1,
+  /** Of Lambda functions: requests, and GB-seconds on ARM, CPU included. https://aws.amazon.com/lambda/pricing/ */
+  lambdaMillionRequests: 0.2,
+  lambdaGbSecond: 0.0000133334,
+  /**
+   * Of AgentCore Runtime, which is paid for by active CPU and by memory as long as a session lives. As of 2026.
+   * https://aws.amazon.com/bedrock/agentcore/pricing/
+   */
+  activeVcpuHour: 0.0895,
+  sessionGbHour: 0.00945,
   /** A web ACL of AWS WAF, and its one rule. */
   firewallMonth: 6,
   firewallMillionRequests: 0.6,

@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { createUsersClient } from '../../client/client.ts';
 import { readConfig } from '../../functions/users/config.ts';
 import { farDollars, farRegions } from '../../infra/far-regions.ts';
-import { homeCosts } from '../../infra/home-costs.ts';
+import { assumedPrices, homeCosts } from '../../infra/home-costs.ts';
 import packageJson from '../../package.json' with { type: 'json' };
 import { runMain } from '../support/process.ts';
 import { blocksOf } from './blocks.ts';
@@ -35,6 +35,18 @@ test('the costs are those that are calculated', () => {
   );
 });
 
+test('what is assumed of the prices of a function is said, with each price', () => {
+  const { activeCpu, lambda } = assumedPrices;
+  for (const price of [
+    `$${activeCpu.vcpuHour} an hour of CPU`,
+    `$${activeCpu.gibHour} an hour of a GB`,
+    `$${lambda.gibHour.toFixed(3)}`,
+    `$${lambda.millionRequests.toFixed(2)}`,
+  ])
+    assert.ok(text.includes(price), price);
+  assert.equal(activeCpu.millionRequests, lambda.millionRequests);
+});
+
 test('the command of the costs takes three prices, and says so of one and of what it does not know', () => {
   const tell = (line: string) =>
     spawnSync(process.execPath, [`${root}infra/home-costs.ts`, ...line.split(' ').filter(Boolean)], {
@@ -42,6 +54,8 @@ test('the command of the costs takes three prices, and says so of one and of wha
     });
   const all = tell('--request-million 1 --vcpu-hour 0.5 --gib-hour .01');
   assert.match(all.stdout, /^0 calls a second: 5 dollars a month as a function$/m);
+  // 2.628 million requests, 0.2 hours of CPU, and 730 h of 2 GiB, beside what watches it.
+  assert.match(all.stdout, /^1 calls a second: 22 dollars a month as a function$/m);
   for (const [line, reason] of [
     ['--vcpu-hour 0.5', 'give all three prices: --request-million and --gib-hour too'],
     [
