@@ -1,5 +1,5 @@
-// Proves that calls are made while a command runs, that it says so when all went well, that neither a failed command
-// nor a service that is gone passes, and that no user of the load is left.
+// Proves that calls are made while a command runs, of a function those that reach one; that it says so when all went
+// well; that neither a failed command nor a service that is gone passes; and that no user of the load is left.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -11,8 +11,9 @@ import { serveDeployed } from './serving.ts';
 
 const script = fileURLToPath(new URL('under-load.ts', import.meta.url));
 
-async function serve(t: TestContext) {
-  const { server, outputs, endpoint, token, ca } = await serveDeployed(t);
+async function serve(t: TestContext, more: Record<string, string> = {}) {
+  const { server, file, stack, endpoint, token, ca } = await serveDeployed(t);
+  const outputs = file('more.json', JSON.stringify({ Users: { ...stack, ...more } }));
   const underLoad = async (...command: string[]) => {
     const env = { ...fromHere(), USERS_TOKEN: token };
     const child = spawn(process.execPath, [script, outputs, '--', ...command], { env });
@@ -37,6 +38,14 @@ it('passes when no call fails, and leaves no user behind', async (t) => {
   const left: string[] = [];
   for await (const { username } of users.listAllUsers({ usernamePrefix: 'load-' })) left.push(username);
   assert.deepEqual(left, []);
+});
+
+it('calls a function over HTTP/1.1, and by no gRPC', async (t) => {
+  const { underLoad } = await serve(t, { Home: 'function' });
+  const { code, said } = await underLoad(process.execPath, '-e', '');
+  assert.equal(code, 0, said);
+  assert.match(said, /\nConnect CreateUser +[1-9]/);
+  assert.doesNotMatch(said, /\ngRPC |HTTP\/2/);
 });
 
 it('fails when the command does, or calls do', async (t) => {

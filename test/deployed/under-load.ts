@@ -4,13 +4,13 @@
 //   node test/deployed/under-load.ts FILE -- COMMAND…   such as a deployment: no call may fail
 //
 // Every user whose sign-up was acknowledged must be there afterwards; then all of them are removed. FILE is what
-// readEndpoints reads, of which the first is called. It ends with 0 if all of this is so, and the command has ended
-// with 0.
+// readEndpoints reads, of which the first is called; a function as it can be called, over HTTP/1.1 without gRPC. It ends
+// with 0 if all of this is so, and the command has ended with 0.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { Load, tableOf } from '../../rehearsal/load.ts';
 import { SignedUp } from '../../rehearsal/signed-up.ts';
-import { everyKindOfCall } from '../../rehearsal/users-calls.ts';
+import { callsOverHttp1, everyKindOfCall } from '../../rehearsal/users-calls.ts';
 import { readEndpoints } from './endpoint.ts';
 
 /** Of a call in all, of those that are repeated. */
@@ -22,11 +22,12 @@ if (!file || dashes !== '--' || !command) {
   process.exit(2);
 }
 const [endpoint] = readEndpoints(file);
+const { isFunction } = endpoint;
 const problems: string[] = [];
 const loads = ([1, patientAttempts] as const).map((maxAttempts) => {
-  const users = new SignedUp(endpoint);
+  const users = new SignedUp(endpoint, isFunction ? { protocol: 'connect', httpVersion: '1.1' } : {});
   const name = maxAttempts === 1 ? 'without retries' : 'with retries';
-  const kinds = everyKindOfCall(endpoint, users, maxAttempts);
+  const kinds = (isFunction ? callsOverHttp1 : everyKindOfCall)(endpoint, users, maxAttempts);
   return { users, load: new Load(name, { kinds }) };
 });
 for (const { load } of loads) await load.start();

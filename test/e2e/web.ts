@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { parseAddress } from '../../client/connection/address.ts';
 import { dial } from '../../client/connection/dial.ts';
@@ -7,6 +8,7 @@ import { authorization, type Target } from './target.ts';
 /** What came back over HTTP/1.1. */
 export interface WebAnswer {
   readonly status: number;
+  readonly headers: IncomingHttpHeaders;
   readonly body: string;
 }
 
@@ -26,5 +28,5 @@ export async function webRequest(
   const exchange = requestHttp1(address.origin, head, { createConnection: () => dial(address, 'http/1.1') });
   exchange.request.end(content);
   const body = await text(exchange.chunks());
-  return { status: exchange.status, body };
+  return { status: exchange.status, headers: exchange.headers, body };
 }

@@ -132,8 +132,13 @@ withFunction('gRPC is told what works', {}, async (running) => {
   });
   // As a proxy in front would send it that speaks HTTP/2 to clients.
   const target = { ...running.target, async [Symbol.asyncDispose]() {} };
-  const { status } = await webRequest(target, '/Users/GetUsers', { 'content-type': 'application/grpc' }, '');
-  assert.equal(status, 200);
+  const type = 'application/grpc';
+  const { status, headers } = await webRequest(target, '/Users/GetUsers', { 'content-type': type }, '');
+  assert.deepEqual([status, headers['content-type'], headers['grpc-status']], [200, type, '12']);
+  assert.match(
+    decodeURIComponent(String(headers['grpc-message'])),
+    /use Connect or gRPC-Web here, or .* the container$/,
+  );
   using first = open(running);
   assert.deepEqual(await names(first), ['alexa', 'christie']);
 });
