@@ -15,7 +15,7 @@ import { FunctionStack } from '../../infra/function-stack.ts';
 import { made } from '../../infra/standing-costs.ts';
 import { UsersStack } from '../../infra/users-stack.ts';
 import { page } from '../docs/tables.ts';
-import { certificateCode, makeApp, resourcesOf, theOnly } from './synthesis.ts';
+import { certificateCode, makeApp, resourcesOf, theOnly, usersTemplate } from './synthesis.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'users-function-'));
 process.on('exit', () => rmSync(folder, { recursive: true }));
@@ -30,6 +30,8 @@ interface Made {
   readonly containers?: Template;
   readonly info: string;
   readonly warnings: readonly string[];
+  /** The stacks that `cdk` deploys before it. */
+  readonly after: readonly string[];
 }
 
 /** As `npx cdk synth -c NAME=VALUE…`, cdk-nag included. */
@@ -48,6 +50,7 @@ function templates(context: Record<string, unknown> = {}): Made {
     containers: containers && Template.fromStack(containers),
     info: String(info?.entry.data),
     warnings: told.findWarning('*', Match.anyValue()).map(({ entry }) => String(entry.data)),
+    after: stack.dependencies.map(({ stackName }) => stackName),
   };
 }
 
@@ -305,7 +308,8 @@ interface EdgeConfig {
 }
 
 test('home=both serves the same users, and takes the same key', () => {
-  const { function: template, containers } = templates({ home: 'both' });
+  const { function: template, containers, after } = templates({ home: 'both' });
+  assert.deepEqual(after, ['Users'], 'whatever order is asked for');
   containers?.resourceCountIs('AWS::DynamoDB::GlobalTable', 1);
   template.resourceCountIs('AWS::DynamoDB::GlobalTable', 0);
   template.resourceCountIs('AWS::SecretsManager::Secret', 0);
@@ -314,6 +318,16 @@ test('home=both serves the same users, and takes the same key', () => {
     revision,
     /"USERS_TABLE":\{"Fn::ImportValue":"Users:.*"API_KEY_SECRET":\{"Fn::ImportValue":"Users:/,
   );
+});
+
+test('what the containers export for the function goes with the option: docs/homes.md says what to destroy first', () => {
+  const exported = (template: Template | undefined) =>
+    Object.values(template?.findOutputs('*') ?? {}).filter(({ Export }) => Export !== undefined).length;
+  const jwt = { auth: 'jwt', authIssuer: 'https://issuer.example.com/', authAudience: 'users' };
+  // The names of the table and of its ARN; and the key, which goes with another way of asking who calls.
+  assert.equal(exported(templates({ home: 'both' }).containers), 3);
+  assert.equal(exported(templates({ home: 'both', ...jwt }).containers), 2);
+  assert.equal(exported(usersTemplate()), 0);
 });
 
 test('whose users it serves is said, since a change of home moves none', () => {
