@@ -1,7 +1,7 @@
 // Proves, with the process of a second service, what a Web Function of AWS Lambda needs of any server: it listens where
-// the platform says, takes the platform's id of a request and its form of a log, ends a stream with a status before the
-// platform would cut it, and ends with exit code 0 after SIGTERM though a call hangs, which hears UNAVAILABLE. Settings
-// that can't be in that home are told, all at once.
+// the platform says, takes the platform's id of a request and its form of a log, takes as many calls at a time as the
+// platform gives it, ends a stream with a status before the platform would cut it, and ends with exit code 0 after
+// SIGTERM though a call hangs, which hears UNAVAILABLE. Settings that can't be in that home are told, all at once.
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import { Code, createClient } from '@connectrpc/connect';
@@ -12,6 +12,9 @@ import { functionMarginMs } from '../../functions/process/web-function.ts';
 import { readConfig } from '../../functions/users/config.ts';
 import { Echo } from '../rpc/gen/echo_pb.js';
 import { runMain, type ServerProcess } from '../support/process.ts';
+
+/** `maxConcurrencyPerEnvironment`, at most. https://docs.aws.amazon.com/lambda/latest/dg/web-functions-scaling.html */
+const mostAtATime = 128;
 
 const platform = { AWS_LAMBDA_HTTP_ENDPOINT: '0.0.0.0:3000' };
 
@@ -102,6 +105,19 @@ describe('a Web Function', () => {
       { code: Code.DeadlineExceeded },
     );
     assert.ok(performance.now() - begunMs >= 3_000 - functionMarginMs - 50);
+  });
+
+  it('takes all calls at a time that the platform gives an environment, and one more', async (t) => {
+    const main = run(t);
+    const { client } = await listening(main);
+    const calls = Array.from({ length: mostAtATime }, () =>
+      assert.rejects(client.unary({ hang: true }), { code: Code.Unavailable }),
+    );
+    const hanging = () => main.lines().filter((it) => it.message === 'hanging').length;
+    await main.found(`${mostAtATime} calls`, () => hanging() === mostAtATime);
+    assert.equal((await client.unary({ text: 'tom' })).text, 'hello tom');
+    await main.stop();
+    await Promise.all(calls);
   });
 
   it('ends though a call hangs, which hears why', async (t) => {
