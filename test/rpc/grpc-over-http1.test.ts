@@ -16,7 +16,7 @@ import { Echo, EchoRequestSchema } from './gen/echo_pb.js';
 
 const told = /^gRPC needs HTTP\/2 from end to end, .* use Connect or gRPC-Web here, or .* the container/;
 
-/** A proxy: what an HTTP/1.1 hop has no words for is taken out, and an answer without a body is headers alone. */
+/** A proxy. What is of one hop alone is taken out (RFC 9110 section 7.6.1). */
 function proxyTo(port: number): http2.Http2Server {
   const server = http2.createServer();
   server.on('stream', (stream, sent) => {
@@ -34,8 +34,11 @@ function proxyTo(port: number): http2.Http2Server {
     stream.pipe(request);
     request.on('response', (answer) => {
       const { connection, 'transfer-encoding': _, 'keep-alive': __, ...rest } = answer.headers;
-      stream.respond({ ':status': answer.statusCode, ...rest }, { endStream: true });
-      answer.resume();
+      // Only a length says at the headers that nothing follows them.
+      const endStream = answer.headers['content-length'] === '0';
+      stream.respond({ ':status': answer.statusCode, ...rest }, { endStream });
+      if (endStream) answer.resume();
+      else answer.pipe(stream);
     });
     for (const end of [stream, request]) end.on('error', () => {});
   });

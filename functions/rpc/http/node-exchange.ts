@@ -91,8 +91,9 @@ export class NodeExchange implements Exchange {
     else this.#endEarly(bytes);
   }
 
+  /** With a length, so that a proxy that makes HTTP/2 of it has headers alone, too: some clients read no others. */
   endWithHeaders(headers: string[]): void {
-    this.sendHeaders(headers);
+    this.sendHeaders([...headers, 'content-length', '0']);
     this.end(undefined);
   }
 
