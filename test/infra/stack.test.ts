@@ -30,7 +30,7 @@ const variants: Record<string, Record<string, unknown>> = {
   'alarms that tell somebody': { alarmTopicArn: 'arn:aws:sns:us-east-1:123456789012:alarms' },
   'for a trial': { disposable: 'true' },
   'tokens of an issuer': { auth: 'jwt', authIssuer: 'https://issuer.example.com/', authAudience: 'users' },
-  'everybody may call': { auth: 'none' },
+  'everybody may call': { auth: 'none', corsOrigins: '*' },
   'client certificates': {
     clientCa: 's3://authorities/clients.pem',
     clientScopes: '{"spiffe://example.com/billing":["users.read"]}',
