@@ -143,6 +143,25 @@ for (const [what, users] of [
     }));
 }
 
+test('SQLite store: who asks for few users waits for nobody, so that what is too much is seen', () =>
+  inFolder(async (_, path) => {
+    const store = openSqliteStore({ path });
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    const many = store.find(new Array(10_000).fill(byId(1)), unbounded);
+    setImmediate(count);
+    await Promise.all(Array.from({ length: 1_000 }, () => store.find([byId(1)], unbounded)));
+    const taken = turns;
+    isOver = true;
+    await many;
+    assert.ok(taken <= 1, `they took ${taken} turns`);
+    await store.close();
+  }));
+
 test('SQLite store: a probe writes to the file, and leaves nothing in it', () =>
   inFolder(async (_, path) => {
     const store = openSqliteStore({ path });
