@@ -5,17 +5,11 @@ const usersPerStatement = 100;
  * megabytes, half of one. With twice as many, large requests hold the loop for more than 10 ms.
  */
 const usersPerTurn = 100;
-/**
- * Reads of so few take no turn: they are the smaller part of their calls. If more came than is done, they would wait
- * here where admission sees nothing, as the loop's turns stay short, and nearly all would be answered too late.
- */
-const fewUsers = 10;
-
 /** Shares the event loop among reads: SQLite holds it, so health checks and small calls come between them. */
 export interface ReadTurns {
   /**
    * Asks for many things, some at a time, in their order. Readers take turns, in the order in which they came. Who asks
-   * for few does not wait.
+   * for less than a statement's worth does not wait.
    *
    * @throws what `read` throws
    */
@@ -63,7 +57,9 @@ export function readTurns(): ReadTurns {
 
   return {
     async inParts(asked, read) {
-      if (asked.length <= fewUsers) return read(asked);
+      // Such a read is the smaller part of its call. If more came than is done, they would wait here, where admission sees
+      // nothing, since the loop's turns stay short: nearly all would be answered too late.
+      if (asked.length < usersPerStatement) return read(asked);
       if (asked.length <= usersPerStatement) {
         const wait = turn(asked.length);
         if (wait !== undefined) await wait;
