@@ -5,6 +5,7 @@ const usersPerStatement = 100;
  * megabytes, half of one. With twice as many, large requests hold the loop for more than 10 ms.
  */
 const usersPerTurn = 100;
+
 /** Shares the event loop among reads: SQLite holds it, so health checks and small calls come between them. */
 export interface ReadTurns {
   /**
