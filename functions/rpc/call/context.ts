@@ -105,7 +105,21 @@ export class CallContext implements HandlerContext, SentMetadata {
   abort(reason: unknown): void {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
-    for (const told of this.#waiting.splice(0)) told(reason);
+    for (let told = this.#waiting.shift(); told !== undefined; told = this.#waiting.shift()) {
+      try {
+        told(reason);
+      } catch (error) {
+        // As a signal does with what a listener throws: the others hear, and the call ends.
+        process.nextTick(() => {
+          throw error;
+        });
+      }
+    }
+  }
+
+  /** Whether a context is one itself. What has been made of one, or stands before it, may have a signal of its own. */
+  static is(context: object): context is CallContext {
+    return #waiting in context;
   }
 
   /** @see onAbort */
@@ -121,7 +135,7 @@ export class CallContext implements HandlerContext, SentMetadata {
 
 /**
  * Calls back once a call is aborted, or at once if it is. A call that only waits needs no signal then, which with its
- * listener costs as much as a small answer.
+ * listener costs as much as a small answer. What `told` throws is uncaught, as with a signal.
  *
  * @returns what takes it back
  */
@@ -129,7 +143,7 @@ export function onAbort(
   context: Pick<HandlerContext, 'signal'>,
   told: (reason: unknown) => void,
 ): () => void {
-  if (context instanceof CallContext) return context.onAbort(told);
+  if (CallContext.is(context)) return context.onAbort(told);
   const { signal } = context;
   const listener = () => told(signal.reason);
   if (signal.aborted) listener();

@@ -3,8 +3,10 @@ const turnMs = 3;
 
 /**
  * Shares the event loop. A call with much work asks now and then whether its turn is over, and if so waits for the next
- * one; calls that wait take turns. Between two turns everything else that is ready runs, so that no message, however
- * large, holds up health checks, deadlines and small calls for longer.
+ * one. Calls that wait take turns, and one that needs little of its turn leaves the rest to the next: were there one in
+ * each, those that come would overtake those that wait, and these pile up where admission sees nothing. Between two turns
+ * everything else that is ready runs, so that no message, however large, holds up health checks, deadlines and small
+ * calls for longer.
  */
 export class Turns {
   readonly #now: () => number;
@@ -38,7 +40,7 @@ export class Turns {
     });
   }
 
-  /** Gives this turn to the first that waits. Its work follows right after, when its promise is settled. */
+  /** Gives this turn to those that wait. Work follows right after, when its promise is settled. */
   #begin(): void {
     const go = this.#waiting.shift();
     if (go === undefined) {
@@ -48,5 +50,17 @@ export class Turns {
     this.#endsAtMs = this.#now() + turnMs;
     setImmediate(this.#next);
     go();
+    this.#handOnSoon();
+  }
+
+  /** All microtasks have been run by then: whoever has gone on is done, or waits again. */
+  #handOnSoon(): void {
+    if (this.#waiting.length > 0) queueMicrotask(() => process.nextTick(() => this.#handOn()));
+  }
+
+  #handOn(): void {
+    if (this.#endsAtMs === undefined || this.#now() >= this.#endsAtMs) return;
+    this.#waiting.shift()?.();
+    this.#handOnSoon();
   }
 }

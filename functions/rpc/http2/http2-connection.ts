@@ -156,10 +156,9 @@ export class Http2Connection
 
   /** Section 6.5. */
   settings(bytes: Buffer, from: number, to: number): void {
-    const { initialWindowBytes: before, headerTableBytes: tableBefore } = this.#peer;
-    readSettings(bytes, from, to, this.#peer);
+    const { initialWindowBytes: before } = this.#peer;
+    if (readSettings(bytes, from, to, this.#peer)) this.outbox.tableShrinks();
     this.outbox.maxFrameBytes = this.#peer.maxFrameBytes;
-    if (this.#peer.headerTableBytes < tableBefore) this.outbox.tableShrinks();
     this.outbox.settingsAck();
     this.outbox.checkAnswers();
     const more = this.#peer.initialWindowBytes - before;

@@ -47,14 +47,17 @@ export function initialPeerSettings(): PeerSettings {
 /**
  * Reads the payload of a SETTINGS frame into what is known of the peer.
  *
+ * @returns whether its table of HPACK has become smaller, be it only until a later value (RFC 7541 section 4.2)
  * @throws ConnectionFault for a value that may not be
  */
-export function readSettings(bytes: Buffer, from: number, to: number, settings: PeerSettings): void {
+export function readSettings(bytes: Buffer, from: number, to: number, settings: PeerSettings): boolean {
   if ((to - from) % 6 !== 0) throw new ConnectionFault(errorCode.frameSizeError, 'half a setting');
+  let shrinks = false;
   for (let at = from; at < to; at += 6) {
     const value = bytes.readUInt32BE(at + 2);
     switch (bytes.readUInt16BE(at)) {
       case settingId.headerTableSize:
+        shrinks ||= value < settings.headerTableBytes;
         settings.headerTableBytes = value;
         break;
       case settingId.enablePush:
@@ -72,4 +75,5 @@ export function readSettings(bytes: Buffer, from: number, to: number, settings: 
         break;
     }
   }
+  return shrinks;
 }

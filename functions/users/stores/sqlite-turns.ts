@@ -9,7 +9,8 @@ const usersPerTurn = 100;
 /** Shares the event loop among reads: SQLite holds it, so health checks and small calls come between them. */
 export interface ReadTurns {
   /**
-   * Asks for many things, some at a time, in their order. Readers take turns, in the order in which they came.
+   * Asks for many things, some at a time, in their order. Readers take turns, in the order in which they came. Who asks
+   * for less than a statement's worth does not wait.
    *
    * @throws what `read` throws
    */
@@ -57,6 +58,9 @@ export function readTurns(): ReadTurns {
 
   return {
     async inParts(asked, read) {
+      // Such a read is the smaller part of its call. If more came than is done, they would wait here, where admission sees
+      // nothing, since the loop's turns stay short: nearly all would be answered too late.
+      if (asked.length < usersPerStatement) return read(asked);
       if (asked.length <= usersPerStatement) {
         const wait = turn(asked.length);
         if (wait !== undefined) await wait;

@@ -1,6 +1,6 @@
 // Proves that work which takes turns shares the event loop: a turn ends when its time is used up, those that wait go on
-// in their order, one in each turn of the loop, and between two of them all else that is ready has its turn. The clock
-// is the test's own.
+// in their order, as many in each turn of the loop as its time is enough for, and between two turns all else that is
+// ready has its own. The clock is the test's own.
 import assert from 'node:assert/strict';
 import { it } from 'node:test';
 import { Turns } from '../../../functions/rpc/call/turns.ts';
@@ -33,14 +33,16 @@ it('time that passes while nobody works is nobody’s', async () => {
   assert.equal(turns.isOver, false);
 });
 
-it('those that wait go on in their order, one in each turn of the loop', async () => {
-  const turns = new Turns(() => 0);
+it('those that wait and use up their time go on in their order, one in each turn of the loop', async () => {
+  let nowMs = 0;
+  const turns = new Turns(() => nowMs);
   let loopTurns = 0;
   const seen: [who: string, loopTurn: number][] = [];
   const wait = async (who: string, times: number) => {
     for (let time = 0; time < times; time++) {
       await turns.next();
       seen.push([who, loopTurns]);
+      nowMs += longMs;
     }
   };
   let isDone = false;
@@ -54,6 +56,23 @@ it('those that wait go on in their order, one in each turn of the loop', async (
   assert.equal(seen.map(([who]) => who).join(''), 'abcabcabab');
   const turnsOfLoop = seen.map(([, turn]) => turn);
   assert.equal(new Set(turnsOfLoop).size, turnsOfLoop.length, `two in one turn: ${turnsOfLoop}`);
+});
+
+it('what one that has waited leaves of its turn is for the others that wait', async () => {
+  let nowMs = 0;
+  const turns = new Turns(() => nowMs);
+  const seen: number[] = [];
+  let loopTurns = 0;
+  const all = Array.from({ length: 9 }, async () => {
+    await turns.next();
+    await undefined; // its work may go on after a promise
+    nowMs += 1;
+    seen.push(loopTurns);
+  });
+  for (; seen.length < all.length; loopTurns++) await loopTurn();
+  await Promise.all(all);
+  const inTurns = Object.values(Object.groupBy(seen, String)).map((them = []) => them.length);
+  assert.deepEqual(inTurns, [3, 3, 3]);
 });
 
 it('who comes when the turn is used up waits behind the others', async () => {

@@ -10,6 +10,7 @@ import { HpackDecoder, HpackError } from '../../../functions/rpc/http2/hpack/dec
 import { encodeField, maxFieldBytes } from '../../../functions/rpc/http2/hpack/encoder.ts';
 import { decodeHuffman } from '../../../functions/rpc/http2/hpack/huffman.ts';
 import { LastingFields } from '../../../functions/rpc/http2/hpack/lasting-fields.ts';
+import { assertHeapBytes } from '../../support/heap.ts';
 import { http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
 import { listen } from '../../support/listener.ts';
 import { eventually, withPatience } from '../../support/patience.ts';
@@ -357,6 +358,27 @@ describe('lists that last', () => {
     for (const fields of lists) write(lasting, fields);
     for (const fields of lists) assert.equal(write(lasting, fields).length, 3);
   });
+});
+
+it('lists that last keep less for each connection than the table has room for', () => {
+  const text = 'a text of some length '.repeat(12);
+  const lists = Array.from({ length: 26 }, (_, list) => [
+    ':status',
+    '200',
+    'x-some',
+    String(list % 13),
+    'x-same',
+    text,
+    'x-text',
+    `${list % 13} ${text}`,
+  ]);
+  const target = Buffer.alloc(1_000);
+  const make = () => {
+    const lasting = new LastingFields(4096);
+    for (const fields of lists) lasting.encode(fields, target, 0);
+    return lasting;
+  };
+  assertHeapBytes(make, 5_000, 'the lists of one connection');
 });
 
 describe('a block that is hostile', () => {

@@ -10,8 +10,10 @@ import { Clients } from '../../../functions/rpc/call/clients.ts';
 import { connectionOf } from '../../../functions/rpc/call/connection.ts';
 import { MemoryBudget } from '../../../functions/rpc/call/memory-budget.ts';
 import type { Shedder } from '../../../functions/rpc/http2/engine.ts';
+import { HpackDecoder } from '../../../functions/rpc/http2/hpack/decoder.ts';
 import { Http2Server } from '../../../functions/rpc/http2/http2-server.ts';
 import type { Http2Stream } from '../../../functions/rpc/http2/http2-stream.ts';
+import { settingId } from '../../../functions/rpc/http2/settings.ts';
 import { rpcLimits } from '../../../functions/rpc/index.ts';
 import { ConnectionCounts } from '../../../functions/rpc/telemetry/connection-counts.ts';
 import { beginning, callHeaders, http2Frame, http2FramesOf } from '../../support/http2-bytes.ts';
@@ -162,3 +164,43 @@ it('an answer that comes again takes a few bytes, unless the client has no room 
   await new Promise<void>((resolve) => session.settings({ headerTableSize: 0 }, () => resolve()));
   for (const path of refused.keys()) assert.ok((await bytesOf(path)) > 20 * path.length);
 });
+
+/** The payload of SETTINGS that tell the sizes of a client's table, one after the other. */
+function tableSizes(...sizes: readonly number[]): Buffer {
+  const payload = Buffer.alloc(6 * sizes.length);
+  for (const [index, bytes] of sizes.entries()) {
+    payload.writeUInt16BE(settingId.headerTableSize, 6 * index);
+    payload.writeUInt32BE(bytes, 6 * index + 2);
+  }
+  return payload;
+}
+
+for (const sizes of [[0], [4_095], [0, 4_096], [65_536, 100, 65_536]]) {
+  it(`a client whose table has the sizes ${sizes} hears first that none is used`, async (t) => {
+    const { port } = await connect(t);
+    const socket = net.connect(port, '127.0.0.1');
+    t.after(() => socket.destroy());
+    let received: Buffer = Buffer.alloc(0);
+    socket.on('data', (chunk) => {
+      received = Buffer.concat([received, chunk]);
+    });
+    socket.write(beginning());
+    const ask = (id: number) => socket.write(http2Frame(1, 5, id, callHeaders('/refused')));
+    ask(1);
+    ask(3);
+    socket.write(http2Frame(4, 0, 0, tableSizes(...sizes)));
+    ask(5);
+    ask(7);
+    const blocks = () => http2FramesOf(received).filter((it) => it.type === 1);
+    assert.ok(await eventually(() => blocks().length === 4));
+    const [first, again, told, untold] = blocks().map((it) => it.payload);
+    // Section 6.3 of RFC 7541: the update to 0. What comes then is the static table's, or as it is.
+    assert.ok(first && again && told && untold);
+    assert.ok(first[0] === 0x88 && again[0] === 0x88 && again.length < 10);
+    assert.deepEqual([told[0], told[1], untold[0]], [0x20, 0x88, 0x88]);
+    assert.deepEqual(told.subarray(1), untold);
+    const fields: string[] = [];
+    new HpackDecoder(0).decode(told, 0, told.length, { field: (name, value) => fields.push(name, value) });
+    assert.deepEqual(fields, refused.get('/refused'));
+  });
+}

@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { test } from 'node:test';
 import { limits } from '../../../functions/limits.ts';
-import { firstEtag, StoreError } from '../../../functions/users/store.ts';
+import { firstEtag, StoreError, type Wanted } from '../../../functions/users/store.ts';
 import { openSqliteStore } from '../../../functions/users/stores/sqlite.ts';
 import { openSqliteFile } from '../../../functions/users/stores/sqlite-file.ts';
 import { sqliteReads } from '../../../functions/users/stores/sqlite-reads.ts';
@@ -142,6 +142,26 @@ for (const [what, users] of [
       await store.close();
     }));
 }
+
+test('SQLite store: who asks for few users waits for nobody, so that what is too much is seen', () =>
+  inFolder(async (_, path) => {
+    const store = openSqliteStore({ path });
+    let turns = 0;
+    let isOver = false;
+    const count = () => {
+      turns += 1;
+      if (!isOver) setImmediate(count);
+    };
+    const many = store.find(new Array(10_000).fill(byId(1)), unbounded);
+    const few = [1, 10, 99].map((users) => new Array<Wanted>(users).fill(byId(1)));
+    setImmediate(count);
+    await Promise.all(Array.from({ length: 50 }, () => few.map((it) => store.find(it, unbounded))).flat());
+    const taken = turns;
+    isOver = true;
+    await many;
+    assert.ok(taken <= 1, `they took ${taken} turns`);
+    await store.close();
+  }));
 
 test('SQLite store: a probe writes to the file, and leaves nothing in it', () =>
   inFolder(async (_, path) => {

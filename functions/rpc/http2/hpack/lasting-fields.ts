@@ -8,6 +8,9 @@ const maxLists = 64;
 /** Of a field that is not in the table. */
 const noPlace = 0;
 
+/** The fields of each list as texts: with their own, thousands of connections would keep the same ones again and again. */
+const textsOf = new WeakMap<readonly string[], readonly string[]>();
+
 /**
  * Lists of fields that one peer gets again and again. Their fields enter its dynamic table once, and take a byte or two
  * from then on. Nothing ever leaves the table: what finds no room is sent as it is.
@@ -46,9 +49,8 @@ export class LastingFields {
 
   #encodeFirst(fields: readonly string[], target: Buffer, at: number): number {
     const places: number[] = [];
-    for (let index = 0; index < fields.length; index += 2) {
-      const [name = '', value = ''] = fields.slice(index, index + 2);
-      const key = `${name}:${value}`;
+    for (const [index, key] of fieldTexts(fields).entries()) {
+      const [name = '', value = ''] = fields.slice(2 * index, 2 * index + 2);
       const place = this.#places.get(key);
       if (place !== undefined) {
         at = this.#encodePlace(place, target, at);
@@ -65,7 +67,7 @@ export class LastingFields {
         this.#places.set(key, this.#places.size + 1);
       }
     }
-    if (this.#lists.size < maxLists) this.#lists.set(fields, places);
+    if (this.#lists.size < maxLists) this.#lists.set(fields, places.slice()); // without the room to grow
     return at;
   }
 
@@ -73,4 +75,13 @@ export class LastingFields {
   #encodePlace(place: number, target: Buffer, at: number): number {
     return encodeInteger(staticPairs + 1 + this.#places.size - place, 0x7f, 0x80, target, at);
   }
+}
+
+function fieldTexts(fields: readonly string[]): readonly string[] {
+  let texts = textsOf.get(fields);
+  if (texts === undefined) {
+    texts = fields.flatMap((name, index) => (index % 2 === 0 ? [`${name}:${fields[index + 1] ?? ''}`] : []));
+    textsOf.set(fields, texts);
+  }
+  return texts;
 }
