@@ -1,5 +1,5 @@
 /** How long the divisible work of all calls goes on in one turn of the event loop. */
-const turnMs = 3;
+const turnMs = 2;
 
 /**
  * Shares the event loop. A call with much work asks now and then whether its turn is over, and if so waits for the next
