@@ -61,8 +61,8 @@ const minPushbackMs = 100;
  * is none, as in CoDel (RFC 8289): the loop is overloaded when a turn has many more calls than the one before it, is
  * long, and there was no wait between them; when turns stay long, or one is long that follows an overload; or when the
  * calls of one take all memory. From then on each turn takes on what can be done in half of `overloadTurnMs`, as the
- * turn before has shown it, until the loop has to wait. Which calls these are is left to chance: sockets are read in the
- * same order each time.
+ * turn before has shown it, until the loop has to wait. Which calls these are is left to chance: sockets are read in
+ * the same order each time.
  */
 export class Admission {
   readonly #turnMs: number;

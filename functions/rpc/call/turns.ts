@@ -1,12 +1,12 @@
 /** How long the divisible work of all calls goes on in one turn of the event loop. */
-const turnMs = 2;
+const turnMs = 1.5;
 
 /**
  * Shares the event loop. A call with much work asks now and then whether its turn is over, and if so waits for the next
- * one. Calls that wait take turns, and one that needs little of its turn leaves the rest to the next: were there one in
- * each, those that come would overtake those that wait, and these pile up where admission sees nothing. Between two turns
- * everything else that is ready runs, so that no message, however large, holds up health checks, deadlines and small
- * calls for longer.
+ * one. Calls that wait take turns, and one that needs little of its turn leaves the rest to the next: were there one
+ * in each, those that come would overtake those that wait, and these pile up where admission sees nothing. Between two
+ * turns everything else that is ready runs, so that no message, however large, holds up health checks, deadlines and
+ * small calls for longer.
  */
 export class Turns {
   readonly #now: () => number;

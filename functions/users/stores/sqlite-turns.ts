@@ -58,14 +58,9 @@ export function readTurns(): ReadTurns {
 
   return {
     async inParts(asked, read) {
-      // Such a read is the smaller part of its call. If more came than is done, they would wait here, where admission sees
-      // nothing, since the loop's turns stay short: nearly all would be answered too late.
+      // Such a read is the smaller part of its call. If more came than is done, they would wait here, where admission
+      // sees nothing, since the loop's turns stay short: nearly all would be answered too late.
       if (asked.length < usersPerStatement) return read(asked);
-      if (asked.length <= usersPerStatement) {
-        const wait = turn(asked.length);
-        if (wait !== undefined) await wait;
-        return read(asked);
-      }
       const parts = [];
       for (let at = 0; at < asked.length; at += usersPerStatement) {
         const part = asked.slice(at, at + usersPerStatement);

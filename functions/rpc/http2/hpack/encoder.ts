@@ -14,8 +14,8 @@ const indexes = new Map<string, number>();
 for (let index = staticPairs; index > 0; index--) indexes.set(staticTable[2 * index - 2] ?? '', index);
 
 /**
- * Writes a field as HPACK (RFC 7541). It does not enter the table of the peer: literals with names that are encoded once
- * cost less than a table that must be searched. What comes again and again is for `LastingFields`.
+ * Writes a field as HPACK (RFC 7541). It does not enter the table of the peer: literals with names that are encoded
+ * once cost less than a table that must be searched. What comes again and again is for `LastingFields`.
  *
  * @param target must have room for `maxFieldBytes` of the field
  * @returns where the next one goes

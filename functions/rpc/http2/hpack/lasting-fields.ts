@@ -8,7 +8,7 @@ const maxLists = 64;
 /** Of a field that is not in the table. */
 const noPlace = 0;
 
-/** The fields of each list as texts: with their own, thousands of connections would keep the same ones again and again. */
+/** The fields of each list as texts, for all connections: thousands would keep the same ones again and again. */
 const textsOf = new WeakMap<readonly string[], readonly string[]>();
 
 /**
