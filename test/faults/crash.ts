@@ -12,8 +12,12 @@ export const callers = 32;
 /** At most so many steps until a kill. */
 const mostPerRound = 120;
 
-/** What a kill interrupts may have a password: all of that may wait at once when a server begins. */
+/**
+ * What a kill interrupts may have a password: all of that may wait at once when a server begins. A store that a busy
+ * machine makes slow is asked all the same: what is refused for that is no crash.
+ */
 export const crashSettings = {
+  STORE_SLOW_AFTER_MS: '0',
   MAX_QUEUED_HASHES: String(4 * callers),
   MAX_QUEUED_HASHES_PER_CLIENT: String(4 * callers),
 };

@@ -111,10 +111,13 @@ const setMark = (db: DatabaseSync, mark: number) => db.exec(`PRAGMA application_
  */
 function lacksLog(file: string): boolean {
   const log = `${file}-wal`;
-  if (existsSync(log)) return false;
-  const { needsLog, applicationId } = readHeader(file);
-  const wasInUse = needsLog && applicationId === inUse;
-  return wasInUse && !existsSync(log); // another process may just have opened it
+  // Another process may open or close it between two looks. What is lost stays so.
+  for (let look = 0; look < 3; look++) {
+    if (existsSync(log)) return false;
+    const { needsLog, applicationId } = readHeader(file);
+    if (!needsLog || applicationId !== inUse) return false;
+  }
+  return !existsSync(log);
 }
 
 function logMissing(file: string): string {
