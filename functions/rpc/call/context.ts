@@ -27,7 +27,7 @@ export class CallContext implements HandlerContext, SentMetadata {
   #controller: AbortController | undefined;
   #abortReason: unknown;
   /** Who is called back once it is aborted. */
-  readonly #waiting: ((reason: unknown) => void)[] = [];
+  #waiting: ((reason: unknown) => void)[] | undefined;
 
   constructor(call: Call, method: DescMethod, origin: ContextOrigin) {
     this.method = method;
@@ -105,7 +105,7 @@ export class CallContext implements HandlerContext, SentMetadata {
   abort(reason: unknown): void {
     this.#abortReason = reason;
     this.#controller?.abort(reason);
-    for (let told = this.#waiting.shift(); told !== undefined; told = this.#waiting.shift()) {
+    for (let told = this.#waiting?.shift(); told !== undefined; told = this.#waiting?.shift()) {
       try {
         told(reason);
       } catch (error) {
@@ -125,10 +125,13 @@ export class CallContext implements HandlerContext, SentMetadata {
   /** @see onAbort */
   onAbort(told: (reason: unknown) => void): () => void {
     if (this.#abortReason !== undefined) told(this.#abortReason);
-    else this.#waiting.push(told);
+    else {
+      this.#waiting ??= [];
+      this.#waiting.push(told);
+    }
     return () => {
-      const place = this.#waiting.indexOf(told);
-      if (place >= 0) this.#waiting.splice(place, 1);
+      const place = this.#waiting?.indexOf(told) ?? -1;
+      if (place >= 0) this.#waiting?.splice(place, 1);
     };
   }
 }
