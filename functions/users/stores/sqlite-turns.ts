@@ -2,7 +2,7 @@
 const usersPerStatement = 100;
 /**
  * Users that are read in one turn of the event loop: a tenth of a millisecond of work, or, of a file of hundreds of
- * megabytes, half of one. With twice as many, large requests hold the loop for more than 10 ms.
+ * megabytes, half of one.
  */
 const usersPerTurn = 100;
 
